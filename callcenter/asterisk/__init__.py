@@ -1,0 +1,1 @@
+"""The Asterisk door: AMI, journal, provisioning and the process itself."""

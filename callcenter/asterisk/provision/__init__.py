@@ -1,0 +1,1 @@
+"""Every Asterisk file, rendered from one typed plan."""

@@ -1,0 +1,202 @@
+"""One typed, frozen configuration: defaults < hotline.toml < HOTLINE_* < options.
+
+Unknown keys are errors. Secrets never stand here: they are derived from the site's key file
+(`callcenter.keys`).
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from callcenter.errors import ConfigError
+
+DEFAULT_FILE = Path("hotline.toml")
+
+
+def _known_zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+DialNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,15}$")]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Site(_Section):
+    """Who runs the line and how it is reached."""
+
+    name: str = "无锡市总工会职工服务热线"
+    #: The number callers dial. A 400 number is inbound only (R-source: carriers' 400 rules).
+    public_number: DialNumber = "4000850966"
+    #: The fixed line that outbound calls show. Never a 400 number.
+    outbound_number: DialNumber = "051085000966"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    language: str = Field(default="zh", pattern=r"^[a-z]{2}(-[A-Za-z]{2,8})?$")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the wall-clock zone of the line."""
+        return ZoneInfo(self.timezone)
+
+
+class Database(_Section):
+    """Where the store is. Empty means SQLite inside `home`."""
+
+    url: str = ""
+
+
+class Asterisk(_Section):
+    """The PBX: where it listens and where its files are. Loopback unless the site says otherwise."""
+
+    #: An Asterisk program to use; empty means: an installed one, else the project-local tree.
+    program: str = ""
+    name: str = Field(default="pbx1", pattern=r"^[a-z0-9]{1,16}$")
+    sip_address: Host = "127.0.0.1"
+    sip_port: Port = 5060
+    rtp_first: Port = 18000
+    rtp_last: Port = 18999
+    ami_address: Host = "127.0.0.1"
+    ami_port: Port = 5038
+    #: Days a folded journal file is kept.
+    journal_days: int = Field(default=7, ge=1, le=365)
+
+
+class Trunk(_Section):
+    """The carrier's line. Calls from `host` are the public's; matched by address, so a phone never is."""
+
+    host: Host = "127.0.0.2"
+    port: Port = 5060
+    channels: int = Field(default=8, ge=1, le=1000)
+
+
+class Queue(_Section):
+    """How callers wait."""
+
+    strategy: str = Field(default="leastrecent", pattern=r"^(leastrecent|fewestcalls|rrmemory|random|ringall)$")
+    ring: timedelta = timedelta(seconds=20)
+    #: R4: after this wait the caller is not simply left waiting.
+    wait_cap: timedelta = timedelta(minutes=3)
+    wrap_up: timedelta = timedelta(seconds=10)
+
+
+class Escalation(_Section):
+    """How long each duty mobile rings when nobody is at the line."""
+
+    ring: timedelta = timedelta(seconds=25)
+    #: How long a person who picked up has to press the accept key.
+    accept: timedelta = timedelta(seconds=10)
+
+
+class Outbound(_Section):
+    """When and how the line calls out (R22, R37; times are wall time at the site)."""
+
+    windows: tuple[tuple[time, time], ...] = ((time(9), time(12)), (time(14), time(20)))
+    ring: timedelta = timedelta(seconds=45)
+    daily_cap: int = Field(default=40, ge=1, le=1000)
+    #: Trunk channels always left for callers.
+    reserved_channels: int = Field(default=1, ge=1)
+    sweep: timedelta = timedelta(minutes=1)
+
+
+class Alarms(_Section):
+    """The alarm road: how long a supervisor rings, and when silence is itself alarming."""
+
+    ring: timedelta = timedelta(seconds=30)
+    rounds: int = Field(default=3, ge=1, le=20)
+    climb_after: timedelta = timedelta(minutes=5)
+    #: The PBX itself rings the supervisor when nothing of ours has been alive this long.
+    watchdog: timedelta = timedelta(minutes=10)
+    self_dial_at: time = time(8, 30)
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="HOTLINE_",
+        env_nested_delimiter="__",
+        toml_file=DEFAULT_FILE,
+    )
+
+    #: Everything the running line writes: database, key, PBX files, journal.
+    home: Path = Path("var/hotline")
+    site: Site = Site()
+    database: Database = Database()
+    asterisk: Asterisk = Asterisk()
+    trunk: Trunk = Trunk()
+    queue: Queue = Queue()
+    escalation: Escalation = Escalation()
+    outbound: Outbound = Outbound()
+    alarms: Alarms = Alarms()
+
+    @property
+    def database_url(self) -> str:
+        """Return the SQLAlchemy URL of the store."""
+        return self.database.url or f"sqlite:///{self.home.resolve() / 'hotline.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        """Return the path of the site's key file."""
+        return self.home / "hotline.key"
+
+    @property
+    def pbx_home(self) -> Path:
+        """Return the folder that holds every file of the project's own Asterisk."""
+        return self.home.resolve() / "asterisk"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: options, then HOTLINE_*, then the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(file: Path | None = None, **options: Any) -> Settings:
+    """Return the configuration, or raise `ConfigError` naming each wrong key and the mend."""
+    chosen = file or Path(os.environ.get("HOTLINE_CONFIG", DEFAULT_FILE))
+    if file is not None and not chosen.exists():
+        raise ConfigError(f"{chosen}: no such file. Run `hotline init` to write one.")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=chosen)
+
+    try:
+        return FromFile(**options)
+    except ValidationError as error:
+        raise ConfigError(_say(chosen, error)) from error
+    except ValueError as error:  # not TOML at all
+        raise ConfigError(f"{chosen}: {error}") from error
+
+
+def _say(file: Path, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        mend = "remove it or mend its spelling" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"{file}: {key}: {mend}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The store: tables, repositories and the unit of work, on SQLite and PostgreSQL."""

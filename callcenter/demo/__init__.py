@@ -1,0 +1,1 @@
+"""Rehearsal: SIPp callers, phones and a carrier around a real Asterisk."""

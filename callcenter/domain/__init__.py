@@ -1,0 +1,1 @@
+"""Calls, people, duty and debts as values and decisions. No input, no output, no clock."""

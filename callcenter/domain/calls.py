@@ -1,0 +1,93 @@
+"""A call: one contact from first ring to end, as the journal tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Who called whom. `INTERNAL` is the PBX talking to itself (duty edges, alarms, feature codes)."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+class Outcome(StrEnum):
+    """What became of a call. Each *offered* call has exactly one of the first five (P3)."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"
+    OVERFLOWED = "overflowed"
+    PROMISED = "promised"
+    SYSTEM_FAILURE = "system_failure"
+    #: Left before the greeting ended: not offered.
+    LEFT_IN_GREETING = "left_in_greeting"
+    #: Outbound calls: their result stands with the attempt.
+    OUTBOUND = "outbound"
+    #: Still going on.
+    OPEN = "open"
+
+
+class EndedBy(StrEnum):
+    """Whose side ended the call."""
+
+    CALLER = "caller"
+    COUNSELLOR = "counsellor"
+    NETWORK = "network"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallRecord:
+    """One call. All queue entries and legs of a contact are one call."""
+
+    #: Asterisk's linkedid; for a call of ours, the attempt's id.
+    id: str
+    direction: Direction
+    outcome: Outcome
+    started_at: datetime
+    #: The caller's (or callee's) number as it arrived, normalised; None if there was none.
+    number: str | None = field(default=None, repr=False)
+    #: The number dialled.
+    dialled: str | None = None
+    offered_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: True when the PBX died under the call: `ended_at` is then the last sign of life.
+    end_is_uncertain: bool = False
+    #: Code of the counsellor or escalation contact who took the call.
+    answered_by: str | None = None
+    #: `queue`, `escalation` or `direct`.
+    answered_via: str | None = None
+    ended_by: EndedBy = EndedBy.UNKNOWN
+    hangup_cause: int | None = None
+    queue_entries: int = 0
+    rings_not_answered: int = 0
+    #: Flow nodes passed, in order.
+    path: tuple[str, ...] = ()
+    #: Answers given by key, `node=key`, never a PIN or an identity digit.
+    keys: tuple[str, ...] = ()
+    #: The flow's own last word (`reached_self_ivr_ok`, ...), if a flow ran.
+    flow_outcome: str | None = None
+    #: `journal`, or `queue_log` when the journal's rows could not be read.
+    witness: str = "journal"
+
+    @property
+    def wait(self) -> timedelta | None:
+        """Return the time from being offered to being answered, or to the end."""
+        until = self.answered_at or self.ended_at
+        return until - self.offered_at if self.offered_at and until else None
+
+    @property
+    def talk(self) -> timedelta | None:
+        """Return the time from being answered by a person to the end."""
+        return self.ended_at - self.answered_at if self.answered_at and self.ended_at else None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the call still goes on."""
+        return self.outcome is Outcome.OPEN

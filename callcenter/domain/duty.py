@@ -1,0 +1,96 @@
+"""Who is on duty: on shift ∩ signed on ∩ not paused, at an instant.
+
+Shifts are kept as start + length, so a shift over midnight is one shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from callcenter.domain.moments import check_aware
+from callcenter.errors import Refused
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shift:
+    """One person's planned time at the line."""
+
+    id: str
+    agent: str
+    start: datetime
+    length: timedelta
+
+    def __post_init__(self) -> None:
+        check_aware(self.start)
+        if not timedelta(0) < self.length <= timedelta(hours=24):
+            raise Refused("a shift lasts more than nothing and at most 24 hours")
+
+    @property
+    def end(self) -> datetime:
+        """Return the first instant after the shift."""
+        return self.start + self.length
+
+    def covers(self, now: datetime) -> bool:
+        """Tell whether `now` lies in the shift; the end does not."""
+        return self.start <= now < self.end
+
+
+class PresenceAct(StrEnum):
+    """What a counsellor did at the phone, at the command line or at the desk."""
+
+    ON = "on"
+    OFF = "off"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PresenceEvent:
+    """One act of signing on or off. `key` makes it idempotent (the journal row, or a fresh id)."""
+
+    key: str
+    agent: str
+    act: PresenceAct
+    at: datetime
+    source: str
+
+    def __post_init__(self) -> None:
+        check_aware(self.at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presence:
+    """Where an agent stands after all acts so far."""
+
+    signed_on: bool = False
+    paused: bool = False
+
+    def after(self, act: PresenceAct) -> Presence:
+        """Return the presence after one more act. Signing off or on ends a pause."""
+        match act:
+            case PresenceAct.ON:
+                return Presence(signed_on=True)
+            case PresenceAct.OFF:
+                return Presence()
+            case PresenceAct.PAUSE:
+                return Presence(signed_on=self.signed_on, paused=self.signed_on)
+            case PresenceAct.UNPAUSE:
+                return Presence(signed_on=self.signed_on)
+
+
+def presence_of(events: Iterable[PresenceEvent]) -> dict[str, Presence]:
+    """Fold acts, oldest first by time then key, into each agent's presence."""
+    state: dict[str, Presence] = {}
+    for event in sorted(events, key=lambda e: (e.at, e.key)):
+        state[event.agent] = state.get(event.agent, Presence()).after(event.act)
+    return state
+
+
+def on_duty(shifts: Iterable[Shift], presence: dict[str, Presence], now: datetime) -> frozenset[str]:
+    """Return the agents who should be in the queue at `now`."""
+    check_aware(now)
+    here = {a for a, p in presence.items() if p.signed_on and not p.paused}
+    return frozenset(s.agent for s in shifts if s.covers(now) and s.agent in here)

@@ -1,0 +1,30 @@
+"""Telephone numbers: one spelling inside, masked outside."""
+
+from __future__ import annotations
+
+import re
+
+
+def normalise(raw: str | None) -> str | None:
+    """Return the digits of a Chinese dialling number without +86/0086, or None if there is none.
+
+    A hostile or empty caller ID gives None: such a caller is routed and recorded all the same.
+    """
+    digits = re.sub(r"[\s().-]", "", raw or "")
+    digits = re.sub(r"^(\+86|0086)(?=\d{7,})", "", digits).removeprefix("+")
+    return digits if re.fullmatch(r"[0-9]{3,15}", digits) else None
+
+
+def mask_number(number: str | None) -> str:
+    """Return `138****1234`; short numbers keep only their last two digits."""
+    if not number:
+        return "未知号码"
+    if len(number) < 8:
+        return "*" * (len(number) - 2) + number[-2:]
+    return f"{number[:3]}****{number[-4:]}"
+
+
+def mask_name(name: str | None) -> str:
+    """Return the family name and stars: 沈** for 沈先生. An empty name is 匿名."""
+    text = (name or "").strip()
+    return text[0] + "*" * max(1, len(text) - 1) if text else "匿名"

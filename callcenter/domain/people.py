@@ -1,0 +1,109 @@
+"""The workers we look after: people, their phones, consents and hardship files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class PhoneStatus(StrEnum):
+    """What we know of a number."""
+
+    OK = "ok"
+    VACANT = "vacant"
+    SUSPENDED = "suspended"
+    WRONG = "wrong"
+    #: R25: 9 was pressed before identity: this number only is left alone until a human verified.
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phone:
+    """One number of a person."""
+
+    number: str = field(repr=False)
+    status: PhoneStatus = PhoneStatus.OK
+    safe_to_call: bool = True
+
+
+class ConsentKind(StrEnum):
+    """What a person agreed to."""
+
+    #: Automated check-in calls. Without it the person is still owed, but by a human.
+    IVR_CHECKIN = "ivr_checkin"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Consent:
+    """One statement of consent. Append-only: the last one of a kind counts."""
+
+    person: str
+    kind: ConsentKind
+    granted: bool
+    at: datetime
+    channel: str
+    script_version: str = ""
+
+
+class SuppressionKind(StrEnum):
+    """What a person asked us not to do."""
+
+    #: No automated calls; a human may still call.
+    AUTOMATION = "automation"
+    ALL_OUTBOUND = "all_outbound"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suppression:
+    """An opt-out. Survives re-import (R32)."""
+
+    person: str
+    kind: SuppressionKind
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """A worker. May be anonymous: then only `code` is known."""
+
+    id: str
+    #: Pseudonym shown where a name is not needed: `P-7F3K`.
+    code: str
+    name: str | None = field(default=None, repr=False)
+    birth_month: int | None = field(default=None, repr=False)
+    phones: tuple[Phone, ...] = ()
+    no_ivr: bool = False
+
+
+class Grade(StrEnum):
+    """Hardship grades; cadences in `scheduler.cadence` are keyed by these values."""
+
+    DEEP = "深度困难"
+    RELATIVE = "相对困难"
+    ACCIDENT = "意外致困"
+    WATCH = "脱困观察"
+
+
+class FileStatus(StrEnum):
+    """Where a hardship file stands. Only `ACTIVE` and `WATCH` are owed check-ins."""
+
+    ACTIVE = "在档"
+    WATCH = "脱困观察期"
+    CLOSED = "退档"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HardshipFile:
+    """One household's file, headed by a worker."""
+
+    file_no: str
+    person: str
+    grade: Grade
+    status: FileStatus
+    #: First day of the present grade: where the cadence starts.
+    since: date
+    district: str = ""
+    union_unit: str = ""
+    liaison: str = ""

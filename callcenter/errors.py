@@ -1,0 +1,48 @@
+"""The call centre's errors. A docstring is the default message; `error_id` is stable for machines."""
+
+from __future__ import annotations
+
+
+class CallCenterError(Exception):
+    """The call centre could not do what was asked."""
+
+    error_id = "callcenter_error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(CallCenterError):
+    """The configuration cannot be used."""
+
+    error_id = "config_error"
+
+
+class NotFound(CallCenterError):
+    """There is nothing under that name."""
+
+    error_id = "not_found"
+
+
+class Refused(CallCenterError):
+    """A rule of the line does not allow this."""
+
+    error_id = "refused"
+
+
+class Conflict(CallCenterError):
+    """Somebody else changed this first."""
+
+    error_id = "conflict"
+
+
+class PbxError(CallCenterError):
+    """The telephone system did not do what was asked."""
+
+    error_id = "pbx_error"
+
+
+class PbxUnreachable(PbxError):
+    """The telephone system does not answer."""
+
+    error_id = "pbx_unreachable"

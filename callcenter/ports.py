@@ -1,0 +1,310 @@
+"""What the services need of the world, as small Protocols. `callcenter.memory` is their fake.
+
+Two worlds: the store (synchronous, one unit of work per decision) and telephony (asynchronous).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from callcenter.domain.alarms import Alarm
+from callcenter.domain.calls import CallRecord
+from callcenter.domain.duty import PresenceEvent, Shift
+from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
+from callcenter.domain.users import User
+from scheduler.obligations import Attempt, Evidence, Obligation
+
+# --- the store -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditEntry:
+    """Who did what to which thing, when and why. Never updated, never deleted."""
+
+    actor: str
+    verb: str
+    object: str
+    at: datetime
+    field: str = ""
+    reason: str = ""
+    seq: int = 0
+
+
+class SessionStatus(StrEnum):
+    """Where a handling record stands."""
+
+    #: Opened by an answered call; a counsellor has still to write it.
+    OPEN = "open"
+    SUBMITTED = "submitted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionRow:
+    """The handling record of one answered call (the form itself comes with the session service)."""
+
+    id: str
+    call: str
+    counsellor: str | None
+    opened_at: datetime
+    status: SessionStatus = SessionStatus.OPEN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnreadRow:
+    """A journal row nobody could parse: kept as it was (encrypted), counted, alarmed."""
+
+    #: `segment:offset`, so that the same row is kept once.
+    key: str
+    raw: bytes = field(repr=False)
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """How far a file of the PBX has been folded. Survives rotation: `segment` names the file's birth."""
+
+    source: str
+    segment: str
+    offset: int
+    #: Start of the oldest call still open: reading resumes here.
+    low_segment: str
+    low_offset: int
+
+
+class Users(Protocol):
+    """Named actors."""
+
+    def add(self, user: User) -> None: ...
+    def get(self, code: str) -> User: ...
+    def all(self) -> Sequence[User]: ...
+    def update(self, user: User) -> None: ...
+
+
+class AuditLog(Protocol):
+    """Append-only."""
+
+    def append(self, entry: AuditEntry) -> None: ...
+    def recent(self, limit: int) -> Sequence[AuditEntry]: ...
+
+
+class Roster(Protocol):
+    """Shifts and presence acts. `revision` grows with every change of either."""
+
+    def add_shift(self, shift: Shift) -> None: ...
+    def remove_shift(self, shift_id: str) -> Shift: ...
+    def shifts_between(self, start: datetime, end: datetime) -> Sequence[Shift]: ...
+    def add_presence(self, event: PresenceEvent) -> bool:
+        """Store an act; return False if its key is already known."""
+        ...
+
+    def presence_events(self) -> Sequence[PresenceEvent]:
+        """Return, per agent, the acts since (and including) the last `on` or `off`."""
+        ...
+
+    def revision(self) -> int: ...
+
+
+class Calls(Protocol):
+    """Call records and their sessions. `put` is an upsert by id."""
+
+    def put_many(self, records: Iterable[CallRecord]) -> None: ...
+    def get(self, call_id: str) -> CallRecord: ...
+    def known_closed(self, ids: Iterable[str]) -> frozenset[str]: ...
+    def between(self, start: datetime, end: datetime) -> Sequence[CallRecord]: ...
+    def open_calls(self) -> Sequence[CallRecord]: ...
+    def of_number(self, number: str, limit: int = 20) -> Sequence[CallRecord]: ...
+    def delete_all(self) -> int:
+        """Forget every call row (replay rebuilds them); sessions stay."""
+        ...
+
+
+class Sessions(Protocol):
+    """Handling records; one per answered call, idempotent by call id."""
+
+    def open_many(self, sessions: Iterable[SessionRow]) -> int: ...
+    def all(self, status: SessionStatus | None = None) -> Sequence[SessionRow]: ...
+    def of_call(self, call_id: str) -> SessionRow | None: ...
+
+
+class Journal(Protocol):
+    """Durable reading position and unreadable rows."""
+
+    def checkpoint(self, source: str) -> Checkpoint | None: ...
+    def set_checkpoint(self, checkpoint: Checkpoint) -> None: ...
+    def keep_unread(self, rows: Iterable[UnreadRow]) -> int: ...
+    def unread_count(self) -> int: ...
+    def forget(self) -> None:
+        """Drop all checkpoints, so that the next reading starts at the oldest file."""
+        ...
+
+
+class People(Protocol):
+    """Workers, their phones, consents, suppressions and hardship files."""
+
+    def add(self, person: Person) -> None: ...
+    def update(self, person: Person) -> None: ...
+    def get(self, person_id: str) -> Person: ...
+    def many(self, ids: Iterable[str]) -> dict[str, Person]: ...
+    def by_number(self, number: str) -> Person | None: ...
+    def set_phone_status(self, number: str, status: PhoneStatus) -> int: ...
+    def add_consent(self, consent: Consent) -> None: ...
+    def consents(self, person_id: str) -> Sequence[Consent]: ...
+    def add_suppression(self, suppression: Suppression) -> None: ...
+    def suppressions(self, person_id: str) -> Sequence[Suppression]: ...
+    def put_file(self, file: HardshipFile) -> None: ...
+    def file(self, file_no: str) -> HardshipFile | None: ...
+    def files(self) -> Sequence[HardshipFile]: ...
+
+
+class Debts(Protocol):
+    """Obligations, attempts and evidence."""
+
+    def add(self, obligation: Obligation) -> bool:
+        """Store it; return False if one with the same origin, kind and due date stands already."""
+        ...
+
+    def get(self, obligation_id: str) -> Obligation: ...
+    def open(self, *, person: str | None = None) -> Sequence[Obligation]:
+        """Return obligations with neither evidence nor closing."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> Sequence[Obligation]:
+        """Return open obligations that are due, unleased and not waiting, oldest breach first (R29)."""
+        ...
+
+    def claim(self, obligation_id: str, owner: str, now: datetime, until: datetime) -> Obligation:
+        """Lease it by compare-and-set, or raise `Conflict`."""
+        ...
+
+    def release(self, obligation_id: str, fence: int, next_at: datetime | None) -> None: ...
+    def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None: ...
+    def last_contact(self, person: str) -> datetime | None: ...
+    def add_attempt(self, attempt: Attempt) -> None: ...
+    def update_attempt(self, attempt: Attempt) -> None: ...
+    def attempt(self, attempt_id: str) -> Attempt | None: ...
+    def attempts(self, obligation_id: str) -> Sequence[Attempt]: ...
+    def attempts_in_doubt(self) -> Sequence[Attempt]: ...
+    def attempts_since(self, since: datetime) -> int: ...
+    def add_evidence(self, evidence: Evidence) -> bool: ...
+    def evidence(self, obligation_id: str) -> Sequence[Evidence]: ...
+
+
+class Alarms(Protocol):
+    """The alarm log."""
+
+    def put(self, alarm: Alarm) -> None: ...
+    def get(self, alarm_id: str) -> Alarm: ...
+    def open(self) -> Sequence[Alarm]: ...
+    def recent(self, limit: int) -> Sequence[Alarm]: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving the block without `commit` undoes everything."""
+
+    users: Users
+    audit: AuditLog
+    roster: Roster
+    calls: Calls
+    sessions: Sessions
+    journal: Journal
+    people: People
+    debts: Debts
+    alarms: Alarms
+
+    def commit(self) -> None: ...
+
+
+#: Opens a unit of work: `with store() as work: ...; work.commit()`.
+Store = Callable[[], AbstractContextManager[UnitOfWork]]
+
+Clock = Callable[[], datetime]
+
+# --- telephony -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceCall:
+    """A call to place. `id` becomes the channel id, so the journal can settle any doubt."""
+
+    id: str
+    number: str = field(repr=False)
+    #: Shown to the callee; must be the site's own outbound number.
+    shown_number: str
+    #: Flow that runs when the callee answers (`checkin`), or `preview` with `first_ring`.
+    flow: str
+    ring: timedelta
+    #: Code of the counsellor whose phone rings first (preview dialling).
+    first_ring: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+class CallControl(Protocol):
+    """Placing and ending single calls; Asterisk and Twilio both speak it."""
+
+    async def place(self, call: PlaceCall) -> None:
+        """Hand the call to the network; return when it was accepted. Raise `PbxError` otherwise."""
+        ...
+
+    async def is_live(self, call_id: str) -> bool: ...
+    async def hang_up(self, call_id: str) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """An agent in the queue, as the PBX has it."""
+
+    agent: str
+    paused: bool = False
+    in_call: bool = False
+    #: False: the phone is not registered, so the member cannot be rung.
+    reachable: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueState:
+    """The live queue."""
+
+    members: tuple[Member, ...]
+    waiting: int
+
+
+class QueueControl(Protocol):
+    """Who is in the queue, and the facts that dialplan reads at call time."""
+
+    async def state(self) -> QueueState: ...
+    async def add_member(self, agent: str) -> None: ...
+    async def remove_member(self, agent: str) -> None: ...
+    async def facts(self) -> dict[str, str]:
+        """Return every fact we have pushed, `family/key` -> value."""
+        ...
+
+    async def push_facts(self, changes: dict[str, str | None]) -> None:
+        """Set facts; None removes one."""
+        ...
+
+
+class ShiftEdges(Protocol):
+    """Shift edges laid ahead in the PBX, so that a shift changes while nothing of ours runs."""
+
+    def lay(self, edges: dict[datetime, frozenset[str]]) -> None:
+        """Make the PBX re-decide these agents at these instants; replace what was laid before."""
+        ...
+
+
+class AlarmRoad(Protocol):
+    """Rings the supervisors through the PBX without AMI or database."""
+
+    def ring(self, alarm: Alarm) -> None: ...
+    def rearm_watchdog(self, at: datetime) -> None:
+        """Have the PBX ring by itself at `at` unless this is called again first."""
+        ...
+
+
+#: Extra fields of a log line must come from this list (`callcenter.logs`).
+LogFields = dict[str, Any]

@@ -1,0 +1,1 @@
+"""What a caller hears and presses. Knows no call centre and no database."""

@@ -1,0 +1,172 @@
+"""What is owed: obligations, attempts and evidence as values, and what follows from them.
+
+"Still owed" is computed from these (I4, I12); no field says "done".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from scheduler.errors import SchedulerError
+
+
+class Kind(StrEnum):
+    """Why something is owed."""
+
+    HARDSHIP = "hardship"
+    #: A promise made to a caller or to somebody we called (key 2).
+    CALLBACK = "callback"
+
+
+class Mode(StrEnum):
+    """Who may keep it."""
+
+    HUMAN_ONLY = "human_only"
+    IVR_OK = "ivr_ok"
+
+
+class Result(StrEnum):
+    """What became of an attempt (closed list)."""
+
+    REACHED_SELF_HUMAN = "reached_self_human"
+    REACHED_SELF_IVR_OK = "reached_self_ivr_ok"
+    REACHED_SELF_CALLBACK = "reached_self_callback"
+    REACHED_SELF_TRANSFER = "reached_self_transfer"
+    OPTED_OUT = "opted_out"
+    #: 9 before identity: that phone only (R25).
+    PHONE_REFUSED = "phone_refused"
+    REACHED_SELF_NO_KEY = "reached_self_no_key"
+    REACHED_OTHER = "reached_other"
+    WRONG_PERSON = "wrong_person"
+    IDENTITY_FAILED = "identity_failed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    DECLINED = "declined"
+    POWERED_OFF = "powered_off"
+    OUT_OF_AREA = "out_of_area"
+    SUSPENDED = "suspended"
+    VACANT = "vacant"
+    ASSISTANT_OR_VOICEMAIL = "assistant_or_voicemail"
+    NETWORK_CONGESTION = "network_congestion"
+    OWN_FAULT = "own_fault"
+    BLOCKED_BY_RULE = "blocked_by_rule"
+    #: Left in doubt by a crash and not to be settled from the journal: a human looks.
+    UNKNOWN = "unknown"
+
+
+#: R27: the network's faults and our own use up no attempt.
+FREE_RESULTS = frozenset({Result.NETWORK_CONGESTION, Result.OWN_FAULT, Result.BLOCKED_BY_RULE})
+
+
+class EvidenceKind(StrEnum):
+    """What proves a qualifying contact."""
+
+    #: Identity key, then key 1, on an automated check-in (routine only, R25).
+    IVR_KEY = "ivr_key"
+    #: A talk with the person, proven by an answered call on record.
+    HUMAN_TALK = "human_talk"
+    HOME_VISIT = "home_visit"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """A proven contact. `reference` names what proves it: a call id, a visit's number."""
+
+    id: str
+    obligation: str
+    kind: EvidenceKind
+    at: datetime
+    reference: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One try. Its id is the channel id of the call, and is written before dialling."""
+
+    id: str
+    obligation: str
+    #: 1-based within the obligation.
+    n: int
+    planned_at: datetime
+    #: `ivr` or the code of the counsellor who calls.
+    by: str
+    dialled_at: datetime | None = None
+    result: Result | None = None
+    settled_at: datetime | None = None
+    #: What the network said (Q.850), if it said anything.
+    cause: int | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether nobody knows yet what became of it."""
+        return self.result is None
+
+    @property
+    def counts(self) -> bool:
+        """Tell whether it uses up one rung of the ladder (R27)."""
+        return self.result is not None and self.result not in FREE_RESULTS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Closing:
+    """An obligation ended without contact: superseded, waived, refused, died. Always by a name."""
+
+    at: datetime
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Who works on an obligation now. `fence` grows with each claim; a stale holder is refused."""
+
+    owner: str
+    until: datetime
+    fence: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obligation:
+    """What we owe a person."""
+
+    id: str
+    person: str
+    kind: Kind
+    due_at: datetime
+    #: R31: never later than this.
+    window_end: datetime
+    mode: Mode
+    #: Smaller is more urgent.
+    priority: int = 5
+    #: What it arose from: the file number, the promising call's id.
+    origin: str = ""
+    created_at: datetime
+    closing: Closing | None = None
+    lease: Lease | None = None
+    #: Ladder: not before this instant.
+    next_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.window_end < self.due_at:
+            raise SchedulerError("an obligation's window cannot end before it is due")
+
+
+class Status(StrEnum):
+    """Where an obligation stands: derived, never stored."""
+
+    SCHEDULED = "scheduled"
+    OWED = "owed"
+    SATISFIED = "satisfied"
+    CLOSED = "closed"
+
+
+def status_of(obligation: Obligation, evidence: tuple[Evidence, ...], now: datetime) -> Status:
+    """Return where the obligation stands at `now`, from evidence and closing alone."""
+    if any(proof.obligation == obligation.id for proof in evidence):
+        return Status.SATISFIED
+    if obligation.closing is not None:
+        return Status.CLOSED
+    return Status.OWED if now >= obligation.due_at else Status.SCHEDULED
