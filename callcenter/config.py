@@ -89,7 +89,9 @@ class Trunk(_Section):
 class Queue(_Section):
     """How callers wait."""
 
-    strategy: str = Field(default="leastrecent", pattern=r"^(leastrecent|fewestcalls|rrmemory|random|ringall)$")
+    strategy: str = Field(
+        default="leastrecent", pattern=r"^(leastrecent|fewestcalls|rrmemory|random|ringall)$"
+    )
     ring: timedelta = timedelta(seconds=20)
     #: R4: after this wait the caller is not simply left waiting.
     wait_cap: timedelta = timedelta(minutes=3)

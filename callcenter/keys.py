@@ -55,9 +55,9 @@ class KeyRing:
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes bound to `purpose`."""
-        return HKDF(
-            algorithm=hashes.SHA256(), length=32, salt=b"xinxian/1", info=purpose.encode()
-        ).derive(self.master)
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=b"xinxian/1", info=purpose.encode()).derive(
+            self.master
+        )
 
     def password(self, purpose: str) -> str:
         """Return a password of 32 characters A-Z2-7, safe in every configuration file."""

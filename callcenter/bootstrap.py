@@ -1,0 +1,3 @@
+"""The one place that wires doors to services."""
+
+from __future__ import annotations
