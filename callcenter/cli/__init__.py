@@ -1,1 +1,65 @@
 """The `hotline` command, one file per command group."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from callcenter.bootstrap import App
+from callcenter.errors import CallCenterError
+from ivr.errors import IvrError
+from scheduler.errors import SchedulerError
+
+#: Command -> (module, what it is for). Loaded only when called, so that `hotline --help` is quick.
+COMMANDS = {
+    "init": ("init", "建立数据库、密钥和第一位管理员"),
+    "serve": ("serve", "运行热线的后台服务"),
+    "pbx": ("pbx", "生成、检查、装入电话系统的配置"),
+    "ivr": ("ivr", "检查语音流程,合成提示音"),
+    "duty": ("duty", "排班与值守"),
+    "user": ("user", "人员与角色"),
+    "calls": ("calls", "通话记录与实时画面"),
+    "sessions": ("sessions", "接访记录"),
+    "hardship": ("hardship", "困难职工档案与回访"),
+    "queue": ("queue", "督导的回访队列"),
+    "alarm": ("alarm", "告警"),
+    "audit": ("audit", "操作留痕"),
+    "twilio": ("twilio", "Twilio 线路"),
+    "demo": ("demo", "排练:真实的 Asterisk,模拟的来电"),
+}
+
+
+class _Hotline(click.Group):
+    """Finds commands by name and turns our errors into one clean line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"callcenter.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("命令"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (CallCenterError, IvrError, SchedulerError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Hotline, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), help="配置文件,默认 ./hotline.toml")
+@click.version_option(package_name="xinxian")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """心线:热线、值守与回访。"""
+    ctx.obj = App(config_file=config)

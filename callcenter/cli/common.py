@@ -1,0 +1,126 @@
+"""What every command group shares: the actor, `--json`, and tables that fit 80 columns."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import Any, TypeVar
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from callcenter.bootstrap import App
+from callcenter.errors import NotFound, Refused
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+pass_app = click.make_pass_decorator(App)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="输出 JSON(英文键,格式稳定)")
+
+
+def actor_option(command: F) -> F:
+    """Add `--as CODE`; the command receives `actor`, an active user's code."""
+
+    @click.option("--as", "actor", envvar="HOTLINE_ACTOR", required=True, help="以谁的名义(人员代码)")
+    @functools.wraps(command)
+    def checked(*args: Any, actor: str, **kwargs: Any) -> Any:
+        app = click.get_current_context().find_object(App)
+        if app is None:
+            raise RuntimeError("the root command sets the App")
+        with app.store() as work:
+            try:
+                user = work.users.get(actor)
+            except NotFound:
+                raise Refused(f"没有代码为 {actor} 的人员。用 hotline user list 查看。") from None
+        if not user.active:
+            raise Refused(f"{actor} 已停用,不能以此名义操作。")
+        return command(*args, actor=actor, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def console() -> Console:
+    """Return a console that keeps 80 columns where nobody says how wide it is."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(width=80, highlight=False)
+
+
+def show_rows(
+    rows: Sequence[Mapping[str, object]], columns: Sequence[tuple[str, str]], as_json: bool = False
+) -> None:
+    """Print rows as a table (`columns`: key, title) or, whole, as JSON."""
+    if as_json:
+        click.echo(json.dumps([dict(r) for r in rows], ensure_ascii=False, indent=2, default=plain))
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for _, title in columns:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(said(row.get(key)) for key, _ in columns))
+    console().print(table)
+
+
+def show_one(row: Mapping[str, object], titles: Sequence[tuple[str, str]], as_json: bool = False) -> None:
+    """Print one thing, a line per field, or as JSON."""
+    if as_json:
+        click.echo(json.dumps(dict(row), ensure_ascii=False, indent=2, default=plain))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, title in titles:
+        table.add_row(title, said(row.get(key)))
+    console().print(table)
+
+
+def said(value: object) -> str:
+    """Return a value as people read it: no `None`, durations as m:ss, local minutes."""
+    match value:
+        case None | "":
+            return "—"
+        case bool():
+            return "是" if value else "否"
+        case datetime():
+            return local(value)
+        case timedelta():
+            return minutes(value)
+        case Enum():
+            return str(value.value)
+        case tuple() | list():
+            return " ".join(said(item) for item in value) or "—"
+        case _:
+            return str(value)
+
+
+def local(moment: datetime) -> str:
+    """Return the wall time at the site: `11-23 19:04:05`."""
+    app = click.get_current_context().find_object(App)
+    zone = app.settings.site.zone if app else None
+    return moment.astimezone(zone).strftime("%m-%d %H:%M:%S")
+
+
+def minutes(length: timedelta) -> str:
+    """Return a duration as `m:ss`."""
+    whole = round(length.total_seconds())
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+def plain(value: object) -> object:
+    """Return a JSON-able stand-in: ISO instants, seconds, enum values, lists."""
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Enum():
+            return value.value
+        case frozenset() | set() | tuple():
+            return sorted(value) if isinstance(value, (set, frozenset)) else list(value)
+        case _:
+            return str(value)
