@@ -71,6 +71,8 @@ class CallRecord:
     path: tuple[str, ...] = ()
     #: Answers given by key, `node=key`, never a PIN or an identity digit.
     keys: tuple[str, ...] = ()
+    #: Everybody who was rung, in order: `code=answered`, `code=no_answer` or `code=rung` (end not told).
+    rung: tuple[str, ...] = ()
     #: The flow's own last word (`reached_self_ivr_ok`, ...), if a flow ran.
     flow_outcome: str | None = None
     #: `journal`, or `queue_log` when the journal's rows could not be read.
