@@ -1,0 +1,155 @@
+"""Obligations, attempts and evidence in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from callcenter.domain.moments import check_aware
+from callcenter.errors import Conflict, NotFound, Refused
+from callcenter.memory.state import State, checked
+from scheduler.obligations import Attempt, Closing, Evidence, Kind, Lease, Obligation
+
+
+class MemoryDebts:
+    """What is owed."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def add(self, obligation: Obligation) -> bool:
+        """Store it; return False if it stands already.
+
+        It stands if its id does, or one of the same kind, person, origin and due date; and a person
+        with an open hardship obligation gets no second one: missed routine periods are one debt.
+        """
+        stands = any(_identity(o) == _identity(obligation) for o in self._state.obligations.values())
+        if stands or obligation.id in self._state.obligations or self._is_second(obligation):
+            return False
+        self._state.obligations[obligation.id] = checked(obligation)
+        return True
+
+    def _is_second(self, obligation: Obligation) -> bool:
+        routine = obligation.kind is Kind.HARDSHIP and obligation.closing is None
+        return routine and any(o.kind is Kind.HARDSHIP for o in self.open(person=obligation.person))
+
+    def get(self, obligation_id: str) -> Obligation:
+        """Return an obligation, or raise `NotFound`."""
+        if obligation_id not in self._state.obligations:
+            raise NotFound(f"no obligation {obligation_id}")
+        return self._state.obligations[obligation_id]
+
+    def open(self, *, person: str | None = None) -> Sequence[Obligation]:
+        """Return obligations with neither evidence nor closing, oldest breach first (R29)."""
+        proven = {e.obligation for e in self._state.evidence.values()}
+        still = (o for o in self._state.obligations.values() if o.closing is None and o.id not in proven)
+        return sorted((o for o in still if person in (None, o.person)), key=_urgency)
+
+    def due(self, now: datetime, limit: int) -> Sequence[Obligation]:
+        """Return open obligations that are due, unleased and not waiting, oldest breach first (R29)."""
+        check_aware(now)
+        return [o for o in self.open() if o.due_at <= now and _is_free(o, now) and not _waits(o, now)][:limit]
+
+    def claim(self, obligation_id: str, owner: str, now: datetime, until: datetime) -> Obligation:
+        """Lease it by compare-and-set, or raise `Conflict`.
+
+        Refused while it, or another one of the same person (I1), is leased, and once it is closed or
+        proven. What is returned is fresh: check `next_at` again before dialling.
+        """
+        person = self.get(obligation_id).person
+        mine = {o.id: o for o in self.open(person=person)}
+        if obligation_id not in mine or not all(_is_free(o, now) for o in mine.values()):
+            raise Conflict(f"obligation {obligation_id} is in other hands or settled")
+        fence = self._state.fences.get(obligation_id, 0) + 1
+        self._state.fences[obligation_id] = fence
+        lease = Lease(owner=owner, until=check_aware(until), fence=fence)
+        self._state.obligations[obligation_id] = claimed = replace(mine[obligation_id], lease=lease)
+        return claimed
+
+    def release(self, obligation_id: str, fence: int, next_at: datetime | None) -> None:
+        """End the lease and set when to try again; raise `Conflict` if the lease is no longer ours."""
+        held = self.get(obligation_id)
+        if held.lease is None or held.lease.fence != fence:
+            raise Conflict(f"obligation {obligation_id} is no longer ours")
+        self._state.obligations[obligation_id] = checked(replace(held, lease=None, next_at=next_at))
+
+    def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None:
+        """End it without contact, by a name; raise `Conflict` if it was closed before."""
+        standing = self.get(obligation_id)
+        if standing.closing is not None:
+            raise Conflict(f"obligation {obligation_id} is closed already")
+        closing = checked(Closing(at=at, reason=reason, by=by))
+        self._state.obligations[obligation_id] = replace(standing, closing=closing)
+
+    def last_contact(self, person: str) -> datetime | None:
+        """Return when evidence last proved a contact with this person."""
+        theirs = {o.id for o in self._state.obligations.values() if o.person == person}
+        return max((e.at for e in self._state.evidence.values() if e.obligation in theirs), default=None)
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
+        self.get(attempt.obligation)
+        taken = any(a.n == attempt.n for a in self.attempts(attempt.obligation))
+        if taken or attempt.id in self._state.attempts:
+            raise Conflict(f"attempt {attempt.id}, number {attempt.n}, stands already")
+        self._state.attempts[attempt.id] = checked(attempt)
+
+    def update_attempt(self, attempt: Attempt) -> None:
+        """Replace an attempt, or raise `NotFound`."""
+        if attempt.id not in self._state.attempts:
+            raise NotFound(f"no attempt {attempt.id}")
+        self._state.attempts[attempt.id] = checked(attempt)
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        """Return an attempt."""
+        return self._state.attempts.get(attempt_id)
+
+    def attempts(self, obligation_id: str) -> Sequence[Attempt]:
+        """Return the attempts at an obligation, in order."""
+        made = (a for a in self._state.attempts.values() if a.obligation == obligation_id)
+        return sorted(made, key=lambda a: a.n)
+
+    def attempts_in_doubt(self) -> Sequence[Attempt]:
+        """Return the attempts without a result, oldest first."""
+        unsettled = (a for a in self._state.attempts.values() if a.in_doubt)
+        return sorted(unsettled, key=lambda a: (a.planned_at, a.id))
+
+    def attempts_since(self, since: datetime) -> int:
+        """Count the attempts dialled (or, not yet dialled, planned) at `since` or later."""
+        return sum((a.dialled_at or a.planned_at) >= since for a in self._state.attempts.values())
+
+    def add_evidence(self, evidence: Evidence) -> bool:
+        """Store a proof; return False if this reference proves this obligation already.
+
+        Raises `Refused` without a reference and `NotFound` without its obligation.
+        """
+        if not evidence.reference.strip():
+            raise Refused("evidence must name what proves the contact")
+        self.get(evidence.obligation)
+        known = {(e.obligation, e.reference) for e in self._state.evidence.values()}
+        if evidence.id in self._state.evidence or (evidence.obligation, evidence.reference) in known:
+            return False
+        self._state.evidence[evidence.id] = checked(evidence)
+        return True
+
+    def evidence(self, obligation_id: str) -> Sequence[Evidence]:
+        """Return what proves an obligation, oldest first."""
+        proofs = (e for e in self._state.evidence.values() if e.obligation == obligation_id)
+        return sorted(proofs, key=lambda e: (e.at, e.id))
+
+
+def _identity(obligation: Obligation) -> tuple[Kind, str, str, datetime]:
+    return obligation.kind, obligation.person, obligation.origin, obligation.due_at
+
+
+def _urgency(obligation: Obligation) -> tuple[datetime, int, datetime, str]:
+    return obligation.window_end, obligation.priority, obligation.due_at, obligation.id
+
+
+def _is_free(obligation: Obligation, now: datetime) -> bool:
+    return obligation.lease is None or obligation.lease.until <= now
+
+
+def _waits(obligation: Obligation, now: datetime) -> bool:
+    return obligation.next_at is not None and obligation.next_at > now

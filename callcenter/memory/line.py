@@ -1,0 +1,230 @@
+"""Users, audit, roster, calls, sessions, journal and alarms in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from callcenter.domain.alarms import Alarm
+from callcenter.domain.calls import CallRecord
+from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift
+from callcenter.domain.numbers import normalise
+from callcenter.domain.users import User
+from callcenter.errors import Conflict, NotFound
+from callcenter.memory.state import State, checked
+from callcenter.ports import AuditEntry, Checkpoint, SessionRow, SessionStatus, UnreadRow
+
+_SIGNS = (PresenceAct.ON, PresenceAct.OFF)
+
+
+class _Part:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+
+class MemoryUsers(_Part):
+    """Named actors, by code."""
+
+    def add(self, user: User) -> None:
+        """Add a user; raise `Conflict` if the code is taken."""
+        if user.code in self._state.users:
+            raise Conflict(f"user {user.code} exists already")
+        self._state.users[user.code] = user
+
+    def get(self, code: str) -> User:
+        """Return a user, or raise `NotFound`."""
+        if code not in self._state.users:
+            raise NotFound(f"no user {code}")
+        return self._state.users[code]
+
+    def all(self) -> Sequence[User]:
+        """Return every user by code, disabled ones too."""
+        return [self._state.users[code] for code in sorted(self._state.users)]
+
+    def update(self, user: User) -> None:
+        """Replace a user, or raise `NotFound`."""
+        self.get(user.code)
+        self._state.users[user.code] = user
+
+
+class MemoryAuditLog(_Part):
+    """Append-only."""
+
+    def append(self, entry: AuditEntry) -> None:
+        """Append an entry under the next sequence number."""
+        self._state.audit.append(replace(checked(entry), seq=len(self._state.audit) + 1))
+
+    def recent(self, limit: int) -> Sequence[AuditEntry]:
+        """Return the newest entries, newest first."""
+        return list(reversed(self._state.audit))[:limit]
+
+
+class MemoryRoster(_Part):
+    """Shifts and presence acts."""
+
+    def add_shift(self, shift: Shift) -> None:
+        """Add a shift; raise `Conflict` if its id is taken."""
+        if shift.id in self._state.shifts:
+            raise Conflict(f"shift {shift.id} exists already")
+        self._state.shifts[shift.id] = shift
+        self._state.revision += 1
+
+    def remove_shift(self, shift_id: str) -> Shift:
+        """Remove a shift and return it, or raise `NotFound`."""
+        if shift_id not in self._state.shifts:
+            raise NotFound(f"no shift {shift_id}")
+        self._state.revision += 1
+        return self._state.shifts.pop(shift_id)
+
+    def shifts_between(self, start: datetime, end: datetime) -> Sequence[Shift]:
+        """Return the shifts that touch [start, end), by start."""
+        touching = (s for s in self._state.shifts.values() if s.start < end and s.end > start)
+        return sorted(touching, key=lambda s: (s.start, s.id))
+
+    def add_presence(self, event: PresenceEvent) -> bool:
+        """Store an act; return False if its key is already known."""
+        if event.key in self._state.presence:
+            return False
+        self._state.presence[event.key] = event
+        self._state.revision += 1
+        return True
+
+    def presence_events(self) -> Sequence[PresenceEvent]:
+        """Return, per agent, the acts since (and including) the last `on` or `off`."""
+        kept: dict[str, list[PresenceEvent]] = {}
+        for event in sorted(self._state.presence.values(), key=lambda e: (e.at, e.key)):
+            before = [] if event.act in _SIGNS else kept.get(event.agent, [])
+            kept[event.agent] = [*before, event]
+        return sorted((e for acts in kept.values() for e in acts), key=lambda e: (e.at, e.key))
+
+    def revision(self) -> int:
+        """Return a number that grows with every change of shifts or presence."""
+        return self._state.revision
+
+
+class MemoryCalls(_Part):
+    """Call records."""
+
+    def put_many(self, records: Iterable[CallRecord]) -> None:
+        """Upsert by id. A record that is closed is not overwritten by one that is open."""
+        calls = self._state.calls
+        for record in records:
+            known = calls.get(record.id)
+            if known is None or known.is_open or not record.is_open:
+                calls[record.id] = checked(record)
+
+    def get(self, call_id: str) -> CallRecord:
+        """Return a call, or raise `NotFound`."""
+        if call_id not in self._state.calls:
+            raise NotFound(f"no call {call_id}")
+        return self._state.calls[call_id]
+
+    def known_closed(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return those of the ids whose record is here and closed."""
+        calls = self._state.calls
+        return frozenset(i for i in ids if i in calls and not calls[i].is_open)
+
+    def between(self, start: datetime, end: datetime) -> Sequence[CallRecord]:
+        """Return the calls that started in [start, end), by start."""
+        return self._sorted(c for c in self._state.calls.values() if start <= c.started_at < end)
+
+    def open_calls(self) -> Sequence[CallRecord]:
+        """Return the calls that still go on, by start."""
+        return self._sorted(c for c in self._state.calls.values() if c.is_open)
+
+    def of_number(self, number: str, limit: int = 20) -> Sequence[CallRecord]:
+        """Return the newest calls from or to a number, newest first."""
+        wanted = same_number(number)
+        of_it = (c for c in self._state.calls.values() if c.number and same_number(c.number) == wanted)
+        return self._sorted(of_it)[::-1][:limit]
+
+    def delete_all(self) -> int:
+        """Forget every call row (replay rebuilds them); sessions stay."""
+        count = len(self._state.calls)
+        self._state.calls.clear()
+        return count
+
+    @staticmethod
+    def _sorted(calls: Iterable[CallRecord]) -> list[CallRecord]:
+        return sorted(calls, key=lambda c: (c.started_at, c.id))
+
+
+class MemorySessions(_Part):
+    """Handling records, one per call."""
+
+    def open_many(self, sessions: Iterable[SessionRow]) -> int:
+        """Open those whose call has none yet; return how many."""
+        rows = self._state.sessions
+        before = len(rows)
+        for session in sessions:
+            rows.setdefault(session.call, checked(session))
+        return len(rows) - before
+
+    def all(self, status: SessionStatus | None = None) -> Sequence[SessionRow]:
+        """Return the sessions, oldest first; only those of a status if one is given."""
+        wanted = (s for s in self._state.sessions.values() if status in (None, s.status))
+        return sorted(wanted, key=lambda s: (s.opened_at, s.id))
+
+    def of_call(self, call_id: str) -> SessionRow | None:
+        """Return the session of a call."""
+        return self._state.sessions.get(call_id)
+
+
+class MemoryJournal(_Part):
+    """Reading positions and unreadable rows."""
+
+    def checkpoint(self, source: str) -> Checkpoint | None:
+        """Return how far a source has been folded."""
+        return self._state.checkpoints.get(source)
+
+    def set_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Replace the position of its source."""
+        self._state.checkpoints[checkpoint.source] = checkpoint
+
+    def keep_unread(self, rows: Iterable[UnreadRow]) -> int:
+        """Keep rows whose key is new; return how many were."""
+        before = len(self._state.unread)
+        for row in rows:
+            self._state.unread.setdefault(row.key, checked(row))
+        return len(self._state.unread) - before
+
+    def unread_count(self) -> int:
+        """Return how many rows are kept unread."""
+        return len(self._state.unread)
+
+    def forget(self) -> None:
+        """Drop all checkpoints, so that the next reading starts at the oldest file."""
+        self._state.checkpoints.clear()
+
+
+class MemoryAlarms(_Part):
+    """The alarm log."""
+
+    def put(self, alarm: Alarm) -> None:
+        """Upsert by id; raise `Conflict` if another alarm of its kind is open."""
+        rivals = (a for a in self.open() if a.kind is alarm.kind and a.id != alarm.id)
+        if alarm.is_open and any(rivals):
+            raise Conflict(f"an alarm {alarm.kind} is open already")
+        self._state.alarms[alarm.id] = checked(alarm)
+
+    def get(self, alarm_id: str) -> Alarm:
+        """Return an alarm, or raise `NotFound`."""
+        if alarm_id not in self._state.alarms:
+            raise NotFound(f"no alarm {alarm_id}")
+        return self._state.alarms[alarm_id]
+
+    def open(self) -> Sequence[Alarm]:
+        """Return the alarms nobody acknowledged, oldest first."""
+        still = (a for a in self._state.alarms.values() if a.is_open)
+        return sorted(still, key=lambda a: (a.raised_at, a.id))
+
+    def recent(self, limit: int) -> Sequence[Alarm]:
+        """Return the newest alarms, newest first."""
+        every = sorted(self._state.alarms.values(), key=lambda a: (a.raised_at, a.id))
+        return every[::-1][:limit]
+
+
+def same_number(number: str) -> str:
+    """Return the one spelling under which a number is compared."""
+    return normalise(number) or number
