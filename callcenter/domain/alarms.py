@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from callcenter.domain.moments import check_aware
 
 
 class AlarmKind(StrEnum):
@@ -44,3 +49,94 @@ class Alarm:
     def is_open(self) -> bool:
         """Tell whether somebody still has to acknowledge it."""
         return self.acknowledged_at is None
+
+    @property
+    def stands(self) -> bool:
+        """Tell whether its cause is, as far as we know, still there."""
+        return self.cleared_at is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmAck:
+    """Key 1 pressed by a supervisor whom an alarm rang (journal row `ALARM_ACK`)."""
+
+    alarm: str
+    #: User code.
+    by: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        check_aware(self.at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmPolicy:
+    """When an alarm rings again (P10: it is acknowledged by name, or climbs)."""
+
+    #: Pause between two rings of an alarm nobody acknowledged.
+    climb_after: timedelta = timedelta(minutes=5)
+    #: After so many rings the pause doubles each time, up to `longest_pause`; it never ends.
+    rounds: int = 3
+    longest_pause: timedelta = timedelta(hours=1)
+    #: A cause that outlives its acknowledgement raises a new alarm after this long.
+    remind_after: timedelta = timedelta(hours=1)
+
+    def pause(self, rounds: int) -> timedelta:
+        """Return how long to wait after ring number `rounds` (0 = the first)."""
+        doublings = min(max(0, rounds + 1 - self.rounds), 16)
+        longest = max(self.climb_after, self.longest_pause)
+        return min(self.climb_after * (1 << doublings), longest)
+
+    def rings_now(self, alarm: Alarm, now: datetime) -> bool:
+        """Tell whether an open alarm is to ring (again) at `now`."""
+        if not alarm.is_open:
+            return False
+        return alarm.rung_at is None or now >= alarm.rung_at + self.pause(alarm.rounds)
+
+
+_ID = re.compile(r"al-([a-z_]{1,32})-[0-9a-f]{8,32}")
+
+
+def new_alarm(kind: AlarmKind, detail: str, now: datetime) -> Alarm:
+    """Return a fresh alarm. Its id names the kind, so that an acknowledgement alone can restore the row."""
+    return Alarm(
+        id=f"al-{kind}-{secrets.token_hex(6)}",
+        kind=kind,
+        raised_at=check_aware(now),
+        detail=detail,
+        # Nothing is wrong when an alarm is tested.
+        cleared_at=now if kind is AlarmKind.TEST else None,
+    )
+
+
+def kind_of(alarm_id: str) -> AlarmKind:
+    """Return the kind an alarm id names; an id not of our making is the PBX's own watchdog."""
+    found = _ID.fullmatch(alarm_id)
+    known = found is not None and found[1] in set(AlarmKind)
+    return AlarmKind(found[1]) if found and known else AlarmKind.WATCHDOG
+
+
+def standing(alarms: Iterable[Alarm], kind: AlarmKind) -> Alarm | None:
+    """Return the alarm that covers a cause of this kind: the open one, else the newest still uncleared."""
+    same = sorted((a for a in alarms if a.kind is kind), key=lambda a: (a.is_open, a.raised_at, a.id))
+    return same[-1] if same and (same[-1].is_open or same[-1].stands) else None
+
+
+def wrong_again(alarm: Alarm, detail: str) -> Alarm:
+    """Return an open alarm whose cause is seen (again), with what is known of it now."""
+    return replace(
+        alarm, detail=detail, cleared_at=alarm.cleared_at if alarm.kind is AlarmKind.TEST else None
+    )
+
+
+def rung(alarm: Alarm, now: datetime) -> Alarm:
+    """Return the alarm after one more ring."""
+    return replace(alarm, rung_at=now, rounds=alarm.rounds + 1 if alarm.rung_at else 0)
+
+
+def acknowledged(alarm: Alarm, by: str, at: datetime) -> Alarm:
+    """Return the alarm acknowledged; the earliest word stands, whatever order words come in (P6)."""
+    check_aware(at)
+    first = (alarm.acknowledged_at, alarm.acknowledged_by or "") if alarm.acknowledged_at else (at, by)
+    at, by = min(first, (at, by))
+    return replace(alarm, acknowledged_at=at, acknowledged_by=by)
