@@ -1,0 +1,201 @@
+"""The watch: what is wrong now, without flapping, and a watchdog that only a whole look keeps asleep."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.config import Alarms as AlarmSettings
+from callcenter.domain.alarms import AlarmKind
+from callcenter.domain.duty import Shift
+from callcenter.memory import MemoryAlarmRoad, MemoryStore
+from callcenter.ports import Member, UnreadRow
+from callcenter.service.watch import CALM, Live, Picture, Reading, Watch, look, right_now, wrong_now
+
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HERE = (Member(agent="c001"),)
+ON_SHIFT = frozenset({"c001"})
+
+
+def _wrong(*readings: Reading) -> set[tuple[AlarmKind, str]]:
+    picture = Picture()
+    for reading in readings:
+        picture = look(picture, reading)
+    return set(wrong_now(picture, readings[-1].at))
+
+
+def _duty(at: datetime, *members: Member, on_shift: frozenset[str] = ON_SHIFT) -> Reading:
+    return Reading(at=at, live=Live(members=members), on_shift=on_shift)
+
+
+def test_nobody_came_to_the_shift() -> None:
+    assert _wrong(_duty(NOW), _duty(NOW + 59 * SECOND)) == set()
+    assert _wrong(_duty(NOW), _duty(NOW + 60 * SECOND)) == {(AlarmKind.NOBODY_ON_DUTY, "no_member")}
+
+
+def test_a_phone_that_lost_its_registration_is_nobody() -> None:
+    gone = Member(agent="c001", reachable=False)
+    assert _wrong(_duty(NOW, gone), _duty(NOW + MINUTE, gone)) == {(AlarmKind.NOBODY_ON_DUTY, "unreachable")}
+
+
+def test_a_counsellor_in_a_talk_is_somebody() -> None:
+    busy = Member(agent="c001", in_call=True)
+    assert _wrong(_duty(NOW, busy), _duty(NOW + 30 * MINUTE, busy)) == set()
+
+
+def test_everybody_rests_for_a_while_and_then_for_too_long() -> None:
+    rest = Member(agent="c001", paused=True)
+    assert _wrong(_duty(NOW, rest), _duty(NOW + 9 * MINUTE, rest)) == set()
+    assert _wrong(_duty(NOW, rest), _duty(NOW + 10 * MINUTE, rest)) == {
+        (AlarmKind.NOBODY_ON_DUTY, "all_paused")
+    }
+
+
+def test_outside_every_shift_nobody_is_missed() -> None:
+    closed = frozenset[str]()
+    assert _wrong(_duty(NOW, on_shift=closed), _duty(NOW + 60 * MINUTE, on_shift=closed)) == set()
+
+
+def test_a_blink_starts_the_patience_anew() -> None:
+    assert _wrong(_duty(NOW), _duty(NOW + 50 * SECOND, *HERE), _duty(NOW + 70 * SECOND)) == set()
+
+
+def test_a_bridge_that_cannot_see_says_so_and_judges_nothing_else() -> None:
+    blind = Live(connected=False)
+    readings = [Reading(at=NOW + n * MINUTE, live=blind, on_shift=ON_SHIFT) for n in range(5)]
+    assert _wrong(*readings) == {(AlarmKind.BRIDGE_DISCONNECTED, "no_ami")}
+
+
+def test_a_trouble_seen_before_the_bridge_went_blind_stays_one() -> None:
+    readings = [_duty(NOW), _duty(NOW + MINUTE), Reading(at=NOW + 2 * MINUTE, live=Live())]
+    assert (AlarmKind.NOBODY_ON_DUTY, "no_member") in _wrong(*readings)
+
+
+def test_the_trunk_does_not_answer() -> None:
+    down = Live(trunk_up=False)
+    assert _wrong(Reading(at=NOW, live=down), Reading(at=NOW + 90 * SECOND, live=down)) == {
+        (AlarmKind.TRUNK_DOWN, "unreachable")
+    }
+
+
+def test_calls_are_seen_but_the_journal_does_not_grow() -> None:
+    stalled = Live(last_call_at=NOW, journal_at=NOW - MINUTE)
+    assert _wrong(Reading(at=NOW, live=stalled), Reading(at=NOW + MINUTE, live=stalled)) == {
+        (AlarmKind.JOURNAL_STALLED, "behind")
+    }
+
+
+def test_a_quiet_night_is_no_stalled_journal() -> None:
+    quiet = Live(last_call_at=NOW - 9 * 60 * MINUTE, journal_at=NOW - 9 * 60 * MINUTE)
+    assert _wrong(Reading(at=NOW, live=quiet), Reading(at=NOW + 60 * MINUTE, live=quiet)) == set()
+
+
+def test_rows_nobody_could_read_are_told_once() -> None:
+    assert _wrong(Reading(at=NOW, unread_rows=3, unread_told=1)) == {(AlarmKind.JOURNAL_UNREADABLE, "rows=3")}
+    assert _wrong(Reading(at=NOW, unread_rows=3, unread_told=3)) == set()
+
+
+def test_a_trouble_is_gone_only_when_it_stays_away() -> None:
+    picture = look(look(Picture(), _duty(NOW)), _duty(NOW + MINUTE, *HERE))
+    assert AlarmKind.NOBODY_ON_DUTY not in right_now(picture, NOW + MINUTE + CALM - SECOND)
+    assert AlarmKind.NOBODY_ON_DUTY in right_now(picture, NOW + MINUTE + CALM)
+
+
+@given(st.lists(st.tuples(st.integers(1, 90), st.booleans()), min_size=1, max_size=40))
+def test_no_kind_is_ever_both_wrong_and_right(steps: list[tuple[int, bool]]) -> None:
+    picture, times = Picture(), accumulate(seconds for seconds, _ in steps)
+    for seconds, (_, up) in zip(times, steps, strict=True):
+        now = NOW + seconds * SECOND
+        picture = look(picture, Reading(at=now, live=Live(trunk_up=up)))
+        wrong = {kind for kind, _ in wrong_now(picture, now)}
+        assert not wrong & right_now(picture, now)
+        assert not (up and AlarmKind.TRUNK_DOWN in wrong)
+
+
+class Line:
+    """A line under watch: what the PBX shows can be set."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.road = MemoryAlarmRoad()
+        self.live = Live(members=HERE, trunk_up=True, connected=True)
+        self.store_dead = False
+        self.watch = Watch(self._open, self.road, lambda: self.live, AlarmSettings())
+
+    def _open(self):  # type: ignore[no-untyped-def]
+        if self.store_dead:
+            raise ConnectionError("database is gone")
+        return self.store()
+
+    def plan(self, start: datetime, length: timedelta) -> None:
+        with self.store() as work:
+            work.roster.add_shift(Shift(id="sh-1", agent="c001", start=start, length=length))
+            work.commit()
+
+    def run(self, start: datetime, ticks: int) -> None:
+        for tick in range(ticks):
+            self.watch.once(start + tick * MINUTE)
+
+    def rung(self) -> list[tuple[AlarmKind, datetime | None]]:
+        return [(alarm.kind, alarm.rung_at) for alarm in self.road.rung]
+
+
+def test_a_shift_over_midnight_that_nobody_took_rings_the_supervisor() -> None:
+    line = Line()
+    line.plan(NOW - timedelta(hours=8), timedelta(hours=12))
+    line.live = Live(members=(), trunk_up=True, connected=True)
+    line.run(NOW, 3)
+    assert line.rung() == [(AlarmKind.NOBODY_ON_DUTY, NOW + MINUTE)]
+
+
+def test_a_quiet_line_rings_nobody_and_keeps_the_watchdog_asleep() -> None:
+    line = Line()
+    line.plan(NOW, timedelta(hours=8))
+    line.run(NOW, 10)
+    assert line.rung() == []
+    assert line.road.watchdog_at == NOW + 9 * MINUTE + AlarmSettings().watchdog
+
+
+def test_a_cured_trouble_is_recorded_as_gone_but_waits_for_a_name() -> None:
+    line = Line()
+    line.live = Live(trunk_up=False)
+    line.run(NOW, 3)
+    line.live = Live(trunk_up=True)
+    line.run(NOW + 3 * MINUTE, 4)
+    with line.store() as work:
+        (alarm,) = work.alarms.open()
+    assert alarm.cleared_at == NOW + 5 * MINUTE
+
+
+def test_a_dead_store_lets_the_watchdog_bite_and_the_trunk_still_alarms() -> None:
+    line = Line()
+    line.run(NOW, 1)
+    line.store_dead = True
+    line.live = Live(members=(), trunk_up=False, connected=True)
+    line.run(NOW + MINUTE, 4)
+    assert line.road.watchdog_at == NOW + AlarmSettings().watchdog
+    assert line.rung() == [(AlarmKind.TRUNK_DOWN, NOW + 3 * MINUTE)]
+
+
+def test_unreadable_rows_are_told_once_and_again_when_there_are_more() -> None:
+    line = Line()
+    _unread(line, "a:1")
+    line.run(NOW, 4)
+    with line.store() as work:
+        (alarm,) = work.alarms.open()
+    assert (alarm.detail, len(line.road.rung)) == ("rows=1", 1)
+    _unread(line, "a:2")
+    line.run(NOW + 4 * MINUTE, 1)
+    with line.store() as work:
+        assert work.alarms.get(alarm.id).detail == "rows=2"
+
+
+def _unread(line: Line, key: str) -> None:
+    with line.store() as work:
+        work.journal.keep_unread([UnreadRow(key=key, raw=b"\xff", reason="cut", at=NOW)])
+        work.commit()
