@@ -1,0 +1,1 @@
+"""What the line says: the catalogue of prompts and their sound files."""
