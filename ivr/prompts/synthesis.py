@@ -38,8 +38,9 @@ _PHONE = _SINGLE | {"1": "幺"}
 class Voice:
     """An espeak-ng voice. `speed` is espeak's words per minute; measured in prompts, not believed."""
 
-    name: str = "cmn"
-    speed: int = 165
+    #: Not `cmn`: espeak-ng 1.51 (Debian 12) spells out the pinyin of Hanzi there as English letters.
+    name: str = "cmn-latn-pinyin"
+    speed: int = 180
     pitch: int = 45
 
 
