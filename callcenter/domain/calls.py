@@ -73,6 +73,8 @@ class CallRecord:
     keys: tuple[str, ...] = ()
     #: Everybody who was rung, in order: `code=answered`, `code=no_answer` or `code=rung` (end not told).
     rung: tuple[str, ...] = ()
+    #: What the flow promised the other side, by kind (`callback`): the journal row is the promise (R4).
+    promises: tuple[str, ...] = ()
     #: The flow's own last word (`reached_self_ivr_ok`, ...), if a flow ran.
     flow_outcome: str | None = None
     #: `journal`, or `queue_log` when the journal's rows could not be read.
