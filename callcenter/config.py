@@ -7,9 +7,9 @@ Unknown keys are errors. Secrets never stand here: they are derived from the sit
 from __future__ import annotations
 
 import os
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -110,11 +110,21 @@ class Outbound(_Section):
     """When and how the line calls out (R22, R37; times are wall time at the site)."""
 
     windows: tuple[tuple[time, time], ...] = ((time(9), time(12)), (time(14), time(20)))
+    #: Nobody is rung between these times; equal times mean no quiet hours.
+    quiet: tuple[time, time] = (time(22), time(8))
+    #: True stops every automated call; humans still dial.
+    paused: bool = False
     ring: timedelta = timedelta(seconds=45)
     daily_cap: int = Field(default=40, ge=1, le=1000)
     #: Trunk channels always left for callers.
     reserved_channels: int = Field(default=1, ge=1)
     sweep: timedelta = timedelta(minutes=1)
+
+
+class CalendarTable(_Section):
+    """Days the site knows better than any published table: `2027-02-11 = "off"`."""
+
+    days: dict[date, Literal["work", "off"]] = {}
 
 
 class Alarms(_Section):
@@ -148,6 +158,7 @@ class Settings(BaseSettings):
     queue: Queue = Queue()
     escalation: Escalation = Escalation()
     outbound: Outbound = Outbound()
+    calendar: CalendarTable = CalendarTable()
     alarms: Alarms = Alarms()
 
     @property
