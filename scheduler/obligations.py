@@ -56,6 +56,9 @@ class Result(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: `Attempt.by` of a call that no human places.
+BY_IVR = "ivr"
+
 #: R27: the network's faults and our own use up no attempt.
 FREE_RESULTS = frozenset({Result.NETWORK_CONGESTION, Result.OWN_FAULT, Result.BLOCKED_BY_RULE})
 
@@ -103,6 +106,16 @@ class Attempt:
     def in_doubt(self) -> bool:
         """Tell whether nobody knows yet what became of it."""
         return self.result is None
+
+    @property
+    def is_automatic(self) -> bool:
+        """Tell whether no human placed it."""
+        return self.by == BY_IVR
+
+    @property
+    def at(self) -> datetime:
+        """Return when it was dialled, or was going to be."""
+        return self.dialled_at or self.planned_at
 
     @property
     def counts(self) -> bool:

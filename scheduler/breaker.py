@@ -1,0 +1,30 @@
+"""Stops the dialler when the fault is the network's or ours (R27)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scheduler.obligations import Result
+
+#: `BLOCKED_BY_RULE` is free too, but it is a rule at work, not a fault.
+FAULTS = frozenset({Result.NETWORK_CONGESTION, Result.OWN_FAULT})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Breaker:
+    """Trips after more than `allowed` faults in a row; lets one call try again after `rest`."""
+
+    allowed: int = 3
+    rest: timedelta = timedelta(minutes=15)
+
+    def closes_at(self, outcomes: Iterable[tuple[datetime, Result]]) -> datetime | None:
+        """Return until when no call may go out, or None if the breaker has not tripped.
+
+        `outcomes` are recent attempts, when and how, in any order. One that worked ends the row.
+        """
+        row: list[datetime] = []
+        for at, result in sorted(outcomes):
+            row = [*row, at] if result in FAULTS else []
+        return row[-1] + self.rest if len(row) > self.allowed else None

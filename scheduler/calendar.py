@@ -1,0 +1,137 @@
+"""Which days are workdays, and which days are left in peace (R30, R31).
+
+Order of trust: the site's own table, then `chinesecalendar` (published make-up workdays), then
+`holidays` (statutory days only for unpublished years: provisional), then Monday to Friday. A year
+that is missing gives a day that says so, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import lru_cache
+
+import chinese_calendar
+import holidays
+
+_ONE_DAY = timedelta(days=1)
+_FRIDAY = 4
+#: The longest run of days off ever published is ten days; more means a broken table.
+_LONGEST_REST = 40
+
+
+class Source(StrEnum):
+    """Where a day's answer comes from."""
+
+    SITE = "site"
+    PUBLISHED = "published"
+    #: Statutory days without the make-up workdays, which nobody has published yet.
+    PROVISIONAL = "provisional"
+    #: No table covers the year.
+    WEEKDAYS = "weekdays"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """What a date is, and how far that can be trusted."""
+
+    date: date
+    is_workday: bool
+    #: R-rule of domain.md §5: no automated calls on 除夕 to 初三 and on 清明.
+    is_left_in_peace: bool
+    source: Source
+
+    @property
+    def warning(self) -> str | None:
+        """Return what is wrong with this answer, in Chinese, or None if it is published."""
+        match self.source:
+            case Source.SITE | Source.PUBLISHED:
+                return None
+            case Source.PROVISIONAL:
+                return f"{self.date.year}年的调休尚未公布,暂按法定节假日推算"
+            case Source.WEEKDAYS:
+                return f"没有{self.date.year}年的节假日数据,暂按周一至周五推算"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calendar:
+    """Workdays as the site keeps them. `site` maps a date to True (work) or False (off)."""
+
+    site: Mapping[date, bool] | None = None
+
+    def day(self, when: date) -> Day:
+        """Return what `when` is. The site's word also decides whether it is left in peace."""
+        if self.site is not None and when in self.site:
+            return Day(date=when, is_workday=self.site[when], is_left_in_peace=False, source=Source.SITE)
+        source, is_workday = _ask_tables(when)
+        peace = when in _peace_of(when.year)
+        return Day(date=when, is_workday=is_workday, is_left_in_peace=peace, source=source)
+
+    def is_workday(self, when: date) -> bool:
+        """Tell whether people work on `when`."""
+        return self.day(when).is_workday
+
+    def may_automate(self, when: date) -> bool:
+        """Tell whether automated calls may go out on `when`."""
+        day = self.day(when)
+        return day.is_workday and not day.is_left_in_peace
+
+    def workday_on_or_before(self, when: date) -> date:
+        """Return `when`, or the last workday before it (R31: never later)."""
+        return next((d for d in _days(when, -_ONE_DAY) if self.is_workday(d)), when)
+
+    def workday_after(self, when: date) -> date:
+        """Return the next workday after `when`."""
+        return next((d for d in _days(when + _ONE_DAY, _ONE_DAY) if self.is_workday(d)), when + _ONE_DAY)
+
+    def automation_day_from(self, when: date) -> date:
+        """Return `when`, or the next day on which automated calls may go out."""
+        return next((d for d in _days(when, _ONE_DAY) if self.may_automate(d)), when)
+
+    def published_until(self, start: date, horizon: timedelta = timedelta(days=400)) -> date:
+        """Return the last day, from `start` on, whose make-up workdays are known (or the day before)."""
+        days = (start + _ONE_DAY * n for n in range(horizon.days))
+        last = start - _ONE_DAY
+        for day in days:
+            if self.day(day).warning is not None:
+                break
+            last = day
+        return last
+
+
+def _days(start: date, step: timedelta) -> Iterator[date]:
+    return (start + step * n for n in range(_LONGEST_REST))
+
+
+def _ask_tables(when: date) -> tuple[Source, bool]:
+    try:
+        return Source.PUBLISHED, bool(chinese_calendar.is_workday(when))
+    except NotImplementedError:  # a year the table does not cover
+        statutory = _statutory(when.year)
+    is_weekday = when.weekday() <= _FRIDAY
+    if not statutory:
+        return Source.WEEKDAYS, is_weekday
+    return Source.PROVISIONAL, is_weekday and when not in statutory
+
+
+@lru_cache(maxsize=64)
+def _statutory(year: int) -> Mapping[date, str]:
+    """Return the statutory days off by name; empty where `holidays` covers nothing."""
+    try:
+        return dict(holidays.country_holidays("CN", years=year, language="zh_CN"))
+    except (NotImplementedError, ValueError, KeyError, IndexError):
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _peace_of(year: int) -> frozenset[date]:
+    """Return 除夕, 初一 to 初三 and 清明. Empty where the lunar calendar is not covered."""
+    named = _statutory(year)
+    spring = [day for day, name in named.items() if "春节" in name]
+    tombs = {day for day, name in named.items() if name.startswith("清明节") and "补" not in name}
+    if not spring:
+        return frozenset(tombs)
+    first = min(spring)
+    return frozenset(tombs | {first + _ONE_DAY * n for n in range(-1, 3)})

@@ -1,0 +1,60 @@
+"""What the dispatcher needs of the world: a ledger, a dialler, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from scheduler.gates import Line, Situation
+from scheduler.obligations import Attempt, Obligation, Result
+
+#: Returns an aware instant.
+Clock = Callable[[], datetime]
+
+
+class Ledger(Protocol):
+    """The durable record. Each method is one transaction of its own, and blocks (called in a thread)."""
+
+    def candidates(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return ids of obligations worth asking about now, the most urgent first (R29)."""
+        ...
+
+    def overview(self, now: datetime, line: Line | None) -> Situation | None:
+        """Return a situation good enough for the gates of the line; None when nothing is owed."""
+        ...
+
+    def claim(self, obligation_id: str, owner: str, now: datetime, until: datetime) -> Obligation:
+        """Lease it by compare-and-set, or raise `LeaseLost`."""
+        ...
+
+    def situation(self, claimed: Obligation, now: datetime, line: Line | None) -> Situation:
+        """Read everything the gates ask, fresh, after the claim."""
+        ...
+
+    def release(self, claimed: Obligation, next_at: datetime | None) -> None:
+        """Give it back; a lease that is no longer ours is left alone."""
+        ...
+
+    def begin(self, claimed: Obligation, attempt: Attempt) -> None:
+        """Write the attempt, before any dialling; raise `LeaseLost` if the lease is no longer ours."""
+        ...
+
+    def settle(self, attempt_id: str, result: Result, now: datetime) -> None:
+        """Write how an attempt ended that the network never saw, and give its obligation back."""
+        ...
+
+
+class Dialler(Protocol):
+    """The telephone, as far as one attempt is concerned."""
+
+    async def line(self) -> Line:
+        """Return the live line; raise `LineUnreachable` if it cannot be seen."""
+        ...
+
+    async def place(self, attempt: Attempt) -> None:
+        """Hand the attempt to the network under its own id.
+
+        Raise `PlacingFailed` if it surely did not go out, `LineUnreachable` if nobody can tell.
+        """
+        ...
