@@ -138,6 +138,18 @@ class Alarms(_Section):
     self_dial_at: time = time(8, 30)
 
 
+class Twilio(_Section):
+    """A line at Twilio, if the site has one. Its auth token stands in `Settings.twilio_token_file`."""
+
+    #: Unless this is set nothing of ours ever reaches Twilio (P9, R52).
+    live: bool = False
+    account_sid: str = Field(default="", pattern=r"^(AC[0-9a-f]{32})?$")
+    #: Where Twilio reaches us, as the outside world spells it: signatures are made over this address.
+    public_url: str = Field(default="", pattern=r"^(https://[A-Za-z0-9.:-]{1,253}(/[A-Za-z0-9._/-]*[^/])?)?$")
+    #: Fixed TwiML on another host, for when ours does not answer (R6).
+    fallback_url: str = Field(default="", pattern=r"^(https://[^\s?#]{1,500})?$")
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -160,6 +172,7 @@ class Settings(BaseSettings):
     outbound: Outbound = Outbound()
     calendar: CalendarTable = CalendarTable()
     alarms: Alarms = Alarms()
+    twilio: Twilio = Twilio()
 
     @property
     def database_url(self) -> str:
@@ -170,6 +183,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Return the path of the site's key file."""
         return self.home / "hotline.key"
+
+    @property
+    def twilio_token_file(self) -> Path:
+        """Return the path of the file (0600) that holds Twilio's auth token."""
+        return self.home / "twilio.token"
 
     @property
     def pbx_home(self) -> Path:

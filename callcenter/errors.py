@@ -46,3 +46,9 @@ class PbxUnreachable(PbxError):
     """The telephone system does not answer."""
 
     error_id = "pbx_unreachable"
+
+
+class InDoubt(PbxError):
+    """The call may or may not have been placed. Do not dial again: settle it first."""
+
+    error_id = "in_doubt"
