@@ -1,1 +1,4 @@
-"""Every Asterisk file, rendered from one typed plan."""
+"""Every file Asterisk reads, rendered from one typed plan.
+
+`plan_from(...)` -> `render(plan)` -> `write(files, folder)`; `check` proves the set on a real Asterisk.
+"""

@@ -1,0 +1,220 @@
+"""Everything the rendered files say, as one frozen value.
+
+Nothing here is read while a call is up: the plan is made from settings, keys, users and flows, and
+whatever does not fit the files is refused at this door, naming the field and the mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from callcenter.config import Settings
+from callcenter.domain.users import PhoneKind, User
+from callcenter.errors import ConfigError
+from callcenter.keys import KeyRing
+
+#: The AMI account of the bridge.
+BRIDGE = "bridge"
+#: The queue every caller waits in.
+QUEUE = "hotline"
+#: Prompts that the call centre's own contexts play (flows name theirs themselves).
+PROMPTS = (
+    *("queue_wait", "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed"),
+    *("not_on_shift", "alarm_ack"),
+)
+#: The mental-health line of the state; every flow can hand a caller over to it (R6).
+LINE_12356 = "12356"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SipAgent:
+    """A counsellor at a SIP phone that registers here."""
+
+    code: str
+    secret: str = field(repr=False)
+
+    @property
+    def interface(self) -> str:
+        """Return the queue member's interface."""
+        return f"PJSIP/{self.code}"
+
+    @property
+    def dial(self) -> str:
+        """Return what Dial rings."""
+        return f"PJSIP/{self.code}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MobileAgent:
+    """A counsellor at a mobile, rung through the trunk; counts only after the accept key."""
+
+    code: str
+    number: str = field(repr=False)
+
+    @property
+    def interface(self) -> str:
+        """Return the queue member's interface; `/n` keeps the channel from being optimised away."""
+        return f"Local/{self.code}@hotline-mobile/n"
+
+    @property
+    def dial(self) -> str:
+        """Return what Dial rings."""
+        return f"PJSIP/{self.number}@trunk"
+
+
+Agent = SipAgent | MobileAgent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AmiUser:
+    """An account of the manager interface."""
+
+    name: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PbxPlan:
+    """The whole PBX. All durations are whole seconds, since that is what the files hold."""
+
+    #: Absolute folder of the running PBX (`Settings.pbx_home`).
+    home: Path
+    language: str
+    public_number: str
+    outbound_number: str
+    salt: str = field(repr=False)
+
+    sip_address: str
+    sip_port: int
+    rtp_first: int
+    rtp_last: int
+    ami_address: str
+    ami_port: int
+    ami_users: tuple[AmiUser, ...]
+
+    trunk_host: str
+    trunk_port: int
+    #: Seconds between two OPTIONS to the trunk; without an answer it counts as down.
+    trunk_qualify: int = 15
+
+    queue_strategy: str
+    queue_ring: int
+    wrap_up: int
+    #: Seconds without RTP after which a counsellor's phone counts as dead.
+    phone_rtp_timeout: int = 60
+
+    agents: tuple[Agent, ...]
+    escalation: tuple[Agent, ...]
+    escalation_ring: int
+    accept: int
+    alarm_chain: tuple[Agent, ...]
+    alarm_ring: int
+    alarm_rounds: int
+    #: Seconds between two rounds of the alarm chain.
+    alarm_pause: int = 20
+    outbound_ring: int
+
+    #: Compiled flows: the text of contexts `flow-<name>`, by name.
+    flows: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def phones(self) -> tuple[SipAgent, ...]:
+        """Return those who register a SIP phone."""
+        return tuple(a for a in self.agents if isinstance(a, SipAgent))
+
+    @property
+    def mobiles(self) -> tuple[MobileAgent, ...]:
+        """Return those who are rung through the trunk."""
+        return tuple(a for a in self.agents if isinstance(a, MobileAgent))
+
+    @property
+    def member_ring(self) -> int:
+        """Return how long the queue rings a member.
+
+        A mobile's owner must still hear the prompt and press the key after picking up at the last
+        moment, or the queue would take the call away between `Hello` and the key.
+        """
+        return self.queue_ring + (self.accept + 10 if self.mobiles else 0)
+
+    @property
+    def outbound_tail(self) -> str:
+        """Return the end of our outbound number that every spelling of it shares (0, +86, none)."""
+        return self.outbound_number.removeprefix("+86").removeprefix("0")
+
+
+def plan_from(
+    settings: Settings, keys: KeyRing, users: Sequence[User], *, flows: Mapping[str, str]
+) -> PbxPlan:
+    """Return the plan of a site. `flows`: compiled text by flow name.
+
+    Raises `ConfigError` when users and settings cannot make a working line.
+    """
+    agents = {u.code: _agent(u, keys) for u in users if u.active and u.phone is not PhoneKind.NONE}
+    pbx, trunk = settings.asterisk, settings.trunk
+    _check_addresses(settings)
+    return PbxPlan(
+        home=settings.pbx_home,
+        language=settings.site.language,
+        public_number=settings.site.public_number,
+        outbound_number=settings.site.outbound_number,
+        salt=keys.password("pbx-salt"),
+        sip_address=pbx.sip_address,
+        sip_port=pbx.sip_port,
+        rtp_first=pbx.rtp_first,
+        rtp_last=pbx.rtp_last,
+        ami_address=pbx.ami_address,
+        ami_port=pbx.ami_port,
+        ami_users=(AmiUser(name=BRIDGE, secret=keys.password(f"ami:{BRIDGE}")),),
+        trunk_host=trunk.host,
+        trunk_port=trunk.port,
+        queue_strategy=settings.queue.strategy,
+        queue_ring=_seconds(settings.queue.ring),
+        wrap_up=int(settings.queue.wrap_up.total_seconds()),
+        agents=tuple(agents[code] for code in sorted(agents)),
+        escalation=_chain(agents, users, lambda u: u.escalation_rank),
+        escalation_ring=_seconds(settings.escalation.ring),
+        accept=_seconds(settings.escalation.accept),
+        alarm_chain=_chain(agents, users, lambda u: u.alarm_rank),
+        alarm_ring=_seconds(settings.alarms.ring),
+        alarm_rounds=settings.alarms.rounds,
+        outbound_ring=_seconds(settings.outbound.ring),
+        flows=tuple(sorted(flows.items())),
+    )
+
+
+def dial_strings(settings: Settings) -> dict[str, str]:
+    """Return the dial string of every destination a flow may hand a caller over to."""
+    return {LINE_12356: f"PJSIP/{LINE_12356}@trunk"}
+
+
+def _agent(user: User, keys: KeyRing) -> Agent:
+    if user.mobile is not None:
+        return MobileAgent(code=user.code, number=user.mobile.removeprefix("+86").removeprefix("+"))
+    return SipAgent(code=user.code, secret=keys.password(f"sip:{user.code}"))
+
+
+def _chain(
+    agents: Mapping[str, Agent], users: Iterable[User], rank: Callable[[User], int | None]
+) -> tuple[Agent, ...]:
+    """Return who is rung in which order; equal ranks go by code, so that the order never wavers."""
+    ranked = sorted((place, u.code) for u in users if (place := rank(u)) is not None)
+    return tuple(agents[code] for _, code in ranked if code in agents)
+
+
+def _seconds(length: timedelta) -> int:
+    """Return whole seconds, at least one: Asterisk reads 0 as "no limit"."""
+    return max(1, round(length.total_seconds()))
+
+
+def _check_addresses(settings: Settings) -> None:
+    pbx, trunk = settings.asterisk, settings.trunk
+    if trunk.host == pbx.sip_address:
+        raise ConfigError(
+            "trunk.host: the trunk is known by its address, so it cannot share asterisk.sip_address "
+            "with the phones. Give it another one (on one machine: 127.0.0.2)."
+        )
+    if pbx.rtp_last - pbx.rtp_first < 4:
+        raise ConfigError("asterisk.rtp_last: leave at least four ports above asterisk.rtp_first.")
