@@ -87,6 +87,12 @@ class MemoryDebts:
         theirs = {o.id for o in self._state.obligations.values() if o.person == person}
         return max((e.at for e in self._state.evidence.values() if e.obligation in theirs), default=None)
 
+    def last_contacts(self) -> dict[str, datetime]:
+        """Return, per person who has any evidence, when it last proved a contact."""
+        owner = {o.id: o.person for o in self._state.obligations.values()}
+        oldest_first = sorted(self._state.evidence.values(), key=lambda e: e.at)
+        return {owner[e.obligation]: e.at for e in oldest_first}
+
     def add_attempt(self, attempt: Attempt) -> None:
         """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
         self.get(attempt.obligation)
