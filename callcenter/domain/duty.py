@@ -89,6 +89,15 @@ def presence_of(events: Iterable[PresenceEvent]) -> dict[str, Presence]:
     return state
 
 
+def current_acts(events: Iterable[PresenceEvent]) -> list[PresenceEvent]:
+    """Return, oldest first, each agent's acts since and including their last `on` or `off`."""
+    kept: dict[str, list[PresenceEvent]] = {}
+    for event in sorted(events, key=lambda e: (e.at, e.key)):
+        signs = event.act in (PresenceAct.ON, PresenceAct.OFF)
+        kept[event.agent] = [event] if signs else [*kept.get(event.agent, []), event]
+    return sorted((e for acts in kept.values() for e in acts), key=lambda e: (e.at, e.key))
+
+
 def on_duty(shifts: Iterable[Shift], presence: dict[str, Presence], now: datetime) -> frozenset[str]:
     """Return the agents who should be in the queue at `now`."""
     check_aware(now)

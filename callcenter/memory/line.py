@@ -8,14 +8,12 @@ from datetime import datetime
 
 from callcenter.domain.alarms import Alarm
 from callcenter.domain.calls import CallRecord
-from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift
+from callcenter.domain.duty import PresenceEvent, Shift, current_acts
 from callcenter.domain.numbers import normalise
 from callcenter.domain.users import User
 from callcenter.errors import Conflict, NotFound
 from callcenter.memory.state import State, checked
 from callcenter.ports import AuditEntry, Checkpoint, SessionRow, SessionStatus, UnreadRow
-
-_SIGNS = (PresenceAct.ON, PresenceAct.OFF)
 
 
 class _Part:
@@ -92,11 +90,7 @@ class MemoryRoster(_Part):
 
     def presence_events(self) -> Sequence[PresenceEvent]:
         """Return, per agent, the acts since (and including) the last `on` or `off`."""
-        kept: dict[str, list[PresenceEvent]] = {}
-        for event in sorted(self._state.presence.values(), key=lambda e: (e.at, e.key)):
-            before = [] if event.act in _SIGNS else kept.get(event.agent, [])
-            kept[event.agent] = [*before, event]
-        return sorted((e for acts in kept.values() for e in acts), key=lambda e: (e.at, e.key))
+        return current_acts(self._state.presence.values())
 
     def revision(self) -> int:
         """Return a number that grows with every change of shifts or presence."""
