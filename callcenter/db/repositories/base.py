@@ -1,0 +1,68 @@
+"""What every repository shares: its connection, its cipher, and the few dialect differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from callcenter.db.crypto import FieldCipher
+
+T = TypeVar("T")
+#: Column name -> value, in either direction (SQLAlchemy types its keys more loosely than str).
+Row = Mapping[Any, Any]
+
+#: Ids per `IN (...)`: well under SQLite's 32 766 variables and PostgreSQL's 65 535.
+_CHUNK = 1000
+
+
+class Repository:
+    """Works inside one unit's transaction."""
+
+    def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
+        self._connection = connection
+        self._cipher = cipher
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Return an INSERT that knows ON CONFLICT; both dialects spell it alike."""
+        if self._is_postgresql:
+            return postgresql.insert(table)
+        return sqlite.insert(table)
+
+    def _insert_new(self, table: Table, row: Row) -> bool:
+        """Insert unless a unique key is taken; tell whether it was inserted.
+
+        Asking the database, instead of catching its error, leaves a PostgreSQL transaction usable.
+        """
+        return self._insert_all_new(table, [row]) == 1
+
+    def _insert_all_new(self, table: Table, rows: list[Row]) -> int:
+        """Insert the rows whose unique keys are free; return how many were."""
+        if not rows:
+            return 0
+        return self._connection.execute(self._insert(table).on_conflict_do_nothing(), rows).rowcount
+
+    def _all(self, query: Select[Any]) -> list[Row]:
+        return list(self._connection.execute(query).mappings().all())
+
+    def _first(self, query: Select[Any]) -> Row | None:
+        return self._connection.execute(query).mappings().first()
+
+    def _wait_turn(self, lock: int) -> None:
+        """Let one transaction at a time pass here. SQLite has one writer anyway."""
+        if self._is_postgresql:
+            self._connection.execute(select(func.pg_advisory_xact_lock(lock)))
+
+    @property
+    def _is_postgresql(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
+
+
+def chunks(ids: Iterable[T]) -> Iterator[list[T]]:
+    """Cut ids into lists that fit into one `IN (...)`."""
+    rest = iter(ids)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

@@ -1,0 +1,275 @@
+"""Obligations, attempts and evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+
+from callcenter.db import tables
+from callcenter.db.repositories.base import Repository, Row
+from callcenter.db.tables import attempts, obligations
+from callcenter.domain.moments import check_aware
+from callcenter.errors import Conflict, NotFound, Refused
+from scheduler.obligations import (
+    Attempt,
+    Closing,
+    Evidence,
+    EvidenceKind,
+    Kind,
+    Lease,
+    Mode,
+    Obligation,
+    Result,
+)
+
+#: "debt": one sweep at a time adds routine debts.
+_LOCK = 0x64656274
+
+
+class SqlDebts(Repository):
+    """What is owed. No column says "done": that follows from evidence and closing (I4, I12)."""
+
+    def add(self, obligation: Obligation) -> bool:
+        """Store it; return False if it stands already.
+
+        It stands if its id does, or one of the same kind, person, origin and due date; and a person
+        with an open hardship obligation gets no second one: missed routine periods are one debt.
+        """
+        if obligation.kind is Kind.HARDSHIP and obligation.closing is None:
+            self._wait_turn(_LOCK)
+            if self._first(_open(obligation.person).where(obligations.c.kind == Kind.HARDSHIP.value)):
+                return False
+        return self._insert_new(obligations, self._row(obligation))
+
+    def get(self, obligation_id: str) -> Obligation:
+        """Return an obligation, or raise `NotFound`."""
+        row = self._first(select(obligations).where(obligations.c.id == obligation_id))
+        if row is None:
+            raise NotFound(f"no obligation {obligation_id}")
+        return self._obligation(row)
+
+    def open(self, *, person: str | None = None) -> Sequence[Obligation]:
+        """Return obligations with neither evidence nor closing, oldest breach first (R29)."""
+        return [self._obligation(row) for row in self._all(_urgent_first(_open(person)))]
+
+    def due(self, now: datetime, limit: int) -> Sequence[Obligation]:
+        """Return open obligations that are due, unleased and not waiting, oldest breach first (R29)."""
+        ready = _open().where(
+            obligations.c.due_at <= now,
+            or_(obligations.c.next_at.is_(None), obligations.c.next_at <= now),
+            _is_free(now),
+        )
+        return [self._obligation(row) for row in self._all(_urgent_first(ready).limit(limit))]
+
+    def claim(self, obligation_id: str, owner: str, now: datetime, until: datetime) -> Obligation:
+        """Lease it by compare-and-set, or raise `Conflict`.
+
+        Refused while it, or another one of the same person (I1), is leased, and once it is closed or
+        proven. What is returned is fresh: check `next_at` again before dialling.
+        """
+        person = self.get(obligation_id).person
+        mine = self._lock_open(person)
+        free = all(o.lease is None or o.lease.until <= now for o in mine.values())
+        if obligation_id not in mine or not free:
+            raise Conflict(f"obligation {obligation_id} is in other hands or settled")
+        lease = update(obligations).where(obligations.c.id == obligation_id)
+        self._connection.execute(
+            lease.values(lease_owner=owner, lease_until=check_aware(until), fence=obligations.c.fence + 1)
+        )
+        return self.get(obligation_id)
+
+    def _lock_open(self, person: str) -> dict[str, Obligation]:
+        """Return a person's open obligations, locked; nothing if somebody is working on one of them."""
+        seen = {row["id"] for row in self._all(_open(person))}
+        # PostgreSQL: rows in another claim's hands are passed over instead of waited for.
+        locking = _open(person).order_by(obligations.c.id).with_for_update(of=obligations, skip_locked=True)
+        locked = {row["id"]: self._obligation(row) for row in self._all(locking)}
+        return locked if seen <= locked.keys() else {}
+
+    def release(self, obligation_id: str, fence: int, next_at: datetime | None) -> None:
+        """End the lease and set when to try again; raise `Conflict` if the lease is no longer ours."""
+        held = update(obligations).where(
+            obligations.c.id == obligation_id,
+            obligations.c.fence == fence,
+            obligations.c.lease_owner.is_not(None),
+        )
+        freed = held.values(lease_owner=None, lease_until=None, next_at=next_at)
+        if self._connection.execute(freed).rowcount != 1:
+            self.get(obligation_id)
+            raise Conflict(f"obligation {obligation_id} is no longer ours")
+
+    def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None:
+        """End it without contact, by a name; raise `Conflict` if it was closed before."""
+        standing = update(obligations).where(
+            obligations.c.id == obligation_id, obligations.c.closed_at.is_(None)
+        )
+        sealed = self._cipher.seal(reason, "obligations.closing_reason")
+        closed = standing.values(closed_at=at, closing_reason=sealed, closed_by=by)
+        if self._connection.execute(closed).rowcount != 1:
+            self.get(obligation_id)
+            raise Conflict(f"obligation {obligation_id} is closed already")
+
+    def last_contact(self, person: str) -> datetime | None:
+        """Return when evidence last proved a contact with this person."""
+        joined = tables.evidence.join(obligations, obligations.c.id == tables.evidence.c.obligation)
+        last = (
+            select(func.max(tables.evidence.c.at)).select_from(joined).where(obligations.c.person == person)
+        )
+        at: datetime | None = self._connection.scalar(last)
+        return at
+
+    def last_contacts(self) -> dict[str, datetime]:
+        """Return, per person who has any evidence, when it last proved a contact."""
+        joined = tables.evidence.join(obligations, obligations.c.id == tables.evidence.c.obligation)
+        last = func.max(tables.evidence.c.at)
+        query = select(obligations.c.person, last).select_from(joined).group_by(obligations.c.person)
+        return {person: at for person, at in self._connection.execute(query)}
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
+        self.get(attempt.obligation)
+        if not self._insert_new(attempts, _attempt_row(attempt)):
+            raise Conflict(f"attempt {attempt.id}, number {attempt.n}, stands already")
+
+    def update_attempt(self, attempt: Attempt) -> None:
+        """Replace an attempt, or raise `NotFound`."""
+        change = update(attempts).where(attempts.c.id == attempt.id).values(**_attempt_row(attempt))
+        if self._connection.execute(change).rowcount != 1:
+            raise NotFound(f"no attempt {attempt.id}")
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        """Return an attempt."""
+        row = self._first(select(attempts).where(attempts.c.id == attempt_id))
+        return _attempt(row) if row else None
+
+    def attempts(self, obligation_id: str) -> Sequence[Attempt]:
+        """Return the attempts at an obligation, in order."""
+        made = select(attempts).where(attempts.c.obligation == obligation_id)
+        return [_attempt(row) for row in self._all(made.order_by(attempts.c.n))]
+
+    def attempts_in_doubt(self) -> Sequence[Attempt]:
+        """Return the attempts without a result, oldest first."""
+        unsettled = select(attempts).where(attempts.c.result.is_(None))
+        return [_attempt(row) for row in self._all(unsettled.order_by(attempts.c.planned_at, attempts.c.id))]
+
+    def attempts_since(self, since: datetime) -> int:
+        """Count the attempts dialled (or, not yet dialled, planned) at `since` or later."""
+        began = func.coalesce(attempts.c.dialled_at, attempts.c.planned_at)
+        made = select(func.count()).select_from(attempts).where(began >= since)
+        return self._connection.scalar(made) or 0
+
+    def add_evidence(self, evidence: Evidence) -> bool:
+        """Store a proof; return False if this reference proves this obligation already.
+
+        Raises `Refused` without a reference and `NotFound` without its obligation.
+        """
+        if not evidence.reference.strip():
+            raise Refused("evidence must name what proves the contact")
+        self.get(evidence.obligation)
+        row = {
+            "id": evidence.id,
+            "obligation": evidence.obligation,
+            "kind": evidence.kind.value,
+            "at": evidence.at,
+            "reference": evidence.reference,
+            "by": evidence.by,
+        }
+        return self._insert_new(tables.evidence, row)
+
+    def evidence(self, obligation_id: str) -> Sequence[Evidence]:
+        """Return what proves an obligation, oldest first."""
+        proofs = select(tables.evidence).where(tables.evidence.c.obligation == obligation_id)
+        return [
+            _evidence(row) for row in self._all(proofs.order_by(tables.evidence.c.at, tables.evidence.c.id))
+        ]
+
+    def _row(self, owed: Obligation) -> Row:
+        closing, lease = owed.closing, owed.lease
+        reason = closing.reason if closing else None
+        return {
+            "id": owed.id,
+            "person": owed.person,
+            "kind": owed.kind.value,
+            "due_at": owed.due_at,
+            "window_end": owed.window_end,
+            "mode": owed.mode.value,
+            "priority": owed.priority,
+            "origin": owed.origin,
+            "created_at": owed.created_at,
+            "closed_at": closing.at if closing else None,
+            "closing_reason": self._cipher.seal(reason, "obligations.closing_reason"),
+            "closed_by": closing.by if closing else None,
+            "lease_owner": lease.owner if lease else None,
+            "lease_until": lease.until if lease else None,
+            "fence": lease.fence if lease else 0,
+            "next_at": owed.next_at,
+        }
+
+    def _obligation(self, row: Row) -> Obligation:
+        return Obligation(
+            id=row["id"],
+            person=row["person"],
+            kind=Kind(row["kind"]),
+            due_at=row["due_at"],
+            window_end=row["window_end"],
+            mode=Mode(row["mode"]),
+            priority=row["priority"],
+            origin=row["origin"],
+            created_at=row["created_at"],
+            closing=self._closing(row),
+            lease=_lease(row),
+            next_at=row["next_at"],
+        )
+
+    def _closing(self, row: Row) -> Closing | None:
+        if row["closed_at"] is None:
+            return None
+        reason = self._cipher.open(row["closing_reason"], "obligations.closing_reason") or ""
+        return Closing(at=row["closed_at"], reason=reason, by=row["closed_by"])
+
+
+def _open(person: str | None = None) -> Select[Any]:
+    unproven = ~exists().where(tables.evidence.c.obligation == obligations.c.id)
+    query = select(obligations).where(obligations.c.closed_at.is_(None), unproven)
+    return query if person is None else query.where(obligations.c.person == person)
+
+
+def _urgent_first(query: Select[Any]) -> Select[Any]:
+    owed = obligations.c
+    return query.order_by(owed.window_end, owed.priority, owed.due_at, owed.id)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(obligations.c.lease_owner.is_(None), obligations.c.lease_until <= now)
+
+
+def _lease(row: Row) -> Lease | None:
+    if row["lease_owner"] is None:
+        return None
+    return Lease(owner=row["lease_owner"], until=row["lease_until"], fence=row["fence"])
+
+
+def _attempt_row(attempt: Attempt) -> Row:
+    return {
+        "id": attempt.id,
+        "obligation": attempt.obligation,
+        "n": attempt.n,
+        "planned_at": attempt.planned_at,
+        "by": attempt.by,
+        "dialled_at": attempt.dialled_at,
+        "result": attempt.result.value if attempt.result else None,
+        "settled_at": attempt.settled_at,
+        "cause": attempt.cause,
+    }
+
+
+def _attempt(row: Row) -> Attempt:
+    result = None if row["result"] is None else Result(row["result"])
+    return Attempt(**{**row, "result": result})
+
+
+def _evidence(row: Row) -> Evidence:
+    return Evidence(**{**row, "kind": EvidenceKind(row["kind"])})

@@ -1,0 +1,361 @@
+"""The tables. Moments are UTC; columns of `sealed` are ciphertext, `*_hash` their keyed hash.
+
+The migrations are written by hand; `alembic check` proves that they lead here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from callcenter.domain.moments import check_aware
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware instant: stored in UTC, returned in UTC; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an instant into UTC, or raise `ValueError` if it has no zone."""
+        return None if value is None else check_aware(value).astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an instant in UTC. SQLite keeps no zone, PostgreSQL answers in the session's."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: Tables whose rows a trigger protects from UPDATE and DELETE.
+APPEND_ONLY = ("audit", "consents")
+
+
+def _key(name: str = "id") -> Column[Any]:
+    return Column(name, Text, primary_key=True)
+
+
+def _text(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Text, nullable=null)
+
+
+def _whole(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Integer, nullable=null)
+
+
+def _moment(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, Moment, nullable=null)
+
+
+def _flag(name: str) -> Column[Any]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _sealed(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, LargeBinary, nullable=null)
+
+
+def _words(name: str) -> Column[Any]:
+    return Column(name, JSON, nullable=False)
+
+
+def _to(target: str, name: str) -> Column[Any]:
+    return Column(name, Text, ForeignKey(target), nullable=False)
+
+
+users = Table(
+    "users",
+    metadata,
+    _key("code"),
+    _sealed("name"),
+    _words("roles"),
+    _text("phone"),
+    _sealed("mobile", null=True),
+    _sealed("pin_verifier", null=True),
+    _whole("escalation_rank", null=True),
+    _whole("alarm_rank", null=True),
+    _flag("active"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    # Counted by the store, without gaps: a missing number is a missing entry.
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _text("actor"),
+    _text("verb"),
+    _text("object"),
+    _text("field"),
+    # People write reasons, and people write names into them.
+    _sealed("reason"),
+    _moment("at"),
+)
+
+shifts = Table(
+    "shifts",
+    metadata,
+    _key(),
+    _text("agent"),
+    _moment("start_at"),
+    _moment("end_at"),
+    Index(None, "start_at"),
+    CheckConstraint("end_at > start_at", name="lasts"),
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    _key("key"),
+    _text("agent"),
+    _text("act"),
+    _moment("at"),
+    _text("source"),
+    Index(None, "agent", "at"),
+)
+
+#: One row: grows with every change of shifts or presence.
+roster_revision = Table("roster_revision", metadata, Column("value", BigInteger, nullable=False))
+
+calls = Table(
+    "calls",
+    metadata,
+    _key(),
+    _text("direction"),
+    _text("outcome"),
+    _moment("started_at"),
+    _sealed("number", null=True),
+    _sealed("number_hash", null=True),
+    _sealed("dialled", null=True),
+    _moment("offered_at", null=True),
+    _moment("answered_at", null=True),
+    _moment("ended_at", null=True),
+    _flag("end_is_uncertain"),
+    _text("answered_by", null=True),
+    _text("answered_via", null=True),
+    _text("ended_by"),
+    _whole("hangup_cause", null=True),
+    _whole("queue_entries"),
+    _whole("rings_not_answered"),
+    _words("path"),
+    _words("keys"),
+    _words("rung"),
+    _text("flow_outcome", null=True),
+    _text("witness"),
+    Index(None, "started_at"),
+    Index(None, "number_hash", "started_at"),
+)
+Index(
+    "ix_calls_open",
+    calls.c.started_at,
+    sqlite_where=text("outcome = 'open'"),
+    postgresql_where=text("outcome = 'open'"),
+)
+
+#: No reference to `calls`: call rows are forgotten and replayed, sessions stay.
+sessions = Table(
+    "sessions",
+    metadata,
+    _key(),
+    _text("call"),
+    _text("counsellor", null=True),
+    _moment("opened_at"),
+    _text("status"),
+    UniqueConstraint("call"),
+    Index(None, "status", "opened_at"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _key("source"),
+    _text("segment"),
+    Column("offset", BigInteger, nullable=False),
+    _text("low_segment"),
+    Column("low_offset", BigInteger, nullable=False),
+)
+
+unread = Table("unread", metadata, _key("key"), _sealed("raw"), _text("reason"), _moment("at"))
+
+people = Table(
+    "people",
+    metadata,
+    _key(),
+    _text("code"),
+    _sealed("name", null=True),
+    _sealed("birth_month", null=True),
+    _flag("no_ivr"),
+    UniqueConstraint("code"),
+)
+
+phones = Table(
+    "phones",
+    metadata,
+    Column("person", Text, ForeignKey("people.id"), primary_key=True),
+    # Order in which they are tried.
+    Column("place", Integer, primary_key=True),
+    _sealed("number"),
+    _sealed("number_hash"),
+    _text("status"),
+    _flag("safe_to_call"),
+    Index(None, "number_hash"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _to("people.id", "person"),
+    _text("kind"),
+    _flag("granted"),
+    _moment("at"),
+    _text("channel"),
+    _text("script_version"),
+    Index(None, "person"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _to("people.id", "person"),
+    _text("kind"),
+    _moment("at"),
+    _sealed("reason"),
+    Index(None, "person"),
+)
+
+hardship_files = Table(
+    "hardship_files",
+    metadata,
+    _key("file_no"),
+    _to("people.id", "person"),
+    _text("grade"),
+    _text("status"),
+    Column("since", Date, nullable=False),
+    _text("district"),
+    _text("union_unit"),
+    # A name.
+    _sealed("liaison"),
+    Index(None, "person"),
+)
+
+obligations = Table(
+    "obligations",
+    metadata,
+    _key(),
+    _text("person"),
+    _text("kind"),
+    _moment("due_at"),
+    _moment("window_end"),
+    _text("mode"),
+    _whole("priority"),
+    _text("origin"),
+    _moment("created_at"),
+    _moment("closed_at", null=True),
+    _sealed("closing_reason", null=True),
+    _text("closed_by", null=True),
+    _text("lease_owner", null=True),
+    _moment("lease_until", null=True),
+    # Outlives the lease, so that whoever held an old one stays refused.
+    _whole("fence"),
+    _moment("next_at", null=True),
+    # A sweep that runs twice finds its own row instead of owing twice.
+    UniqueConstraint("kind", "person", "origin", "due_at"),
+    Index(None, "person"),
+    CheckConstraint("window_end >= due_at", name="window"),
+)
+Index(
+    "ix_obligations_unclosed",
+    obligations.c.window_end,
+    sqlite_where=text("closed_at IS NULL"),
+    postgresql_where=text("closed_at IS NULL"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _key(),
+    _to("obligations.id", "obligation"),
+    _whole("n"),
+    _moment("planned_at"),
+    _text("by"),
+    _moment("dialled_at", null=True),
+    _text("result", null=True),
+    _moment("settled_at", null=True),
+    _whole("cause", null=True),
+    UniqueConstraint("obligation", "n"),
+    Index(None, "planned_at"),
+)
+Index(
+    "ix_attempts_in_doubt",
+    attempts.c.planned_at,
+    sqlite_where=text("result IS NULL"),
+    postgresql_where=text("result IS NULL"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _key(),
+    _to("obligations.id", "obligation"),
+    _text("kind"),
+    _moment("at"),
+    _text("reference"),
+    _text("by"),
+    UniqueConstraint("obligation", "reference"),
+    CheckConstraint("reference <> ''", name="reference"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    _key(),
+    _text("kind"),
+    _moment("raised_at"),
+    _text("detail"),
+    _moment("rung_at", null=True),
+    _whole("rounds"),
+    _moment("acknowledged_at", null=True),
+    _text("acknowledged_by", null=True),
+    _moment("cleared_at", null=True),
+    Index(None, "raised_at"),
+)
+Index(
+    "uq_alarms_open_kind",
+    alarms.c.kind,
+    unique=True,
+    sqlite_where=text("acknowledged_at IS NULL"),
+    postgresql_where=text("acknowledged_at IS NULL"),
+)

@@ -1,0 +1,124 @@
+"""The SQL store: one transaction per unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+
+from callcenter.db.crypto import FieldCipher
+from callcenter.db.engine import READING, make_engine
+from callcenter.db.errors import StoreBusy, StoreError, StoreNotReady, StoreUnreachable
+from callcenter.db.repositories.alarms import SqlAlarms
+from callcenter.db.repositories.audit import SqlAuditLog
+from callcenter.db.repositories.calls import SqlCalls
+from callcenter.db.repositories.debts import SqlDebts
+from callcenter.db.repositories.journal import SqlJournal
+from callcenter.db.repositories.people import SqlPeople
+from callcenter.db.repositories.roster import SqlRoster
+from callcenter.db.repositories.sessions import SqlSessions
+from callcenter.db.repositories.users import SqlUsers
+from callcenter.keys import KeyRing
+from callcenter.ports import (
+    Alarms,
+    AuditLog,
+    Calls,
+    Debts,
+    Journal,
+    People,
+    Roster,
+    Sessions,
+    UnitOfWork,
+    Users,
+)
+
+
+class SqlUnit:
+    """A `UnitOfWork` in one transaction. After `commit` a new transaction begins by itself."""
+
+    users: Users
+    audit: AuditLog
+    roster: Roster
+    calls: Calls
+    sessions: Sessions
+    journal: Journal
+    people: People
+    debts: Debts
+    alarms: Alarms
+
+    def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
+        self._connection = connection
+        self.users = SqlUsers(connection, cipher)
+        self.audit = SqlAuditLog(connection, cipher)
+        self.roster = SqlRoster(connection, cipher)
+        self.calls = SqlCalls(connection, cipher)
+        self.sessions = SqlSessions(connection, cipher)
+        self.journal = SqlJournal(connection, cipher)
+        self.people = SqlPeople(connection, cipher)
+        self.debts = SqlDebts(connection, cipher)
+        self.alarms = SqlAlarms(connection, cipher)
+
+    def commit(self) -> None:
+        """Make everything done so far last."""
+        self._connection.commit()
+
+
+class SqlStore:
+    """A `Store` on SQLite or PostgreSQL. Safe to share between threads."""
+
+    def __init__(self, engine: Engine, cipher: FieldCipher) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(**{READING: True})
+        self._cipher = cipher
+
+    @contextmanager
+    def __call__(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work; leaving the block without `commit` undoes everything.
+
+        Raises `StoreNotReady`, `StoreBusy` or `StoreUnreachable` when the database cannot serve.
+        """
+        with _clear_errors(), self._engine.connect() as connection:
+            yield SqlUnit(connection, self._cipher)
+
+    @contextmanager
+    def reading(self) -> Iterator[UnitOfWork]:
+        """Open a unit that will only read: on SQLite it neither waits for writers nor holds them up."""
+        with _clear_errors(), self._reading.connect() as connection:
+            yield SqlUnit(connection, self._cipher)
+
+    def close(self) -> None:
+        """Close every connection. The store may be used again; it then opens new ones."""
+        self._engine.dispose()
+
+
+def open_store(url: str, keys: KeyRing) -> SqlStore:
+    """Return the store behind a database URL; nothing is opened before the first unit of work."""
+    return SqlStore(make_engine(url), FieldCipher(keys))
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Turn the database's errors into ours: SQL, rows and passwords stay out of messages."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise _named(error) from error
+
+
+def _named(error: SQLAlchemyError) -> StoreError:
+    cause = str(error.orig) if isinstance(error, DBAPIError) else ""
+    if "no such table" in cause or "no such column" in cause or _is_undefined(error):
+        return StoreNotReady()
+    if "locked" in cause or "deadlock" in cause:
+        return StoreBusy()
+    if isinstance(error, OperationalError):
+        return StoreUnreachable()
+    return StoreError(f"the database refused: {type(error).__name__}")
+
+
+def _is_undefined(error: SQLAlchemyError) -> bool:
+    # SQLSTATE class 42: undefined table or column.
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(error, ProgrammingError) and code in {"42P01", "42703"}
