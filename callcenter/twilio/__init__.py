@@ -1,1 +1,1 @@
-"""The Twilio door."""
+"""Twilio's door: placing calls over its REST API, and answering its webhooks with TwiML."""
