@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from datetime import timedelta
@@ -119,9 +120,9 @@ def _direction(mark: Marked) -> Direction:
 
 def _language(mark: Marked) -> str:
     text = mark.text()
-    if not text.isascii() or not text.isalpha() or len(text) != 2:
-        raise mark.fail(f"`{text}` is not a language. Use two letters such as zh.")
-    return text.lower()
+    if not re.fullmatch(r"[a-z]{2}(-[A-Za-z]{2,8})?", text):
+        raise mark.fail(f"`{text}` is not a language. Use two small letters such as zh.")
+    return text
 
 
 def _prompts(mark: Marked) -> tuple[str, ...]:

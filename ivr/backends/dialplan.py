@@ -24,6 +24,7 @@ _BREATH = timedelta(milliseconds=50)
 #: Longest user data of a CEL row that Asterisk is sure to write whole.
 _EVENT_BYTES = 200
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+_LANGUAGE = re.compile(r"[a-z]{2}(-[A-Za-z]{2,8})?")
 _EVENT = re.compile(r"[A-Za-z0-9_=&*#.-]+")
 _DIAL = re.compile(r"[A-Za-z][A-Za-z0-9]*/[A-Za-z0-9_@.:+/-]+")
 
@@ -92,6 +93,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "word": _word,
+        "language": _language,
         "key": _key,
         "sounds": _sounds,
         "event": _event,
@@ -105,6 +107,12 @@ def _environment() -> jinja2.Environment:
 def _word(value: str) -> str:
     if not _WORD.fullmatch(value):
         raise CompileError(f"{value!r} cannot stand in dialplan. Use letters, digits and _, a letter first.")
+    return value
+
+
+def _language(value: str) -> str:
+    if not _LANGUAGE.fullmatch(value):
+        raise CompileError(f"{value!r} is not a language. Write it like zh.")
     return value
 
 
