@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from scheduler.obligations import Result
 
-#: `BLOCKED_BY_RULE` is free too, but it is a rule at work, not a fault.
-FAULTS = frozenset({Result.NETWORK_CONGESTION, Result.OWN_FAULT})
+#: `BLOCKED_BY_RULE` is free too, but it is a rule at work, not a fault. One vacant number is a fact
+#: about a person; several in a row are a fault of our routing, and must not spoil everybody's file.
+FAULTS = frozenset({Result.NETWORK_CONGESTION, Result.OWN_FAULT, Result.VACANT})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

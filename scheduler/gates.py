@@ -100,6 +100,8 @@ class Person:
     ivr_consent: bool = False
     no_automation: bool = False
     no_outbound: bool = False
+    #: On file as not to be called by machine (age, hearing, own wish).
+    no_ivr: bool = False
     #: Numbers on file, and how many of them may be dialled.
     phones: int = 0
     usable_phones: int = 0
@@ -220,7 +222,7 @@ def _suppressed(s: Situation) -> _Answer:
 
 
 def _human_only(s: Situation) -> _Answer:
-    return _step_is_automatic(s), None
+    return _step_is_automatic(s) and not s.person.no_ivr, None
 
 
 def _consent(s: Situation) -> _Answer:

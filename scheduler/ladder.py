@@ -29,6 +29,8 @@ class Why(StrEnum):
     HUMAN_ONLY = "human_only"
     #: Lost in a crash: somebody has to look what happened before anybody calls again.
     IN_DOUBT = "in_doubt"
+    #: A human dialled and has not said yet whom they reached.
+    RESULT_MISSING = "result_missing"
     ASKED_FOR_HUMAN = "asked_for_human"
     OPTED_OUT = "opted_out"
     PHONE_LOST = "phone_lost"
@@ -42,11 +44,12 @@ class Why(StrEnum):
 WHY_SENTENCES: dict[Why, str] = {
     Why.HUMAN_ONLY: "这项只能由工作人员联系",
     Why.IN_DOUBT: "上一次拨打因故障没有留下结果,请先核实,再决定是否联系",
+    Why.RESULT_MISSING: "工作人员已拨打,结果还没有登记",
     Why.ASKED_FOR_HUMAN: "对方希望与工作人员通话",
     Why.OPTED_OUT: "对方不再接受自动来电",
     Why.PHONE_LOST: "上次所拨的号码不能再用,请联系人核实",
     Why.HUMAN_HAS_IT: "已转由工作人员联系",
-    Why.LADDER_EXHAUSTED: "自动拨打次数已用完,转由工作人员联系",
+    Why.LADDER_EXHAUSTED: "自动拨打多次没有结果,转由工作人员联系",
     Why.FIRST_ATTEMPT: "尚未拨打过",
     Why.RETRY: "上次未能联系上,按间隔再试",
 }
@@ -79,6 +82,8 @@ class Limits:
     busy_retries: int = 2
     #: After a fault of the network or our own (R27).
     fault_gap: timedelta = timedelta(minutes=15)
+    #: Faults at one obligation after which a human looks, although none used up a rung.
+    faults: int = 8
     #: Missed calls that raise the priority of somebody who used to answer (R35).
     missed_raise: int = 2
 
@@ -141,7 +146,7 @@ def missed(attempts: Sequence[Attempt]) -> int:
 
 def _why_human(obligation: Obligation, settled: Sequence[Attempt], limits: Limits) -> Why | None:
     if settled and settled[-1].result is Result.UNKNOWN:
-        return Why.IN_DOUBT
+        return Why.IN_DOUBT if settled[-1].is_automatic else Why.RESULT_MISSING
     if obligation.mode is Mode.HUMAN_ONLY:
         return Why.HUMAN_ONLY
     decisive = [why for a in settled if a.result and (why := _TO_HUMAN.get(a.result))]
@@ -149,6 +154,8 @@ def _why_human(obligation: Obligation, settled: Sequence[Attempt], limits: Limit
         return decisive[-1]
     if any(not a.is_automatic for a in settled):
         return Why.HUMAN_HAS_IT
+    if sum(not a.counts for a in settled) >= limits.faults:
+        return Why.LADDER_EXHAUSTED
     used = rungs(settled, limits)
     open_end = bool(used) and _continues(used[-1], limits)
     exhausted = len(used) >= limits.automatic and not open_end

@@ -1,0 +1,244 @@
+"""From a closed call's record to what it means for our debts (domain.md §5, R23-R27, R33).
+
+Everything derives from the record under its id, so the same records again change nothing.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.people import Person, Phone, PhoneStatus, Suppression, SuppressionKind
+from callcenter.ports import AuditEntry, UnitOfWork
+from scheduler.gates import Rules
+from scheduler.ladder import next_step
+from scheduler.obligations import Attempt, Evidence, EvidenceKind, Kind, Mode, Obligation, Result
+
+#: Who acts where no person did.
+SYSTEM = "system"
+#: Every attempt's id, and so its channel's, begins with this.
+ATTEMPT_PREFIX = "at-"
+#: domain.md §5: a promise is kept within two working hours.
+PROMISE_SLA = timedelta(hours=2)
+#: Promises to people come before routine.
+PROMISE_PRIORITY = 3
+
+#: Q.850 causes of an unanswered call. 0, 16 and 127 are our own hanging up after ringing long enough.
+_CAUSES: dict[int, Result] = {
+    0: Result.NO_ANSWER,
+    1: Result.VACANT,
+    3: Result.OWN_FAULT,
+    6: Result.OWN_FAULT,
+    16: Result.NO_ANSWER,
+    17: Result.BUSY,
+    18: Result.NO_ANSWER,
+    19: Result.NO_ANSWER,
+    20: Result.OUT_OF_AREA,
+    21: Result.DECLINED,
+    22: Result.VACANT,
+    26: Result.NO_ANSWER,
+    27: Result.NETWORK_CONGESTION,
+    28: Result.VACANT,
+    29: Result.OWN_FAULT,
+    31: Result.NO_ANSWER,
+    34: Result.NETWORK_CONGESTION,
+    38: Result.NETWORK_CONGESTION,
+    41: Result.NETWORK_CONGESTION,
+    42: Result.NETWORK_CONGESTION,
+    44: Result.NETWORK_CONGESTION,
+    58: Result.OWN_FAULT,
+    66: Result.OWN_FAULT,
+    88: Result.OWN_FAULT,
+    102: Result.NETWORK_CONGESTION,
+    127: Result.NO_ANSWER,
+}
+
+#: What a result says about the number that was dialled, everywhere it stands (R25, R33).
+_PHONE_STATUS: dict[Result, PhoneStatus] = {
+    Result.PHONE_REFUSED: PhoneStatus.QUARANTINED,
+    Result.WRONG_PERSON: PhoneStatus.WRONG,
+    Result.SUSPENDED: PhoneStatus.SUSPENDED,
+    Result.VACANT: PhoneStatus.VACANT,
+}
+
+
+def settle(
+    work: UnitOfWork, records: Sequence[CallRecord], now: datetime, *, rules: Rules | None = None
+) -> tuple[Attempt, ...]:
+    """Write what closed calls mean for attempts, evidence and promises; return the attempts settled.
+
+    Safe to call with the same records any number of times, in any order. The caller commits.
+    """
+    rules = rules or Rules()
+    closed = (r for r in records if not r.is_open)
+    settled = [_settle_one(work, record, now, rules) for record in closed]
+    return tuple(attempt for attempt in settled if attempt is not None)
+
+
+def result_of(record: CallRecord, attempt: Attempt) -> Result:
+    """Return what became of an attempt, from its call's record alone.
+
+    The flow's own word counts first. Where none was written: a machine's call that was answered is a
+    call in which nobody said who they were (R23, R24); a human's call is for the human to judge.
+    """
+    if record.flow_outcome in set(Result):
+        return Result(record.flow_outcome)
+    if record.outcome is Outcome.SYSTEM_FAILURE or record.end_is_uncertain:
+        return Result.UNKNOWN
+    if record.answered_at is not None or record.path:
+        return Result.IDENTITY_FAILED if attempt.is_automatic else Result.UNKNOWN
+    return _CAUSES.get(record.hangup_cause or 0, Result.NO_ANSWER)
+
+
+def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
+    """Settle an attempt nobody can tell the end of as unknown: a human looks before any other call."""
+    unknown = replace(attempt, result=Result.UNKNOWN, settled_at=now)
+    finish(work, unknown, now, Rules())
+    return unknown
+
+
+def digest(text: str) -> str:
+    """Return 16 characters that name `text` and tell nothing of it; the same each time."""
+    return b32encode(sha256(text.encode()).digest())[:16].decode().lower()
+
+
+def pseudonym(seed: str) -> str:
+    """Return a person's code: `P-` and ten characters."""
+    return f"P-{digest(seed)[:10].upper()}"
+
+
+def evidence_id(obligation_id: str, reference: str) -> str:
+    """Return the id of the proof that `reference` gives for an obligation."""
+    return f"ev-{digest(f'{obligation_id}/{reference}')}"
+
+
+def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> Attempt | None:
+    if not record.id.startswith(ATTEMPT_PREFIX):
+        _keep_promise_to_caller(work, record, now, rules)
+        return None
+    attempt = work.debts.attempt(record.id)
+    if attempt is None:
+        return None
+    obligation = work.debts.get(attempt.obligation)
+    if _was_promised(record):
+        _promise(work, obligation.person, record, now, rules)
+    result = result_of(record, attempt)
+    # Only the unknown may become known; anything else was told once and stays.
+    if attempt.result not in {None, Result.UNKNOWN} or attempt.result is result:
+        return None
+    settled = replace(attempt, result=result, settled_at=record.ended_at or now, cause=record.hangup_cause)
+    finish(work, settled, now, rules)
+    _apply(work, obligation, settled, record)
+    return settled
+
+
+def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> None:
+    """Save a settled attempt and give its obligation back to the ladder."""
+    work.debts.update_attempt(attempt)
+    note(work, SYSTEM, "attempt.settle", attempt.id, now, reason=str(attempt.result))
+    obligation = work.debts.get(attempt.obligation)
+    lease = obligation.lease
+    if lease is not None and lease.owner == attempt.id:
+        work.debts.release(obligation.id, lease.fence, _next_at(work, obligation, rules))
+
+
+def _next_at(work: UnitOfWork, obligation: Obligation, rules: Rules) -> datetime | None:
+    attempts = work.debts.attempts(obligation.id)
+    step = next_step(
+        obligation, attempts, windows=rules.windows, calendar=rules.calendar, limits=rules.limits
+    )
+    return step.not_before
+
+
+def _apply(work: UnitOfWork, obligation: Obligation, attempt: Attempt, record: CallRecord) -> None:
+    result, at = attempt.result, record.answered_at or record.started_at
+    if result is Result.REACHED_SELF_IVR_OK:
+        _prove_by_key(work, obligation, attempt, record.id, at)
+    if result is Result.OPTED_OUT:
+        work.people.add_suppression(
+            Suppression(
+                person=obligation.person, kind=SuppressionKind.AUTOMATION, at=at, reason=f"key 9, {record.id}"
+            )
+        )
+    if result in _PHONE_STATUS:
+        _mark_phone(work, obligation.person, record, _PHONE_STATUS[result])
+
+
+def _prove_by_key(
+    work: UnitOfWork, obligation: Obligation, attempt: Attempt, call: str, at: datetime
+) -> None:
+    # R25: key 1 satisfies routine debts only, and only on a call that a machine placed.
+    if obligation.kind is not Kind.HARDSHIP or not attempt.is_automatic:
+        return
+    work.debts.add_evidence(
+        Evidence(
+            id=evidence_id(obligation.id, call),
+            obligation=obligation.id,
+            kind=EvidenceKind.IVR_KEY,
+            at=at,
+            reference=call,
+            by=attempt.by,
+        )
+    )
+
+
+def _mark_phone(work: UnitOfWork, person_id: str, record: CallRecord, status: PhoneStatus) -> None:
+    person = work.people.get(person_id)
+    dialled = {record.number, record.dialled}
+    known = [p.number for p in person.phones if p.number in dialled] or usable_numbers(person)[:1]
+    for number in known:
+        work.people.set_phone_status(number, status)
+
+
+def usable_numbers(person: Person) -> list[str]:
+    """Return the numbers that may be dialled, in order of preference."""
+    return [p.number for p in person.phones if p.status is PhoneStatus.OK and p.safe_to_call]
+
+
+def _was_promised(record: CallRecord) -> bool:
+    promised = record.outcome is Outcome.PROMISED or Kind.CALLBACK.value in record.promises
+    return promised or record.flow_outcome == Result.REACHED_SELF_CALLBACK
+
+
+def _keep_promise_to_caller(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> None:
+    if record.direction is Direction.INBOUND and _was_promised(record):
+        _promise(work, _caller(work, record).id, record, now, rules)
+
+
+def _caller(work: UnitOfWork, record: CallRecord) -> Person:
+    """Return whom we promised: known by number, or an anonymous person who belongs to this call."""
+    known = work.people.by_number(record.number) if record.number else None
+    person_id = f"p-{digest(record.id)}"
+    found = known or work.people.many([person_id]).get(person_id)
+    if found is not None:
+        return found
+    phones = (Phone(number=record.number),) if record.number else ()
+    person = Person(id=person_id, code=pseudonym(record.id), phones=phones)
+    work.people.add(person)
+    return person
+
+
+def _promise(work: UnitOfWork, person_id: str, record: CallRecord, now: datetime, rules: Rules) -> None:
+    made_at = record.ended_at or record.started_at
+    obligation = Obligation(
+        id=f"ob-{digest(f'promise/{record.id}')}",
+        person=person_id,
+        kind=Kind.CALLBACK,
+        due_at=made_at,
+        window_end=rules.windows.after_working_time(made_at, PROMISE_SLA, rules.calendar),
+        mode=Mode.HUMAN_ONLY,
+        priority=PROMISE_PRIORITY,
+        origin=record.id,
+        created_at=made_at,
+    )
+    if work.debts.add(obligation):
+        note(work, SYSTEM, "obligation.open", obligation.id, now, reason="promise")
+
+
+def note(work: UnitOfWork, actor: str, verb: str, thing: str, at: datetime, *, reason: str = "") -> None:
+    """Append to the audit."""
+    work.audit.append(AuditEntry(actor=actor, verb=verb, object=thing, at=at, reason=reason))
