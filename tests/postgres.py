@@ -1,0 +1,139 @@
+"""A real PostgreSQL server for the tests, from its own binaries, in a folder that goes away.
+
+It listens on a Unix socket in that folder only, runs as an unprivileged user (initdb refuses root)
+and dies with the process that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+
+MEND = "PostgreSQL's server binaries are missing. Mend: apt-get install postgresql (or run scripts/test)."
+_USER = "hotline"
+_DEADLINE = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `folder` is also where its socket is."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def url(self, database: str) -> str:
+        """Return the store's URL of a database."""
+        return f"postgresql://{_USER}@/{database}?host={self.folder}"
+
+    def new_database(self, template: str | None = None) -> str:
+        """Create a database and return its name."""
+        name = f"t{uuid4().hex}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
+        return name
+
+    def drop_database(self, name: str) -> None:
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def checkpoint(self) -> None:
+        """Make the server write everything it holds into its data folder."""
+        self._execute("CHECKPOINT")
+
+    def _execute(self, command: str) -> None:
+        with psycopg.connect(f"host={self.folder} user={_USER} dbname=postgres", autocommit=True) as link:
+            link.execute(command)
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """Start a server, yield it, stop it and remove its folder."""
+    binaries = find_binaries()
+    # Not pytest's own folder: that is closed to other users, and socket paths must stay short.
+    folder = Path(tempfile.mkdtemp(prefix="hotline-pg-"))
+    try:
+        prefix = _unprivileged(folder)
+        _initialise(binaries, folder, prefix)
+        with _started(binaries, folder, prefix):
+            yield Server(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_binaries() -> Path:
+    """Return the newest folder with `initdb` and `postgres`, or fail with the mend."""
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: float(p.parent.name))
+    on_path = shutil.which("initdb")
+    candidates = [*reversed(packaged), *([Path(on_path).resolve().parent] if on_path else [])]
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise AssertionError(MEND)
+
+
+def _unprivileged(folder: Path) -> list[str]:
+    """Give the folder to an unprivileged user and return the command that becomes that user."""
+    dies_with_us = ["setpriv", "--pdeathsig", "KILL"]
+    if os.geteuid() != 0:
+        return dies_with_us
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    user = names.get("postgres") or names["nobody"]
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return [*dies_with_us, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+def _initialise(binaries: Path, folder: Path, prefix: list[str]) -> None:
+    initdb = [str(binaries / "initdb"), "-D", str(folder / "data"), "-U", _USER, "-A", "trust"]
+    made = subprocess.run(
+        [*prefix, *initdb, "--no-sync", "--encoding=UTF8", "--locale=C"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+
+
+@contextmanager
+def _started(binaries: Path, folder: Path, prefix: list[str]) -> Iterator[None]:
+    settings = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "max_connections=40")
+    command = [str(binaries / "postgres"), "-D", str(folder / "data")]
+    for setting in settings:
+        command += ["-c", setting]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen([*prefix, *command], stdout=log, stderr=log, cwd=folder)
+    try:
+        _wait(server, folder)
+        yield
+    finally:
+        server.send_signal(2)  # SIGINT: fast shutdown
+        try:
+            server.wait(_DEADLINE)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + _DEADLINE
+    while time.monotonic() < deadline:
+        try:
+            psycopg.connect(f"host={folder} user={_USER} dbname=postgres").close()
+        except psycopg.OperationalError:
+            assert server.poll() is None, (folder / "server.log").read_text()
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"PostgreSQL did not start: {(folder / 'server.log').read_text()}")
