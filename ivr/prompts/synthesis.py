@@ -113,11 +113,8 @@ def _speak(prompt: Prompt, voice: Voice, file: Path) -> None:
     )
     # Telephone band, one level for all prompts, and a breath at the end against clipped last words.
     shape = ["highpass", "200", "lowpass", "3400", "norm", "-3", "pad", "0", "0.1"]
-    sound = _run(
-        ["sox", "-t", "wav", "--ignore-length", "-", "-t", "wav", "-r", "8000", "-c", "1", "-b", "16", "-"]
-        + shape,
-        speech,
-    )
+    telephone = ["-t", "wav", "-r", "8000", "-c", "1", "-b", "16", "-"]
+    sound = _run(["sox", "-t", "wav", "--ignore-length", "-", *telephone, *shape], speech)
     _write_atomically(file, _with_true_length(sound))
 
 
