@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     LEFT_IN_GREETING = "left_in_greeting"
     #: Outbound calls: their result stands with the attempt.
     OUTBOUND = "outbound"
+    #: The PBX's own calls (alarms, feature codes, phone to phone): no contact of the line.
+    INTERNAL = "internal"
     #: Still going on.
     OPEN = "open"
 
