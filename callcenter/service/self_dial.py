@@ -11,6 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 from callcenter.config import Site
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.moments import check_aware
-from callcenter.errors import PbxError
+from callcenter.errors import InDoubt, PbxError, Refused
 from callcenter.ports import AuditEntry, CallControl, Clock, PlaceCall, QueueControl, UnitOfWork
 from callcenter.service.alarms import SYSTEM, Bell, clear
 
@@ -66,12 +67,12 @@ async def self_dial(
     *,
     sleep: Sleep = asyncio.sleep,
 ) -> SelfDial:
-    """Call our own number through the trunk and wait for its row in the journal. Never raises `PbxError`."""
+    """Call our own number through the trunk and wait for its row in the journal. Never raises for a PBX."""
     probe, begun = f"sd-{secrets.token_hex(8)}", clock()
     try:
         await queue.push_facts({CURRENT: probe, AT: str(int(begun.timestamp()))})
-        await calls.place(_call(probe, site))
-    except PbxError:
+        await _place(calls, _call(probe, site))
+    except (PbxError, Refused):
         log.exception("the probe could not be placed", extra={"action": "self_dial.not_placed"})
         await _tidy(queue, calls, probe)
         return SelfDial(probe=probe, at=begun, problem="not_placed")
@@ -138,6 +139,12 @@ def _call(probe: str, site: Site) -> PlaceCall:
     return PlaceCall(
         id=probe, number=site.public_number, shown_number=site.outbound_number, flow=FLOW, ring=_RING
     )
+
+
+async def _place(calls: CallControl, call: PlaceCall) -> None:
+    """Place the probe; whether one in doubt was placed, the journal will tell."""
+    with suppress(InDoubt):
+        await calls.place(call)
 
 
 async def _wait(heard: Heard, probe: str, begun: datetime, clock: Clock, sleep: Sleep) -> int | None:

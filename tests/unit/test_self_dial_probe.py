@@ -11,7 +11,7 @@ import pytest
 
 from callcenter.config import Site
 from callcenter.domain.alarms import AlarmKind
-from callcenter.errors import PbxUnreachable
+from callcenter.errors import InDoubt, PbxUnreachable
 from callcenter.memory import MemoryAlarmRoad, MemoryCallControl, MemoryQueue, MemoryStore
 from callcenter.service.alarms import Bell
 from callcenter.service.self_dial import (
@@ -82,6 +82,12 @@ def test_the_pbx_is_gone() -> None:
     line = Line()
     line.calls.failing = PbxUnreachable()
     assert line.dial().problem == "not_placed"
+
+
+def test_a_call_in_doubt_is_settled_by_the_journal() -> None:
+    line = Line()
+    line.calls.failing = InDoubt()
+    assert line.dial().works
 
 
 def test_a_failure_alarms_and_the_next_success_ends_its_cause() -> None:
