@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from functools import partial
 
 from callcenter.asterisk import wire
-from callcenter.asterisk.ami_session import Headers, Session, plain
+from callcenter.asterisk.ami_session import Headers, Session, Unanswered, new_action_id, plain
 from callcenter.errors import PbxError, PbxUnreachable
+
+__all__ = ["AmiLink", "Headers", "LoginRefused", "Patience", "Unanswered", "new_action_id"]
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +112,8 @@ class AmiLink:
     async def send(self, action: str, *, action_id: str | None = None, **headers: wire.Value) -> Headers:
         """Do one action and return its answer.
 
-        Raise `PbxError` when Asterisk refuses (it was not done), `PbxUnreachable` when no answer
-        came (it may have been done; it is never sent a second time).
+        Raise `PbxError` when Asterisk refuses (it was not done), `PbxUnreachable` when it was not sent,
+        its subclass `Unanswered` when it may have been done; it is never sent a second time.
         """
         session = self._present(action)
         answer = await session.exchange(action, headers, timeout=self._patience.reply, action_id=action_id)

@@ -32,6 +32,10 @@ _LONGEST = 1 << 20
 _MANY_DIGITS = re.compile(r"\d{5,}")
 
 
+class Unanswered(PbxUnreachable):
+    """The action was sent and no answer came: it may have been done."""
+
+
 def new_action_id() -> str:
     """Return an id nobody can guess, so that no hostile caller's name can forge an answer."""
     return secrets.token_hex(12)
@@ -62,8 +66,8 @@ class Session(AMIProtocol):  # type: ignore[misc]
     ) -> list[Message]:
         """Send one action and return its answer, and for lists its items.
 
-        Raise `PbxUnreachable` when no answer came (the action may have been done), `PbxError` when
-        Asterisk refused.
+        Raise `Unanswered` when no answer came (the action may have been done), `PbxUnreachable` when it
+        was not even sent, `PbxError` when Asterisk refused.
         """
         asked = self._action(action, fields, as_list, action_id or new_action_id())
         if self.closed or self.lost.done():
@@ -75,7 +79,7 @@ class Session(AMIProtocol):  # type: ignore[misc]
             async with asyncio.timeout(timeout):
                 answer = await asked.future
         except TimeoutError:
-            raise PbxUnreachable(f"{action}: no answer within {timeout:g} s") from None
+            raise Unanswered(f"{action}: no answer within {timeout:g} s") from None
         finally:
             self._lists -= as_list
             self._pending.pop(asked.id, None)
@@ -164,7 +168,7 @@ class Session(AMIProtocol):  # type: ignore[misc]
         self.closed = True
         for asked in self._pending.values():
             if not asked.future.done():
-                asked.future.set_exception(PbxUnreachable(f"{asked.action}: the connection was lost"))
+                asked.future.set_exception(Unanswered(f"{asked.action}: the connection was lost"))
         if not self.lost.done():
             self.lost.set_result(None)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from callcenter.domain.moments import check_aware
 from callcenter.errors import Refused
@@ -103,3 +104,48 @@ def on_duty(shifts: Iterable[Shift], presence: dict[str, Presence], now: datetim
     check_aware(now)
     here = {a for a, p in presence.items() if p.signed_on and not p.paused}
     return frozenset(s.agent for s in shifts if s.covers(now) and s.agent in here)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """A stretch of time with the same people on shift throughout."""
+
+    start: datetime
+    end: datetime
+    agents: frozenset[str]
+
+
+def coverage(shifts: Iterable[Shift], start: datetime, end: datetime) -> tuple[Stretch, ...]:
+    """Cut [start, end) into stretches without gap or overlap, each as long as can be."""
+    check_aware(start)
+    touching = [s for s in shifts if s.start < end and s.end > start]
+    inner = {moment for s in touching for moment in (s.start, s.end) if start < moment < end}
+    cuts = sorted({start, *inner, end}) if start < end else []
+    stretches: list[Stretch] = []
+    for left, right in pairwise(cuts):
+        agents = frozenset(s.agent for s in touching if s.covers(left))
+        if stretches and stretches[-1].agents == agents:
+            left = stretches.pop().start
+        stretches.append(Stretch(start=left, end=right, agents=agents))
+    return tuple(stretches)
+
+
+def shift_edges(shifts: Iterable[Shift], start: datetime, end: datetime) -> dict[datetime, frozenset[str]]:
+    """Return the instants in (start, end] at which somebody's shift begins or ends, and whose."""
+    edges: dict[datetime, frozenset[str]] = {}
+    for shift in shifts:
+        for moment in (shift.start, shift.end):
+            if start < moment <= end:
+                edges[moment] = edges.get(moment, frozenset()) | {shift.agent}
+    return dict(sorted(edges.items()))
+
+
+def joined_spans(shifts: Iterable[Shift]) -> list[tuple[datetime, datetime]]:
+    """Return the shifts' times by start, those that touch or overlap joined into one."""
+    spans: list[tuple[datetime, datetime]] = []
+    for shift in sorted(shifts, key=lambda s: s.start):
+        if spans and shift.start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], shift.end))
+        else:
+            spans.append((shift.start, shift.end))
+    return spans

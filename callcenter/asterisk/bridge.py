@@ -1,0 +1,271 @@
+"""The bridge's loop: the PBX holds what the roster says, always, and says so when it does not.
+
+Everything is compared anew on each connect and FullyBooted (AstDB is a second stale after a crash),
+when the roster's revision grows, when a shift begins or ends, when the queue's members change, and
+each minute. Signing on by feature code has already changed the PBX before we hear of it, so every
+comparison reads the PBX first, then waits for the journal to be read to its end, then asks the
+store: what it decides from is never older than what it would undo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
+
+from callcenter.asterisk.ami import AmiLink, Headers
+from callcenter.asterisk.control import PhoneBook
+from callcenter.domain.reconcile import Changes, Wanted, plan_changes
+from callcenter.errors import CallCenterError, PbxError
+from callcenter.ports import Clock, QueueControl, ShiftEdges, Store
+from callcenter.service import duty
+
+log = logging.getLogger(__name__)
+
+#: QueueMemberStatus comes with each call and changes no membership.
+_ABOUT_MEMBERS = frozenset({"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause"})
+#: A comparison and what it pushed are compared again, so many times at most.
+_ROUNDS = 4
+
+
+class JournalBehind(CallCenterError):
+    """The journal is not read to its end, so presence acts may be missing."""
+
+    error_id = "journal_behind"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How often the bridge looks, in seconds."""
+
+    #: Asking the store for the roster's revision.
+    look: float = 0.5
+    #: After news of a member: dialplan's journal row needs a moment to reach the disk.
+    settle: float = 0.3
+    #: Comparing although nothing seems to have changed.
+    full: float = 60.0
+    #: After a comparison that failed.
+    retry: float = 5.0
+    #: Waiting for the journal's reader.
+    journal: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BridgeStatus:
+    """What alarms and `doctor` want to know."""
+
+    connected_since: datetime | None = None
+    last_sync: datetime | None = None
+    #: The queue's members as of the last comparison.
+    members: frozenset[str] = frozenset()
+    unreachable: frozenset[str] = frozenset()
+    waiting: int = 0
+    #: Why the PBX may not hold what the roster says; empty if it does.
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the last comparison stood on."""
+
+    revision: int = -1
+    next_edge: datetime | None = None
+    laid: Mapping[datetime, frozenset[str]] | None = None
+    at: float = -math.inf
+
+
+class RosterSource:
+    """Reads the store for the bridge. Every method blocks: the bridge calls them in a thread."""
+
+    def __init__(self, store: Store, phones: PhoneBook, *, salt: str, clock: Clock) -> None:
+        self._store = store
+        self._phones = phones
+        self._salt = salt
+        self._clock = clock
+
+    def revision(self) -> int:
+        """Return the roster's revision."""
+        with self._store() as work:
+            return work.roster.revision()
+
+    def refresh_phones(self) -> None:
+        """Bring the phone book up to date. Before the queue is read, or known members look strange."""
+        with self._store() as work:
+            self._phones.refresh(work.users.all())
+
+    def wanted(self) -> Wanted:
+        """Return what the PBX should hold now."""
+        with self._store() as work:
+            return duty.wanted(work, self._clock(), salt=self._salt)
+
+
+class Bridge:
+    """Keeps one PBX equal to the roster until cancelled or closed.
+
+    `caught_up` returns once every journal row written before the call is in the store.
+    """
+
+    def __init__(
+        self,
+        *,
+        link: AmiLink,
+        queue: QueueControl,
+        edges: ShiftEdges,
+        source: RosterSource,
+        caught_up: Callable[[], Awaitable[None]],
+        clock: Clock,
+        pace: Pace | None = None,
+    ) -> None:
+        self._link = link
+        self._queue = queue
+        self._edges = edges
+        self._source = source
+        self._caught_up = caught_up
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._seen = _Seen()
+        self._dirty = asyncio.Event()
+        self._status = BridgeStatus()
+        link.listen(self._hear, self._came_up)
+
+    @property
+    def status(self) -> BridgeStatus:
+        """Return where the bridge stands."""
+        trouble = self._status.trouble if self._link.connected else self._link.trouble or "not connected"
+        return replace(self._status, connected_since=self._link.connected_since, trouble=trouble)
+
+    async def run(self) -> None:
+        """Keep the link up and the PBX equal to the roster; nothing but `close` or cancelling ends it."""
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch())
+            await self._link.run()
+            watching.cancel()
+
+    def close(self) -> None:
+        """End `run`."""
+        self._link.close()
+
+    # --- when to look -------------------------------------------------------------------------
+
+    async def _hear(self, event: Headers) -> None:
+        """Take a member's change as a hint only: a hostile name can forge an event, not the queue."""
+        if event.get("Event") in _ABOUT_MEMBERS:
+            self._dirty.set()
+
+    async def _came_up(self) -> None:
+        self._seen.at, self._seen.laid = -math.inf, None
+        self._dirty.set()
+
+    async def _watch(self) -> None:
+        """Look again and again; whatever goes wrong is said, counted as trouble and tried again."""
+        while True:
+            try:
+                async with asyncio.timeout(self._pace.look):
+                    await self._dirty.wait()
+                if self._seen.at != -math.inf:
+                    await asyncio.sleep(self._pace.settle)
+            except TimeoutError:
+                pass
+            await self._look()
+
+    async def _look(self) -> None:
+        try:
+            revision = await asyncio.to_thread(self._source.revision)
+            if self._is_due(revision):
+                self._dirty.clear()
+                await self._compare(revision)
+        except Exception as error:
+            self._fail(error)
+
+    def _is_due(self, revision: int) -> bool:
+        edge = self._seen.next_edge
+        return (
+            self._dirty.is_set()
+            or revision != self._seen.revision
+            or (edge is not None and self._clock() >= edge)
+            or monotonic() - self._seen.at >= self._pace.full
+        )
+
+    def _fail(self, error: Exception) -> None:
+        """Note the trouble and look again after a while. Kinds only: a message may hold a number."""
+        said = str(error) if isinstance(error, CallCenterError) else type(error).__name__
+        if said != self._status.trouble:
+            extra = {"action": "bridge.trouble", "reason": said}
+            log.error("the telephone system may not be as the roster says", extra=extra)
+        self._status = replace(self._status, trouble=said)
+        self._seen.revision = -1
+        self._seen.at = monotonic() - self._pace.full + self._pace.retry
+
+    # --- comparing ----------------------------------------------------------------------------
+
+    async def _compare(self, revision: int) -> None:
+        """Compare and push until nothing differs."""
+        for _ in range(_ROUNDS):
+            wanted, changes = await self._compare_once()
+            if not changes:
+                break
+        else:
+            raise PbxError("the telephone system does not keep what is pushed. Run `hotline pbx check`.")
+        self._seen.revision = revision
+        self._seen.next_edge = min(wanted.edges, default=None)
+        self._seen.at = monotonic()
+
+    async def _compare_once(self) -> tuple[Wanted, Changes]:
+        if not self._link.connected:
+            return await self._lay_edges_alone()
+        await asyncio.to_thread(self._source.refresh_phones)
+        state, facts = await self._queue.state(), await self._queue.facts()
+        await self._wait_for_journal()
+        wanted = await asyncio.to_thread(self._source.wanted)
+        await self._lay(wanted)
+        changes = plan_changes(wanted, {m.agent: m.paused for m in state.members}, facts)
+        await self._apply(changes)
+        self._status = BridgeStatus(
+            last_sync=self._clock(),
+            members=frozenset(m.agent for m in state.members),
+            unreachable=frozenset(m.agent for m in state.members if not m.reachable),
+            waiting=state.waiting,
+        )
+        return wanted, changes
+
+    async def _lay_edges_alone(self) -> tuple[Wanted, Changes]:
+        """Without AMI the spool can still be reached: the coming shift edges need no connection."""
+        wanted = await asyncio.to_thread(self._source.wanted)
+        await self._lay(wanted)
+        return wanted, Changes()
+
+    async def _lay(self, wanted: Wanted) -> None:
+        """Lay the edges if they differ from what was laid, those since passed left aside."""
+        now = self._clock()
+        laid = self._seen.laid
+        left = None if laid is None else {at: who for at, who in laid.items() if at > now}
+        if left != {at: who for at, who in wanted.edges.items() if at > now}:
+            await asyncio.to_thread(self._edges.lay, dict(wanted.edges))
+            self._seen.laid = wanted.edges
+
+    async def _wait_for_journal(self) -> None:
+        """Wait for presence acts made by feature code; without them we would undo a sign-on."""
+        try:
+            async with asyncio.timeout(self._pace.journal):
+                await self._caught_up()
+        except TimeoutError:
+            raise JournalBehind from None
+
+    async def _apply(self, changes: Changes) -> None:
+        """Facts first, so that dialplan agrees; then in, and last out: the queue is never emptier."""
+        if not changes:
+            return
+        log.info("making the telephone system follow the roster", extra={"action": "bridge.push"})
+        if changes.facts:
+            await self._queue.push_facts(dict(changes.facts))
+        for agent in changes.reseat:
+            await self._queue.remove_member(agent)
+            await self._queue.add_member(agent)
+        for agent in changes.add:
+            await self._queue.add_member(agent)
+        for agent in changes.remove:
+            await self._queue.remove_member(agent)

@@ -1,0 +1,283 @@
+"""Calls, queue members and facts through AMI, with the few rights the bridge's account has.
+
+Checked on Asterisk 22.10.1 with write=call,agent,originate,reporting: `Getvar` finds a channel by its
+uniqueid, `Hangup` ends it by the same, `DBGetTree` reads AstDB; writing AstDB goes through context
+`hotline-put`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+
+from callcenter.asterisk import wire
+from callcenter.asterisk.ami import AmiLink, Headers, Unanswered, new_action_id
+from callcenter.asterisk.translate import (
+    Originated,
+    OriginateReason,
+    QueueMember,
+    event_of,
+    member_of,
+    need,
+    number,
+)
+from callcenter.domain.reconcile import FAMILIES
+from callcenter.domain.users import PhoneKind, User
+from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
+from callcenter.ports import Member, PlaceCall, QueueState
+
+QUEUE = "hotline"
+TRUNK = "trunk"
+#: Pairs of KEY_n and VALUE_n in one message; Asterisk reads at most 128 headers.
+_PAIRS = 40
+#: How long Asterisk gets to make an accepted call's channel, seconds.
+_BIRTH = 2.0
+_FACTS_REPLY = 10.0
+
+
+def interface_of(user: User) -> str:
+    """Return the queue member's interface of a user, as rendered dialplan spells it."""
+    return f"PJSIP/{user.code}" if user.phone is PhoneKind.SIP else f"Local/{user.code}@hotline-mobile/n"
+
+
+class PhoneBook:
+    """Where each agent's phone is. Refreshed from the users whenever somebody reads them."""
+
+    def __init__(self, users: Iterable[User] = ()) -> None:
+        self._interfaces: dict[str, str] = {}
+        self.refresh(users)
+
+    def refresh(self, users: Iterable[User]) -> None:
+        """Replace the book by these users."""
+        self._interfaces = {u.code: interface_of(u) for u in users if u.phone is not PhoneKind.NONE}
+
+    def interface(self, agent: str) -> str:
+        """Return the agent's interface, or raise `NotFound`."""
+        try:
+            return self._interfaces[agent]
+        except KeyError:
+            raise NotFound(f"{agent}: no phone is known for this agent") from None
+
+    def agent(self, member: QueueMember) -> str:
+        """Return whose member this is; a member at a wrong phone goes by its interface.
+
+        So a counsellor whose phone was changed is added at the new one and removed at the old.
+        """
+        return member.name if self._interfaces.get(member.name) == member.interface else member.interface
+
+
+class _Originator:
+    """Originates and hears what became of it."""
+
+    def __init__(self, link: AmiLink) -> None:
+        self._link = link
+        self._awaited: dict[str, asyncio.Future[Originated]] = {}
+        link.listen(self._hear)
+
+    async def _hear(self, headers: Headers) -> None:
+        if headers.get("Event") != "OriginateResponse":
+            return
+        event = event_of(headers)
+        if isinstance(event, Originated):
+            ended = self._awaited.get(event.action_id or "")
+            if ended is not None and not ended.done():
+                ended.set_result(event)
+
+    @contextmanager
+    def expecting(self) -> Iterator[tuple[str, asyncio.Future[Originated]]]:
+        """Lend an action id and the future of its OriginateResponse."""
+        action_id, ended = new_action_id(), asyncio.get_running_loop().create_future()
+        self._awaited[action_id] = ended
+        try:
+            yield action_id, ended
+        finally:
+            del self._awaited[action_id]
+            ended.cancel()
+
+
+class AsteriskCalls:
+    """`CallControl` on AMI. `shown_number`: the site's own fixed line, the only number ever shown."""
+
+    def __init__(self, link: AmiLink, phones: PhoneBook, *, shown_number: str) -> None:
+        self._link = link
+        self._phones = phones
+        self._shown = shown_number
+        self._originator = _Originator(link)
+
+    async def place(self, call: PlaceCall) -> None:
+        """Hand the call to the network; return when its channel lives or it has had its answer.
+
+        Raise `PbxError` if it was surely not placed, `InDoubt` if nobody can tell: then
+        the journal settles it, by the channel id.
+        """
+        headers = self._headers(call)
+        if await self.is_live(call.id):
+            raise PbxError(f"{call.id}: a call of this id is up already")
+        with self._originator.expecting() as (action_id, ended):
+            try:
+                await self._link.send("Originate", action_id=action_id, **headers)
+            except Unanswered:
+                raise InDoubt from None
+            try:
+                await self._birth(call.id, ended)
+            except PbxUnreachable:
+                raise InDoubt from None
+
+    async def is_live(self, call_id: str) -> bool:
+        """Tell whether a channel with this id is up."""
+        try:
+            await self._link.send("Getvar", Channel=wire.argument(call_id), Variable="UNIQUEID")
+        except PbxUnreachable:
+            raise
+        except PbxError as error:
+            if "No such channel" in str(error):
+                return False
+            raise
+        return True
+
+    async def hang_up(self, call_id: str) -> None:
+        """End the call; one that has ended already is left alone."""
+        try:
+            await self._link.send("Hangup", Channel=wire.argument(call_id))
+        except PbxUnreachable:
+            raise
+        except PbxError as error:
+            if "No such channel" not in str(error):
+                raise
+
+    async def _birth(self, call_id: str, ended: asyncio.Future[Originated]) -> None:
+        """Wait until the call's channel lives or its OriginateResponse came; Reason 0: never began.
+
+        Asterisk acknowledges an Originate before it looks whether the endpoint exists.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BIRTH):
+                while not ended.done() and not await self.is_live(call_id):
+                    await asyncio.wait({ended}, timeout=0.05)
+        if ended.done() and not ended.result().success:
+            if ended.result().reason == OriginateReason.COULD_NOT_START:
+                raise PbxError(f"{call_id}: the call could not be started. Is the trunk up?")
+
+    def _headers(self, call: PlaceCall) -> dict[str, wire.Value]:
+        if call.shown_number != self._shown:
+            raise wire.Unsendable("a call must show the site's own number: mend site.outbound_number")
+        if not call.number.isascii() or not call.number.isdigit() or not 3 <= len(call.number) <= 15:
+            raise wire.Unsendable(f"{call.id}: the number to call must be 3-15 digits")
+        channel, context, extra = self._route(call)
+        return {
+            "Channel": wire.argument(channel),
+            "Context": wire.argument(context),
+            "Exten": "s",
+            "Priority": 1,
+            "Timeout": int(call.ring.total_seconds() * 1000),
+            "CallerID": f"<{wire.argument(call.shown_number)}>",
+            "Async": True,
+            "ChannelId": wire.argument(call.id),
+            "OtherChannelId": wire.argument(f"{call.id}-b"),
+            "Variable": [wire.variable(k, v) for k, v in {**call.variables, **extra}.items()],
+        }
+
+    def _route(self, call: PlaceCall) -> tuple[str, str, dict[str, str]]:
+        """Return channel, context and variables: to the person, or to a counsellor's phone first."""
+        if call.first_ring is None:
+            return f"PJSIP/{call.number}@{TRUNK}", f"flow-{call.flow}", {}
+        preview = {
+            "HOTLINE_NUMBER": call.number,
+            "HOTLINE_RING": str(round(call.ring.total_seconds())),
+            "HOTLINE_BY": call.first_ring,
+        }
+        return self._phones.interface(call.first_ring), "hotline-preview", preview
+
+
+class AsteriskQueue:
+    """`QueueControl` on AMI."""
+
+    def __init__(self, link: AmiLink, phones: PhoneBook) -> None:
+        self._link = link
+        self._phones = phones
+        self._originator = _Originator(link)
+
+    async def state(self) -> QueueState:
+        """Return the members and how many wait; raise `PbxError` if the queue is not configured."""
+        items = await self._link.list("QueueStatus", Queue=QUEUE)
+        queues = [i for i in items if i.get("Event") == "QueueParams" and need(i, "Queue") == QUEUE]
+        if not queues:
+            raise PbxError(f"the telephone system has no queue {QUEUE}. Run `hotline pbx apply`.")
+        members = [member_of(i) for i in items if i.get("Event") == "QueueMember"]
+        return QueueState(members=tuple(map(self._member, members)), waiting=number(queues[0], "Calls"))
+
+    async def add_member(self, agent: str) -> None:
+        """Put the agent into the queue; one who is there already is success."""
+        interface = wire.argument(self._phones.interface(agent))
+        with _tolerating("Already there"):
+            await self._link.send(
+                "QueueAdd", Queue=QUEUE, Interface=interface, MemberName=wire.argument(agent)
+            )
+
+    async def remove_member(self, agent: str) -> None:
+        """Take the agent, or a stray interface, out of the queue; one who is not there is success."""
+        interface = agent if "/" in agent else self._phones.interface(agent)
+        with _tolerating("Not there"):
+            await self._link.send("QueueRemove", Queue=QUEUE, Interface=interface)
+
+    async def facts(self) -> dict[str, str]:
+        """Return every fact of our families, `family/key` -> value."""
+        found: dict[str, str] = {}
+        for family in FAMILIES:
+            for item in await self._link.list("DBGetTree", Family=family):
+                found[need(item, "Key").removeprefix("/")] = need(item, "Val")
+        return found
+
+    async def push_facts(self, changes: Mapping[str, str | None]) -> None:
+        """Set facts, or remove them by None; return once dialplan has stored them."""
+        for batch in _batches(changes.items()):
+            await self._put(batch)
+
+    async def _put(self, batch: Sequence[tuple[str, str | None]]) -> None:
+        variables = []
+        for n, (key, value) in enumerate(batch, start=1):
+            variables += [wire.variable(f"KEY_{n}", key), wire.variable(f"VALUE_{n}", value or "")]
+        with self._originator.expecting() as (action_id, ended):
+            await self._link.send(
+                "Originate",
+                action_id=action_id,
+                Channel="Local/put@hotline-put/n",
+                Application="NoOp",
+                Async=True,
+                Variable=variables,
+            )
+            try:
+                async with asyncio.timeout(_FACTS_REPLY):
+                    stored = await ended
+            except TimeoutError:
+                raise PbxUnreachable("facts: the telephone system did not say that it stored them") from None
+        if not stored.success:
+            raise PbxError("facts: the telephone system refused them. Run `hotline pbx apply`.")
+
+    def _member(self, member: QueueMember) -> Member:
+        return Member(
+            agent=self._phones.agent(member),
+            paused=member.paused,
+            in_call=member.in_call,
+            reachable=member.state.reachable,
+        )
+
+
+@contextmanager
+def _tolerating(text: str) -> Iterator[None]:
+    """Let a refusal pass that says the thing is already as we want it."""
+    try:
+        yield
+    except PbxUnreachable:
+        raise
+    except PbxError as error:
+        if text not in str(error):
+            raise
+
+
+def _batches(pairs: Iterable[tuple[str, str | None]]) -> Iterator[list[tuple[str, str | None]]]:
+    rest = iter(pairs)
+    while batch := list(islice(rest, _PAIRS)):
+        yield batch
