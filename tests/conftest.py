@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Server, running_server
 
 from callcenter.db.migrate import upgrade
 from callcenter.db.unit_of_work import SqlStore, open_store
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
 from callcenter.ports import Store
-from postgres import Server, running_server
 
 # Two busy cores: an example may take its time, and a run must be repeatable.
 settings.register_profile("hotline", deadline=None, derandomize=True, print_blob=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError, StatementError
 
 from callcenter.db.crypto import FieldCipher
 from callcenter.db.engine import READING, make_engine
@@ -104,6 +104,9 @@ def _clear_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
+        if isinstance(error, StatementError) and isinstance(error.orig, ValueError):
+            # Our own types refused a value (a moment without a zone): SQLAlchemy only wrapped it.
+            raise error.orig from None
         raise _named(error) from error
 
 

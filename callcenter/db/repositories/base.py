@@ -43,7 +43,8 @@ class Repository:
         """Insert the rows whose unique keys are free; return how many were."""
         if not rows:
             return 0
-        return self._connection.execute(self._insert(table).on_conflict_do_nothing(), rows).rowcount
+        new = self._insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+        return self._connection.execute(new, rows).rowcount
 
     def _all(self, query: Select[Any]) -> list[Row]:
         return list(self._connection.execute(query).mappings().all())
