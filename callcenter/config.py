@@ -30,6 +30,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
+E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 DialNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,15}$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -148,6 +149,9 @@ class Twilio(_Section):
     public_url: str = Field(default="", pattern=r"^(https://[A-Za-z0-9.:-]{1,253}(/[A-Za-z0-9._/-]*[^/])?)?$")
     #: Fixed TwiML on another host, for when ours does not answer (R6).
     fallback_url: str = Field(default="", pattern=r"^(https://[^\s?#]{1,500})?$")
+    #: Numbers of the services callers can be handed over to. Short ones (12356) cannot be dialled from
+    #: outside the country: without a number here callers are told the short one instead.
+    transfers: dict[str, E164] = Field(default_factory=dict)
 
 
 class Settings(BaseSettings):
