@@ -78,8 +78,16 @@ class AlarmPolicy:
     #: After so many rings the pause doubles each time, up to `longest_pause`; it never ends.
     rounds: int = 3
     longest_pause: timedelta = timedelta(hours=1)
+    #: How long one person's phone rings, and how long the PBX rests between its own rounds.
+    ring: timedelta = timedelta(seconds=30)
+    rest: timedelta = timedelta(seconds=20)
     #: A cause that outlives its acknowledgement raises a new alarm after this long.
     remind_after: timedelta = timedelta(hours=1)
+
+    def for_chain(self, people: int) -> AlarmPolicy:
+        """Return the policy for so many people in the chain: a climb ends before the next begins."""
+        longest = self.rounds * (people * self.ring + self.rest)
+        return replace(self, climb_after=max(self.climb_after, longest))
 
     def pause(self, rounds: int) -> timedelta:
         """Return how long to wait after ring number `rounds` (0 = the first)."""

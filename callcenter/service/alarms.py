@@ -42,7 +42,7 @@ _DEFAULT = AlarmPolicy()
 
 def policy_of(settings: AlarmSettings) -> AlarmPolicy:
     """Return the ringing policy the site configured."""
-    return AlarmPolicy(climb_after=settings.climb_after, rounds=settings.rounds)
+    return AlarmPolicy(climb_after=settings.climb_after, rounds=settings.rounds, ring=settings.ring)
 
 
 def raise_alarm(
@@ -60,6 +60,7 @@ def raise_alarm(
     At most one alarm of a kind is open: raised again, it keeps its row and rings only when its pause
     is over. A cause somebody acknowledged stays quiet for `policy.remind_after`. A test always rings.
     """
+    policy = policy.for_chain(len(chain(work.users.all())))
     found = standing((*work.alarms.open(), *work.alarms.recent(_RECENT)), kind)
     if found is not None and not found.is_open and not _outlived(found, now, policy):
         return found
@@ -79,6 +80,7 @@ def climb(
     work: UnitOfWork, road: AlarmRoad, now: datetime, *, policy: AlarmPolicy = _DEFAULT
 ) -> tuple[Alarm, ...]:
     """Ring again every alarm nobody acknowledged within its pause; return those rung."""
+    policy = policy.for_chain(len(chain(work.users.all())))
     due = [alarm for alarm in work.alarms.open() if policy.rings_now(alarm, now)]
     again = tuple(_ring(work, road, alarm, now, SYSTEM) for alarm in due)
     for alarm in again:

@@ -208,10 +208,10 @@ def test_the_chain_is_in_order_and_leaves_out_who_left(store: MemoryStore) -> No
 
 
 def test_the_watchdog_s_own_ring_gets_its_row_from_the_acknowledgement(store: MemoryStore) -> None:
-    ack = AlarmAck(alarm="wd-1795442047", by="s001", at=NOW)
+    ack = AlarmAck(alarm="al-watchdog-6b03a2ff", by="s001", at=NOW)
     assert [a.kind for a in _ack(store, ack)] == [AlarmKind.WATCHDOG]
     assert _ack(store, ack) == ()
-    assert not _row(store, "wd-1795442047").is_open
+    assert not _row(store, "al-watchdog-6b03a2ff").is_open
 
 
 class BrokenRoad(MemoryAlarmRoad):
@@ -304,6 +304,11 @@ def test_what_rang_blind_is_acknowledged_by_the_key_that_was_pressed(
     _ack(store, ack)
     assert _row(store, alarm.id).acknowledged_by == "s001"
     assert _ack(store, ack) == ()
+
+
+def test_a_long_chain_is_climbed_to_its_end_before_it_is_climbed_again() -> None:
+    assert AlarmPolicy().for_chain(2).climb_after == 5 * MINUTE
+    assert AlarmPolicy().for_chain(9).climb_after == 3 * timedelta(seconds=9 * 30 + 20)
 
 
 def test_the_pause_grows_but_never_beyond_the_longest() -> None:
