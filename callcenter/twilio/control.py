@@ -107,7 +107,7 @@ class TwilioControl:
         made = self._client.calls.create(
             to=e164(call.number),
             from_=e164(call.shown_number),
-            url=account.url(f"flow/{call.flow}", call=call.id),
+            url=account.url(f"begin/{call.flow}", call=call.id),
             method="POST",
             fallback_url=account.fallback_url,
             fallback_method="GET",

@@ -61,7 +61,7 @@ def test_every_hook_of_a_call_we_placed_is_proven() -> None:
     fake.answers(sid)
     fake.moves(sid, "completed")
     proven = [prove(ACCOUNT, _as_sent(webhook)) for webhook in fake.webhooks]
-    assert [p.path for p in proven] == [*["/twilio/status"] * 2, "/twilio/flow/checkin", "/twilio/status"]
+    assert [p.path for p in proven] == [*["/twilio/status"] * 2, "/twilio/begin/checkin", "/twilio/status"]
     assert {p.query["call"] for p in proven} == {"at-0001"}
 
 
@@ -82,7 +82,7 @@ def test_an_empty_field_is_signed_too() -> None:
         replace(_hook(FORM), body=b"a=" + b"x" * MAX_BODY),
         replace(_hook(FORM), body=b"&".join(b"a=1" for _ in range(1000))),
         replace(_hook(FORM), target="/twilio/status?call=at-2"),
-        replace(_hook(FORM), target="/twilio/flow/checkin?call=at-1"),
+        replace(_hook(FORM), target="/twilio/begin/checkin?call=at-1"),
         _hook(FORM | {"AccountSid": "AC" + "b" * 32}),
         _hook(FORM, X_Twilio_Webhooks_Signature_Settings="key=k,algorithm=HMAC_SHA256"),
     ],
