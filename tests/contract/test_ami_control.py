@@ -1,0 +1,377 @@
+"""Calls and the queue through AMI, against a server that keeps channels, members and facts."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ami_server import QUICK, AmiServer, Client, Sent, ami_server, linked
+from call_control_contract import SHOWN, CallControlContract, a_call
+
+from callcenter.asterisk.ami import AmiLink
+from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
+from callcenter.domain.users import PhoneKind, Role, User
+from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
+from callcenter.ports import Member, PlaceCall
+
+COUNSELLOR = frozenset({Role.COUNSELLOR})
+SIP = User(code="c017", name="周敏", roles=COUNSELLOR, phone=PhoneKind.SIP)
+MOBILE = User(code="c018", name="吴芳", roles=COUNSELLOR, phone=PhoneKind.MOBILE, mobile="13900000018")
+
+
+class PlayedPbx:
+    """What an Asterisk does with the bridge's actions, as seen on 22.10.1."""
+
+    def __init__(self, server: AmiServer) -> None:
+        self.server = server
+        self.channels: set[str] = set()
+        self.members: dict[str, tuple[str, int, int]] = {}
+        self.facts: dict[str, str] = {}
+        self.reason_of_next: int | None = None
+        self.endpoints_missing = False
+        for action in (
+            "Originate",
+            "Getvar",
+            "Hangup",
+            "QueueAdd",
+            "QueueRemove",
+            "QueueStatus",
+            "DBGetTree",
+        ):
+            server.on(action, getattr(self, action.lower()))
+
+    def originate(self, client: Client, sent: Sent) -> None:
+        client.say(sent, "Message: Originate successfully queued")
+        own = f"ActionID: {sent['ActionID'][0]}"
+        if sent["Channel"] == ["Local/put@hotline-put/n"]:
+            self.put(dict(v.split("=", 1) for v in sent["Variable"]))
+            client.event("OriginateResponse", own, "Response: Success", "Reason: 4", "Uniqueid: 1.1")
+        elif self.reason_of_next is not None:
+            reason, self.reason_of_next = self.reason_of_next, None
+            client.event(
+                "OriginateResponse", own, "Response: Failure", f"Reason: {reason}", "Uniqueid: <unknown>"
+            )
+        else:
+            self.channels.add(sent["ChannelId"][0])
+
+    def put(self, variables: dict[str, str]) -> None:
+        for n in range(1, len(variables) // 2 + 1):
+            key, value = variables[f"KEY_{n}"], variables[f"VALUE_{n}"]
+            self.facts.update({key: value})
+            if not value:
+                del self.facts[key]
+
+    def getvar(self, client: Client, sent: Sent) -> None:
+        channel = sent["Channel"][0]
+        known = channel in self.channels
+        client.say(
+            sent, *([f"Value: {channel}"] if known else ["Response: Error", "Message: No such channel"])
+        )
+
+    def hangup(self, client: Client, sent: Sent) -> None:
+        known = sent["Channel"][0] in self.channels
+        self.channels.discard(sent["Channel"][0])
+        client.say(sent, *([] if known else ["Response: Error", "Message: No such channel"]))
+
+    def queueadd(self, client: Client, sent: Sent) -> None:
+        interface = sent["Interface"][0]
+        if interface in self.members:
+            client.say(sent, "Response: Error", "Message: Unable to add interface: Already there")
+            return
+        self.members[interface] = (sent["MemberName"][0], 1, 0)
+        client.say(sent, "Message: Added interface to queue")
+
+    def queueremove(self, client: Client, sent: Sent) -> None:
+        gone = self.members.pop(sent["Interface"][0], None)
+        refusal = ["Response: Error", "Message: Unable to remove interface: Not there"]
+        client.say(sent, *(["Message: Removed interface from queue"] if gone else refusal))
+
+    def queuestatus(self, client: Client, sent: Sent) -> None:
+        own = f"ActionID: {sent['ActionID'][0]}"
+        client.say(sent, "EventList: start", "Message: Queue status will follow")
+        client.event("QueueParams", own, "Queue: hotline", "Calls: 2")
+        for interface, (name, status, paused) in self.members.items():
+            lines = (f"Name: {name}", f"Location: {interface}", f"Status: {status}", f"Paused: {paused}")
+            client.event("QueueMember", own, "Queue: hotline", *lines, "InCall: 0")
+        client.event("QueueStatusComplete", own, "EventList: Complete")
+
+    def dbgettree(self, client: Client, sent: Sent) -> None:
+        own = f"ActionID: {sent['ActionID'][0]}"
+        client.say(sent, "EventList: start", "Message: Result will follow")
+        for key, value in self.facts.items():
+            if key.startswith(sent["Family"][0] + "/"):
+                client.event("DBGetTreeResponse", f"Key: /{key}", f"Val: {value}", own)
+        client.event("DBGetTreeComplete", own, "EventList: Complete")
+
+
+def phones() -> PhoneBook:
+    return PhoneBook([SIP, MOBILE])
+
+
+def play(
+    scene: Callable[[PlayedPbx, AsteriskCalls, AsteriskQueue], Awaitable[None]], **options: object
+) -> None:
+    async def whole() -> None:
+        async with asyncio.timeout(30), ami_server() as server, linked(server, **options) as link:
+            calls = AsteriskCalls(link, phones(), shown_number=SHOWN)
+            await scene(PlayedPbx(server), calls, AsteriskQueue(link, phones()))
+
+    asyncio.run(whole())
+
+
+# --- the contract of every line ---------------------------------------------------------------
+
+
+class _ElsewhereCalls:
+    """Runs a control on the loop where its link lives, whatever loop asks."""
+
+    def __init__(self, control: AsteriskCalls, loop: asyncio.AbstractEventLoop) -> None:
+        self._control = control
+        self._loop = loop
+
+    async def _there(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def place(self, call: PlaceCall) -> None:
+        await self._there(self._control.place(call))
+
+    async def is_live(self, call_id: str) -> bool:
+        return bool(await self._there(self._control.is_live(call_id)))
+
+    async def hang_up(self, call_id: str) -> None:
+        await self._there(self._control.hang_up(call_id))
+
+
+class AmiLine:
+    """A played line behind a fake AMI server, on a loop of its own."""
+
+    def __init__(self) -> None:
+        self._ready, self._end = threading.Event(), asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()))
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with ami_server() as server, linked(server) as link:
+            self.pbx = PlayedPbx(server)
+            self.control = _ElsewhereCalls(AsteriskCalls(link, phones(), shown_number=SHOWN), self._loop)
+            self._ready.set()
+            await self._end.wait()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+    def placed(self) -> int:
+        return len(self.pbx.server.named("Originate"))
+
+    def callee_hangs_up(self, call_id: str) -> None:
+        self.pbx.channels.discard(call_id)
+
+    def refuse_next(self) -> None:
+        self.pbx.reason_of_next = 0
+
+
+class TestAsteriskKeepsTheContract(CallControlContract):
+    @pytest.fixture
+    def line(self) -> Iterator[AmiLine]:
+        line = AmiLine()
+        yield line
+        line.close()
+
+
+# --- what is Asterisk's own ---------------------------------------------------------------------
+
+
+def test_a_call_goes_out_by_the_trunk_under_its_id_and_our_number() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        await calls.place(replace(a_call(), variables={"__OBLIGATION": "ob-1"}))
+        (sent,) = pbx.server.named("Originate")
+        assert sent["Channel"] == ["PJSIP/13800001234@trunk"]
+        assert sent["Context"] == ["flow-checkin"]
+        assert sent["CallerID"] == [f"<{SHOWN}>"]
+        assert sent["ChannelId"] == ["at-0001"]
+        assert sent["Async"] == ["true"]
+        assert sent["Timeout"] == ["45000"]
+        assert sent["Variable"] == ["__OBLIGATION=ob-1"]
+
+    play(scene)
+
+
+def test_a_preview_call_rings_the_counsellor_first() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        await calls.place(replace(a_call(), first_ring="c018", flow="preview"))
+        (sent,) = pbx.server.named("Originate")
+        assert sent["Channel"] == ["Local/c018@hotline-mobile/n"]
+        assert sent["Context"] == ["hotline-preview"]
+        assert sent["Variable"] == ["HOTLINE_NUMBER=13800001234", "HOTLINE_RING=45", "HOTLINE_BY=c018"]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shown_number": "4000850966"},
+        {"number": "138@evil,1"},
+        {"number": ""},
+        {"number": "１３８００００１２３４"},
+        {"flow": "x&y"},
+        {"id": "at-1\r\nAction: Command"},
+        {"variables": {"A": "1,B=2"}},
+    ],
+)
+def test_a_call_that_must_not_go_out_is_never_sent(wrong: dict[str, Any]) -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        with pytest.raises(PbxError) as refusal:
+            await calls.place(replace(a_call(), **wrong))
+        assert not isinstance(refusal.value, (PbxUnreachable, InDoubt))
+        assert not pbx.server.named("Originate")
+
+    play(scene)
+
+
+def test_the_line_is_lost_before_the_answer_and_the_call_is_in_doubt() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.server.on("Originate", lambda c, s: c.drop())
+        with pytest.raises(InDoubt):
+            await calls.place(a_call())
+
+    play(scene)
+
+
+def test_the_line_is_lost_after_the_answer_and_the_call_is_in_doubt() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        def accept_and_die(client: Client, sent: Sent) -> None:
+            client.say(sent, "Message: Originate successfully queued")
+            pbx.server.on("Getvar", lambda c, s: c.drop())
+
+        pbx.server.on("Originate", accept_and_die)
+        with pytest.raises(InDoubt):
+            await calls.place(a_call())
+
+    play(scene)
+
+
+def test_nothing_is_in_doubt_while_the_link_is_down() -> None:
+    async def scene() -> None:
+        link = AmiLink("127.0.0.1", 1, "bridge", "x", patience=QUICK)
+        with pytest.raises(PbxUnreachable):
+            await AsteriskCalls(link, phones(), shown_number=SHOWN).place(a_call())
+
+    asyncio.run(scene())
+
+
+def test_a_callee_who_is_busy_at_once_was_called() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.reason_of_next = 5
+        await calls.place(a_call())
+
+    play(scene)
+
+
+def test_other_refusals_are_not_taken_for_an_ended_call() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        for action in ("Getvar", "Hangup"):
+            pbx.server.on(action, lambda c, s: c.say(s, "Response: Error", "Message: Permission denied"))
+        with pytest.raises(PbxError, match="denied"):
+            await calls.is_live("at-1")
+        with pytest.raises(PbxError, match="denied"):
+            await calls.hang_up("at-1")
+
+    play(scene)
+
+
+def test_members_come_and_go_and_twice_is_no_fault() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        for agent in ("c017", "c018", "c017"):
+            await queue.add_member(agent)
+        assert sorted(pbx.members) == ["Local/c018@hotline-mobile/n", "PJSIP/c017"]
+        state = await queue.state()
+        assert {m.agent for m in state.members} == {"c017", "c018"}
+        assert state.waiting == 2
+        await queue.remove_member("c017")
+        await queue.remove_member("c017")
+        assert [m.agent for m in (await queue.state()).members] == ["c018"]
+
+    play(scene)
+
+
+def test_a_member_at_an_old_phone_goes_by_its_interface_and_can_be_removed() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.members = {"Local/c017@hotline-mobile/n": ("c017", 1, 0), "PJSIP/c099": ("c099", 5, 1)}
+        assert (await queue.state()).members == (
+            Member(agent="Local/c017@hotline-mobile/n"),
+            Member(agent="PJSIP/c099", paused=True, reachable=False),
+        )
+        for stray in ("Local/c017@hotline-mobile/n", "PJSIP/c099"):
+            await queue.remove_member(stray)
+        assert not pbx.members
+
+    play(scene)
+
+
+def test_an_agent_without_a_phone_cannot_be_added() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        with pytest.raises(NotFound):
+            await queue.add_member("c404")
+
+    play(scene)
+
+
+def test_a_queue_that_is_not_configured_is_an_error_with_its_mend() -> None:
+    def empty(client: Client, sent: Sent) -> None:
+        client.say(sent, "EventList: start", "Message: Queue status will follow")
+        client.event("QueueStatusComplete", f"ActionID: {sent['ActionID'][0]}", "EventList: Complete")
+
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.server.on("QueueStatus", empty)
+        with pytest.raises(PbxError, match="pbx apply"):
+            await queue.state()
+
+    play(scene)
+
+
+def test_facts_are_pushed_in_batches_read_back_and_removed() -> None:
+    facts: dict[str, str | None] = {f"hotline-shift/c{n:03}": f"{n}-{n + 1}" for n in range(1, 101)}
+
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.facts["hotline-probe/current"] = "sd-1"
+        await queue.push_facts({**facts, "hotline-signed/c001": "1"})
+        assert await queue.facts() == {**facts, "hotline-signed/c001": "1"}
+        assert len(pbx.server.named("Originate")) == 3
+        await queue.push_facts(dict.fromkeys(facts))
+        assert await queue.facts() == {"hotline-signed/c001": "1"}
+        assert pbx.facts["hotline-probe/current"] == "sd-1"
+
+    play(scene)
+
+
+def test_facts_that_dialplan_does_not_take_are_an_error() -> None:
+    def refuse(client: Client, sent: Sent) -> None:
+        own = f"ActionID: {sent['ActionID'][0]}"
+        client.say(sent, "Message: Originate successfully queued")
+        client.event("OriginateResponse", own, "Response: Failure", "Reason: 0", "Uniqueid: <unknown>")
+
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.server.on("Originate", refuse)
+        with pytest.raises(PbxError, match="pbx apply"):
+            await queue.push_facts({"hotline-signed/c017": "1"})
+        with pytest.raises(PbxError):
+            await queue.push_facts({"hotline-signed/c017": "1,KEY_2=x"})
+
+    play(scene)
+
+
+def test_ringing_takes_the_time_it_was_given() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        await calls.place(replace(a_call(), ring=timedelta(seconds=7)))
+        assert pbx.server.named("Originate")[0]["Timeout"] == ["7000"]
+
+    play(scene)
