@@ -37,7 +37,7 @@ class MemoryDebts:
     def get(self, obligation_id: str) -> Obligation:
         """Return an obligation, or raise `NotFound`."""
         if obligation_id not in self._state.obligations:
-            raise NotFound(f"no obligation {obligation_id}")
+            raise NotFound(f"没有待办 {obligation_id}。")
         return self._state.obligations[obligation_id]
 
     def open(self, *, person: str | None = None) -> Sequence[Obligation]:
@@ -60,7 +60,7 @@ class MemoryDebts:
         person = self.get(obligation_id).person
         mine = {o.id: o for o in self.open(person=person)}
         if obligation_id not in mine or not all(_is_free(o, now) for o in mine.values()):
-            raise Conflict(f"obligation {obligation_id} is in other hands or settled")
+            raise Conflict(f"待办 {obligation_id} 正由他人办理,或已了结。")
         fence = self._state.fences.get(obligation_id, 0) + 1
         self._state.fences[obligation_id] = fence
         lease = Lease(owner=owner, until=check_aware(until), fence=fence)
@@ -71,14 +71,14 @@ class MemoryDebts:
         """End the lease and set when to try again; raise `Conflict` if the lease is no longer ours."""
         held = self.get(obligation_id)
         if held.lease is None or held.lease.fence != fence:
-            raise Conflict(f"obligation {obligation_id} is no longer ours")
+            raise Conflict(f"待办 {obligation_id} 已不由此处办理。")
         self._state.obligations[obligation_id] = checked(replace(held, lease=None, next_at=next_at))
 
     def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None:
         """End it without contact, by a name; raise `Conflict` if it was closed before."""
         standing = self.get(obligation_id)
         if standing.closing is not None:
-            raise Conflict(f"obligation {obligation_id} is closed already")
+            raise Conflict(f"待办 {obligation_id} 早已关闭。")
         closing = checked(Closing(at=at, reason=reason, by=by))
         self._state.obligations[obligation_id] = replace(standing, closing=closing)
 
@@ -98,13 +98,13 @@ class MemoryDebts:
         self.get(attempt.obligation)
         taken = any(a.n == attempt.n for a in self.attempts(attempt.obligation))
         if taken or attempt.id in self._state.attempts:
-            raise Conflict(f"attempt {attempt.id}, number {attempt.n}, stands already")
+            raise Conflict(f"外呼 {attempt.id}(第 {attempt.n} 次)已有记录。")
         self._state.attempts[attempt.id] = checked(attempt)
 
     def update_attempt(self, attempt: Attempt) -> None:
         """Replace an attempt, or raise `NotFound`."""
         if attempt.id not in self._state.attempts:
-            raise NotFound(f"no attempt {attempt.id}")
+            raise NotFound(f"没有外呼 {attempt.id}。")
         self._state.attempts[attempt.id] = checked(attempt)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
@@ -131,7 +131,7 @@ class MemoryDebts:
         Raises `Refused` without a reference and `NotFound` without its obligation.
         """
         if not evidence.reference.strip():
-            raise Refused("evidence must name what proves the contact")
+            raise Refused("佐证必须写明依据(通话或家访的编号)。")
         self.get(evidence.obligation)
         known = {(e.obligation, e.reference) for e in self._state.evidence.values()}
         if evidence.id in self._state.evidence or (evidence.obligation, evidence.reference) in known:

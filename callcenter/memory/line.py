@@ -27,13 +27,13 @@ class MemoryUsers(_Part):
     def add(self, user: User) -> None:
         """Add a user; raise `Conflict` if the code is taken."""
         if user.code in self._state.users:
-            raise Conflict(f"user {user.code} exists already")
+            raise Conflict(f"人员代码 {user.code} 已被占用。")
         self._state.users[user.code] = user
 
     def get(self, code: str) -> User:
         """Return a user, or raise `NotFound`."""
         if code not in self._state.users:
-            raise NotFound(f"no user {code}")
+            raise NotFound(f"没有代码为 {code} 的人员。")
         return self._state.users[code]
 
     def all(self) -> Sequence[User]:
@@ -64,14 +64,14 @@ class MemoryRoster(_Part):
     def add_shift(self, shift: Shift) -> None:
         """Add a shift; raise `Conflict` if its id is taken."""
         if shift.id in self._state.shifts:
-            raise Conflict(f"shift {shift.id} exists already")
+            raise Conflict(f"班次 {shift.id} 已存在。")
         self._state.shifts[shift.id] = shift
         self._state.revision += 1
 
     def remove_shift(self, shift_id: str) -> Shift:
         """Remove a shift and return it, or raise `NotFound`."""
         if shift_id not in self._state.shifts:
-            raise NotFound(f"no shift {shift_id}")
+            raise NotFound(f"没有班次 {shift_id}。")
         self._state.revision += 1
         return self._state.shifts.pop(shift_id)
 
@@ -111,7 +111,7 @@ class MemoryCalls(_Part):
     def get(self, call_id: str) -> CallRecord:
         """Return a call, or raise `NotFound`."""
         if call_id not in self._state.calls:
-            raise NotFound(f"no call {call_id}")
+            raise NotFound(f"没有通话 {call_id}。")
         return self._state.calls[call_id]
 
     def known_closed(self, ids: Iterable[str]) -> frozenset[str]:
@@ -199,13 +199,13 @@ class MemoryAlarms(_Part):
         """Upsert by id; raise `Conflict` if another alarm of its kind is open."""
         rivals = (a for a in self.open() if a.kind is alarm.kind and a.id != alarm.id)
         if alarm.is_open and any(rivals):
-            raise Conflict(f"an alarm {alarm.kind} is open already")
+            raise Conflict(f"告警 {alarm.kind} 尚未确认,不再另发。")
         self._state.alarms[alarm.id] = checked(alarm)
 
     def get(self, alarm_id: str) -> Alarm:
         """Return an alarm, or raise `NotFound`."""
         if alarm_id not in self._state.alarms:
-            raise NotFound(f"no alarm {alarm_id}")
+            raise NotFound(f"没有告警 {alarm_id}。")
         return self._state.alarms[alarm_id]
 
     def open(self) -> Sequence[Alarm]:

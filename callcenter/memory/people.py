@@ -23,7 +23,7 @@ class MemoryPeople:
             p.code == person.code for p in self._state.people.values()
         )
         if taken:
-            raise Conflict(f"person {person.id} or {person.code} exists already")
+            raise Conflict(f"职工 {person.id}(代号 {person.code})已在册。")
         self._state.people[person.id] = person
 
     def update(self, person: Person) -> None:
@@ -34,7 +34,7 @@ class MemoryPeople:
     def get(self, person_id: str) -> Person:
         """Return a person, or raise `NotFound`."""
         if person_id not in self._state.people:
-            raise NotFound(f"no person {person_id}")
+            raise NotFound(f"没有职工 {person_id}。")
         return self._state.people[person_id]
 
     def many(self, ids: Iterable[str]) -> dict[str, Person]:

@@ -24,7 +24,7 @@ class SqlAlarms(Repository):
         self._wait_turn(_LOCK)
         rivals = _open().where(alarms.c.kind == alarm.kind.value, alarms.c.id != alarm.id)
         if alarm.is_open and self._first(rivals):
-            raise Conflict(f"an alarm {alarm.kind} is open already")
+            raise Conflict(f"告警 {alarm.kind} 尚未确认,不再另发。")
         row = _row(alarm)
         put = self._insert(alarms).values(id=alarm.id, **row)
         self._connection.execute(put.on_conflict_do_update(index_elements=["id"], set_=row))
@@ -33,7 +33,7 @@ class SqlAlarms(Repository):
         """Return an alarm, or raise `NotFound`."""
         row = self._first(select(alarms).where(alarms.c.id == alarm_id))
         if row is None:
-            raise NotFound(f"no alarm {alarm_id}")
+            raise NotFound(f"没有告警 {alarm_id}。")
         return _alarm(row)
 
     def open(self) -> Sequence[Alarm]:

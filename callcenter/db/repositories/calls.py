@@ -34,7 +34,7 @@ class SqlCalls(Repository):
         """Return a call, or raise `NotFound`."""
         row = self._first(select(calls).where(calls.c.id == call_id))
         if row is None:
-            raise NotFound(f"no call {call_id}")
+            raise NotFound(f"没有通话 {call_id}。")
         return self._record(row)
 
     def known_closed(self, ids: Iterable[str]) -> frozenset[str]:

@@ -48,7 +48,7 @@ class SqlDebts(Repository):
         """Return an obligation, or raise `NotFound`."""
         row = self._first(select(obligations).where(obligations.c.id == obligation_id))
         if row is None:
-            raise NotFound(f"no obligation {obligation_id}")
+            raise NotFound(f"没有待办 {obligation_id}。")
         return self._obligation(row)
 
     def open(self, *, person: str | None = None) -> Sequence[Obligation]:
@@ -74,7 +74,7 @@ class SqlDebts(Repository):
         mine = self._lock_open(person)
         free = all(o.lease is None or o.lease.until <= now for o in mine.values())
         if obligation_id not in mine or not free:
-            raise Conflict(f"obligation {obligation_id} is in other hands or settled")
+            raise Conflict(f"待办 {obligation_id} 正由他人办理,或已了结。")
         lease = update(obligations).where(obligations.c.id == obligation_id)
         self._connection.execute(
             lease.values(lease_owner=owner, lease_until=check_aware(until), fence=obligations.c.fence + 1)
@@ -99,7 +99,7 @@ class SqlDebts(Repository):
         freed = held.values(lease_owner=None, lease_until=None, next_at=next_at)
         if self._connection.execute(freed).rowcount != 1:
             self.get(obligation_id)
-            raise Conflict(f"obligation {obligation_id} is no longer ours")
+            raise Conflict(f"待办 {obligation_id} 已不由此处办理。")
 
     def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None:
         """End it without contact, by a name; raise `Conflict` if it was closed before."""
@@ -110,7 +110,7 @@ class SqlDebts(Repository):
         closed = standing.values(closed_at=at, closing_reason=sealed, closed_by=by)
         if self._connection.execute(closed).rowcount != 1:
             self.get(obligation_id)
-            raise Conflict(f"obligation {obligation_id} is closed already")
+            raise Conflict(f"待办 {obligation_id} 早已关闭。")
 
     def last_contact(self, person: str) -> datetime | None:
         """Return when evidence last proved a contact with this person."""
@@ -132,13 +132,13 @@ class SqlDebts(Repository):
         """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
         self.get(attempt.obligation)
         if not self._insert_new(attempts, _attempt_row(attempt)):
-            raise Conflict(f"attempt {attempt.id}, number {attempt.n}, stands already")
+            raise Conflict(f"外呼 {attempt.id}(第 {attempt.n} 次)已有记录。")
 
     def update_attempt(self, attempt: Attempt) -> None:
         """Replace an attempt, or raise `NotFound`."""
         change = update(attempts).where(attempts.c.id == attempt.id).values(**_attempt_row(attempt))
         if self._connection.execute(change).rowcount != 1:
-            raise NotFound(f"no attempt {attempt.id}")
+            raise NotFound(f"没有外呼 {attempt.id}。")
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """Return an attempt."""
@@ -167,7 +167,7 @@ class SqlDebts(Repository):
         Raises `Refused` without a reference and `NotFound` without its obligation.
         """
         if not evidence.reference.strip():
-            raise Refused("evidence must name what proves the contact")
+            raise Refused("佐证必须写明依据(通话或家访的编号)。")
         self.get(evidence.obligation)
         row = {
             "id": evidence.id,

@@ -30,14 +30,14 @@ class SqlPeople(Repository):
     def add(self, person: Person) -> None:
         """Add a person; raise `Conflict` if the id or the pseudonym is taken."""
         if not self._insert_new(people, self._row(person)):
-            raise Conflict(f"person {person.id} or {person.code} exists already")
+            raise Conflict(f"职工 {person.id}(代号 {person.code})已在册。")
         self._put_phones(person)
 
     def update(self, person: Person) -> None:
         """Replace a person and their phones, or raise `NotFound`."""
         change = update(people).where(people.c.id == person.id).values(**self._row(person))
         if self._connection.execute(change).rowcount != 1:
-            raise NotFound(f"no person {person.id}")
+            raise NotFound(f"没有职工 {person.id}。")
         self._connection.execute(delete(phones).where(phones.c.person == person.id))
         self._put_phones(person)
 
@@ -45,7 +45,7 @@ class SqlPeople(Repository):
         """Return a person, or raise `NotFound`."""
         found = self.many([person_id])
         if person_id not in found:
-            raise NotFound(f"no person {person_id}")
+            raise NotFound(f"没有职工 {person_id}。")
         return found[person_id]
 
     def many(self, ids: Iterable[str]) -> dict[str, Person]:
@@ -131,7 +131,7 @@ class SqlPeople(Repository):
 
     def _check_known(self, person_id: str) -> None:
         if self._connection.scalar(select(people.c.id).where(people.c.id == person_id)) is None:
-            raise NotFound(f"no person {person_id}")
+            raise NotFound(f"没有职工 {person_id}。")
 
     def _put_phones(self, person: Person) -> None:
         rows = [self._phone_row(person.id, n, phone) for n, phone in enumerate(person.phones)]

@@ -22,7 +22,7 @@ class SqlRoster(Repository):
         """Add a shift; raise `Conflict` if its id is taken."""
         row = {"id": shift.id, "agent": shift.agent, "start_at": shift.start, "end_at": shift.end}
         if not self._insert_new(shifts, row):
-            raise Conflict(f"shift {shift.id} exists already")
+            raise Conflict(f"班次 {shift.id} 已存在。")
         self._bump()
 
     def remove_shift(self, shift_id: str) -> Shift:
@@ -30,7 +30,7 @@ class SqlRoster(Repository):
         gone = delete(shifts).where(shifts.c.id == shift_id).returning(shifts)
         row = self._connection.execute(gone).mappings().first()
         if row is None:
-            raise NotFound(f"no shift {shift_id}")
+            raise NotFound(f"没有班次 {shift_id}。")
         self._bump()
         return _shift(row)
 

@@ -18,13 +18,13 @@ class SqlUsers(Repository):
     def add(self, user: User) -> None:
         """Add a user; raise `Conflict` if the code is taken."""
         if not self._insert_new(users, self._row(user)):
-            raise Conflict(f"user {user.code} exists already")
+            raise Conflict(f"人员代码 {user.code} 已被占用。")
 
     def get(self, code: str) -> User:
         """Return a user, or raise `NotFound`."""
         row = self._first(select(users).where(users.c.code == code))
         if row is None:
-            raise NotFound(f"no user {code}")
+            raise NotFound(f"没有代码为 {code} 的人员。")
         return self._user(row)
 
     def all(self) -> Sequence[User]:
@@ -35,7 +35,7 @@ class SqlUsers(Repository):
         """Replace a user, or raise `NotFound`."""
         change = update(users).where(users.c.code == user.code).values(**self._row(user))
         if self._connection.execute(change).rowcount != 1:
-            raise NotFound(f"no user {user.code}")
+            raise NotFound(f"没有代码为 {user.code} 的人员。")
 
     def _row(self, user: User) -> Row:
         return {

@@ -1,0 +1,217 @@
+"""`hotline user`: the people who run the line. Names and numbers are shown masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import click
+
+from callcenter.bootstrap import App
+from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
+from callcenter.domain.numbers import mask_name, mask_number
+from callcenter.domain.users import PhoneKind, Role, User
+from callcenter.errors import Refused
+from callcenter.service import users
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TITLES = [
+    ("code", "代码"),
+    ("name", "姓名"),
+    ("roles", "角色"),
+    ("phone", "电话"),
+    ("mobile", "手机"),
+    ("pin_set", "PIN"),
+    ("escalation_rank", "转接次序"),
+    ("alarm_rank", "告警次序"),
+    ("active", "在用"),
+]
+
+_reason = click.option("--reason", default="", help="原因(记入操作留痕)")
+
+
+def _profile_options(command: F) -> F:
+    """Add what describes a user: roles, phone and places in the two chains."""
+    options = [
+        click.option(
+            "--role", "roles", multiple=True, type=click.Choice([r.value for r in Role]), help="角色,可重复"
+        ),
+        click.option(
+            "--phone", type=click.Choice([k.value for k in PhoneKind]), help="sip 话机、mobile 手机或 none"
+        ),
+        click.option("--mobile", help="手机号码(只用于 --phone mobile)"),
+        click.option(
+            "--escalation-rank", type=click.IntRange(min=0), help="无人值守时的转接次序;0 为不在其列"
+        ),
+        click.option("--alarm-rank", type=click.IntRange(min=0), help="告警时的次序;0 为不在其列"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def user() -> None:
+    """人员与角色。"""
+
+
+@user.command()
+@click.argument("code")
+@click.option("--name", required=True, help="姓名")
+@_profile_options
+@click.option("--pin", help="电话签到用的 PIN,4 至 8 位数字")
+@click.option("--pin-prompt", is_flag=True, help="隐藏输入 PIN")
+@_reason
+@actor_option
+@json_option
+@pass_app
+def add(
+    app: App,
+    /,
+    code: str,
+    name: str,
+    pin: str | None,
+    pin_prompt: bool,
+    reason: str,
+    actor: str,
+    as_json: bool,
+    **profile: Any,
+) -> None:
+    """添加人员 CODE(2 至 12 位小写字母和数字,字母开头)。"""
+    if not profile["roles"]:
+        raise click.UsageError("至少写一个 --role。")
+    fresh = _applied(User(code=code, name=name, roles=frozenset()), profile)
+    secret = _ask_pin() if pin_prompt else pin
+    now = app.clock()
+    with app.store() as work:
+        added = users.add_user(work, fresh, actor=actor, now=now, reason=reason)
+        if secret is not None:
+            added = users.set_pin(work, code, secret, salt=_salt(app), actor=actor, now=now)
+        work.commit()
+    show_one(_row(added), TITLES, as_json)
+
+
+@user.command("list")
+@click.option("--all", "with_disabled", is_flag=True, help="连同已停用的")
+@json_option
+@pass_app
+def list_(app: App, with_disabled: bool, as_json: bool) -> None:
+    """列出人员。"""
+    with app.store() as work:
+        everybody = work.users.all()
+    columns = [column for column in TITLES if column[0] != "active" or with_disabled]
+    show_rows([_row(u) for u in everybody if u.active or with_disabled], columns, as_json)
+
+
+@user.command()
+@click.argument("code")
+@json_option
+@pass_app
+def show(app: App, code: str, as_json: bool) -> None:
+    """显示一位人员。"""
+    with app.store() as work:
+        found = work.users.get(code)
+    show_one(_row(found), TITLES, as_json)
+
+
+@user.command("set")
+@click.argument("code")
+@click.option("--name", help="姓名")
+@_profile_options
+@click.option("--enable", is_flag=True, help="重新启用已停用的人员")
+@_reason
+@actor_option
+@json_option
+@pass_app
+def set_(
+    app: App,
+    /,
+    code: str,
+    name: str | None,
+    enable: bool,
+    reason: str,
+    actor: str,
+    as_json: bool,
+    **profile: Any,
+) -> None:
+    """更改人员 CODE;没有写的保持不变。"""
+    with app.store() as work:
+        before = work.users.get(code)
+        changed = _applied(before, profile)
+        changed = replace(changed, name=name or before.name, active=before.active or enable)
+        users.change_user(work, changed, actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+    show_one(_row(changed), TITLES, as_json)
+
+
+@user.command()
+@click.argument("code")
+@click.option("--pin", help="新 PIN;不写则隐藏输入")
+@_reason
+@actor_option
+@pass_app
+def pin(app: App, code: str, pin: str | None, reason: str, actor: str) -> None:
+    """设置人员 CODE 的 PIN。"""
+    secret = pin if pin is not None else _ask_pin()
+    with app.store() as work:
+        users.set_pin(work, code, secret, salt=_salt(app), actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+    click.echo(f"{code} 的 PIN 已更改。")
+
+
+@user.command()
+@click.argument("code")
+@click.option("--reason", required=True, help="原因(记入操作留痕)")
+@actor_option
+@pass_app
+def disable(app: App, code: str, reason: str, actor: str) -> None:
+    """停用人员 CODE:不再能操作,不再被呼叫;以往记录不变。"""
+    with app.store() as work:
+        users.disable_user(work, code, actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+    click.echo(f"{code} 已停用。")
+
+
+def _applied(to: User, profile: dict[str, Any]) -> User:
+    """Return the user with the options that were given; a new kind of phone drops the old number."""
+    kind = PhoneKind(profile["phone"]) if profile["phone"] else to.phone
+    mobile = profile["mobile"] or (to.mobile if kind is PhoneKind.MOBILE else None)
+    if profile["mobile"] and kind is not PhoneKind.MOBILE:
+        raise Refused("手机号码只用于 --phone mobile。")
+    return replace(
+        to,
+        roles=frozenset(Role(role) for role in profile["roles"]) or to.roles,
+        phone=kind,
+        mobile=mobile,
+        escalation_rank=_rank(profile["escalation_rank"], to.escalation_rank),
+        alarm_rank=_rank(profile["alarm_rank"], to.alarm_rank),
+    )
+
+
+def _rank(given: int | None, before: int | None) -> int | None:
+    return before if given is None else given or None
+
+
+def _row(of: User) -> dict[str, object]:
+    return {
+        "code": of.code,
+        "name": mask_name(of.name),
+        "roles": sorted(of.roles),
+        "phone": of.phone,
+        "mobile": mask_number(of.mobile) if of.mobile else None,
+        "pin_set": of.pin_verifier is not None,
+        "escalation_rank": of.escalation_rank,
+        "alarm_rank": of.alarm_rank,
+        "active": of.active,
+    }
+
+
+def _ask_pin() -> str:
+    secret: str = click.prompt("PIN", hide_input=True, confirmation_prompt="再输一次")
+    return secret
+
+
+def _salt(app: App) -> str:
+    return app.keys.password("pbx-salt")
