@@ -1,0 +1,338 @@
+"""The bridge makes the PBX follow the roster, whatever happens to either of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ami_server import QUICK, AmiServer, Client, Sent, ami_server, until
+from test_ami_control import MOBILE, SIP, PlayedPbx
+
+from callcenter.asterisk.ami import AmiLink
+from callcenter.asterisk.bridge import Bridge, Pace, RosterSource
+from callcenter.asterisk.control import AsteriskQueue, PhoneBook
+from callcenter.domain.duty import PresenceAct, PresenceEvent
+from callcenter.memory import MemoryShiftEdges, MemoryStore
+from callcenter.service import duty
+
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+HOURS = timedelta(hours=1)
+SWIFT = Pace(look=0.02, settle=0.01, full=60.0, retry=0.02, journal=0.2)
+
+
+class World:
+    """A store, a played PBX and a bridge between them; the test holds the clock."""
+
+    def __init__(self, server: AmiServer, pace: Pace) -> None:
+        self.now = NOON
+        self.pbx = PlayedPbx(server)
+        self.store = MemoryStore()
+        self.edges = MemoryShiftEdges()
+        self.journal_is_read = True
+        self.late_acts: list[PresenceEvent] = []
+        with self.store() as work:
+            work.users.add(SIP)
+            work.users.add(MOBILE)
+            work.commit()
+        phones = PhoneBook()
+        self.link = AmiLink("127.0.0.1", server.port, "bridge", "x", patience=QUICK)
+        self.bridge = Bridge(
+            link=self.link,
+            queue=AsteriskQueue(self.link, phones),
+            edges=self.edges,
+            source=RosterSource(self.store, phones, salt="S", clock=self.clock),
+            caught_up=self._caught_up,
+            clock=self.clock,
+            pace=pace,
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def _caught_up(self) -> None:
+        if not self.journal_is_read:
+            await asyncio.Event().wait()
+        with self.store() as work:
+            for late in self.late_acts:
+                work.roster.add_presence(late)
+            work.commit()
+
+    def plan(self, agent: str, start: datetime, length: timedelta) -> str:
+        with self.store() as work:
+            planned = duty.add_shift(work, agent, start, length, actor="s001", now=self.now)
+            work.commit()
+        return planned.shift.id
+
+    def sign(self, agent: str, what: PresenceAct) -> None:
+        self.now += timedelta(seconds=1)
+        with self.store() as work:
+            duty.act(work, agent, what, actor="s001", now=self.now)
+            work.commit()
+
+    async def members(self, *interfaces: str) -> None:
+        await until(lambda: set(self.pbx.members) == set(interfaces))
+
+
+Scene = Callable[[World], Awaitable[None]]
+
+
+@asynccontextmanager
+async def bridged(pace: Pace) -> AsyncIterator[World]:
+    async with asyncio.timeout(30), ami_server() as server:
+        world = World(server, pace)
+        running = asyncio.create_task(world.bridge.run())
+        try:
+            yield world
+        finally:
+            world.bridge.close()
+            await running
+
+
+def play(scene: Scene, pace: Pace = SWIFT) -> None:
+    async def whole() -> None:
+        async with bridged(pace) as world:
+            await scene(world)
+
+    asyncio.run(whole())
+
+
+def test_members_follow_shifts_and_presence() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.plan("c018", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        world.sign("c018", PresenceAct.ON)
+        await world.members("PJSIP/c017", "Local/c018@hotline-mobile/n")
+        world.sign("c017", PresenceAct.PAUSE)
+        await world.members("Local/c018@hotline-mobile/n")
+        world.sign("c017", PresenceAct.UNPAUSE)
+        world.sign("c018", PresenceAct.OFF)
+        await world.members("PJSIP/c017")
+        await until(lambda: world.bridge.status.members == {"c017"})
+        assert world.bridge.status.trouble == ""
+        assert world.bridge.status.connected_since is not None
+
+    play(scene)
+
+
+def test_a_shift_ends_by_the_clock_alone() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 2 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        world.now = NOON + 2 * HOURS
+        await world.members()
+
+    play(scene)
+
+
+def test_edges_of_the_coming_days_are_laid_once_per_roster() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON + HOURS, 2 * HOURS)
+        await until(lambda: len(world.edges.laid) == 2)
+        assert world.edges.laid == {NOON + HOURS: {"c017"}, NOON + 3 * HOURS: {"c017"}}
+        before = world.edges.times_laid
+        world.sign("c017", PresenceAct.ON)
+        await until(lambda: "hotline-signed/c017" in world.pbx.facts)
+        assert world.edges.times_laid == before
+
+    play(scene)
+
+
+def test_asterisk_forgets_everything_and_is_told_again() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        await until(lambda: world.bridge.status.members == {"c017"})
+        facts = dict(world.pbx.facts)
+        world.pbx.members.clear()
+        world.pbx.facts.clear()
+        world.pbx.server.client.drop()
+        await world.members("PJSIP/c017")
+        await until(lambda: world.pbx.facts == facts)
+
+    play(scene)
+
+
+def test_a_full_boot_without_a_lost_connection_is_told_everything_too() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        await until(lambda: world.bridge.status.members == {"c017"})
+        world.pbx.members.clear()
+        world.pbx.server.client.event("FullyBooted", "Status: Fully Booted")
+        await world.members("PJSIP/c017")
+
+    play(scene)
+
+
+def test_a_stranger_in_the_queue_is_noticed_and_removed() -> None:
+    async def scene(world: World) -> None:
+        await until(lambda: world.bridge.status.last_sync)
+        world.pbx.members["PJSIP/c099"] = ("c099", 1, 0)
+        world.pbx.server.client.event("QueueMemberAdded", "Queue: hotline", "MemberName: c099")
+        await world.members()
+
+    play(scene)
+
+
+def test_a_member_paused_inside_the_queue_is_seated_anew() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        world.pbx.members["PJSIP/c017"] = ("c017", 1, 1)
+        world.pbx.server.client.event("QueueMemberPause", "Queue: hotline", "MemberName: c017")
+        await until(lambda: world.pbx.members.get("PJSIP/c017") == ("c017", 1, 0))
+
+    play(scene)
+
+
+def test_a_sign_on_made_while_we_were_away_is_not_undone() -> None:
+    """The act stands in the journal; nobody may be pushed out before it is read."""
+
+    async def scene() -> None:
+        async with asyncio.timeout(30), ami_server() as server:
+            world = World(server, SWIFT)
+            world.plan("c017", NOON, 6 * HOURS)
+            world.journal_is_read = False
+            world.pbx.members["PJSIP/c017"] = ("c017", 1, 0)
+            world.pbx.facts["hotline-signed/c017"] = "1"
+            act = PresenceAct.ON
+            world.late_acts = [PresenceEvent(key="j:1", agent="c017", act=act, at=NOON, source="journal")]
+            removals: list[Sent] = []
+            remove = world.pbx.queueremove
+
+            def watched(client: Client, sent: Sent) -> None:
+                removals.append(sent)
+                remove(client, sent)
+
+            server.on("QueueRemove", watched)
+            running = asyncio.create_task(world.bridge.run())
+            await until(lambda: "journal" in world.bridge.status.trouble)
+            assert world.pbx.facts == {"hotline-signed/c017": "1"}
+            world.journal_is_read = True
+            await until(lambda: world.bridge.status.last_sync)
+            assert not removals
+            assert set(world.pbx.members) == {"PJSIP/c017"}
+            assert world.pbx.facts["hotline-signed/c017"] == "1"
+            world.bridge.close()
+            await running
+
+    asyncio.run(scene())
+
+
+def test_somebody_known_is_never_taken_out_at_the_first_comparison() -> None:
+    async def scene() -> None:
+        async with asyncio.timeout(30), ami_server() as server:
+            world = World(server, SWIFT)
+            world.plan("c017", NOON, 6 * HOURS)
+            world.sign("c017", PresenceAct.ON)
+            world.pbx.members["PJSIP/c017"] = ("c017", 1, 0)
+            running = asyncio.create_task(world.bridge.run())
+            await until(lambda: world.bridge.status.last_sync)
+            assert not server.named("QueueRemove")
+            assert not server.named("QueueAdd")
+            world.bridge.close()
+            await running
+
+    asyncio.run(scene())
+
+
+def test_the_store_fails_for_a_while_and_nothing_is_taken_from_the_pbx() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        wanted = world.bridge._source.wanted
+
+        def broken() -> object:
+            raise OSError("13812345678")
+
+        world.bridge._source.wanted = broken  # type: ignore[method-assign,assignment]
+        world.sign("c018", PresenceAct.ON)
+        await until(lambda: world.bridge.status.trouble == "OSError")
+        assert set(world.pbx.members) == {"PJSIP/c017"}
+        world.bridge._source.wanted = wanted  # type: ignore[method-assign]
+        await until(lambda: "hotline-signed/c018" in world.pbx.facts)
+        await until(lambda: world.bridge.status.trouble == "")
+
+    play(scene)
+
+
+def test_a_refusing_pbx_is_said_and_tried_again() -> None:
+    async def scene(world: World) -> None:
+        await until(lambda: world.bridge.status.last_sync)
+        world.pbx.server.on(
+            "QueueAdd", lambda c, s: c.say(s, "Response: Error", "Message: Permission denied")
+        )
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await until(lambda: "Permission denied" in world.bridge.status.trouble)
+        world.pbx.server.on("QueueAdd", world.pbx.queueadd)
+        await world.members("PJSIP/c017")
+
+    play(scene)
+
+
+def test_a_pbx_that_forgets_what_it_is_told_is_trouble_not_a_loop() -> None:
+    async def scene(world: World) -> None:
+        world.pbx.server.on("QueueAdd", lambda c, s: c.say(s))
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await until(lambda: "does not keep" in world.bridge.status.trouble)
+
+    play(scene, Pace(look=0.02, settle=0.01, retry=30.0))
+
+
+def test_edges_are_laid_though_the_telephone_system_is_away() -> None:
+    async def scene() -> None:
+        async with asyncio.timeout(30), ami_server() as server:
+            server.on("Login", lambda c, s: c.drop())
+            world = World(server, SWIFT)
+            running = asyncio.create_task(world.bridge.run())
+            world.plan("c017", NOON + HOURS, 2 * HOURS)
+            await until(lambda: len(world.edges.laid) == 2)
+            assert world.bridge.status.connected_since is None
+            assert world.bridge.status.trouble
+            server.replies.pop("Login")
+            await until(lambda: "hotline-shift/c017" in world.pbx.facts)
+            world.bridge.close()
+            await running
+
+    asyncio.run(scene())
+
+
+def test_a_changed_phone_moves_the_member_to_it() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        with world.store() as work:
+            work.users.update(
+                type(SIP)(code="c017", name="周敏", roles=SIP.roles, phone=MOBILE.phone, mobile="13900000017")
+            )
+            work.commit()
+        world.pbx.server.client.event("FullyBooted")
+        await world.members("Local/c017@hotline-mobile/n")
+
+    play(scene)
+
+
+@pytest.mark.parametrize("name", ["QueueMemberStatus", "Hangup", "OriginateResponse"])
+def test_a_broken_event_disturbs_nothing(name: str) -> None:
+    async def scene(world: World) -> None:
+        await until(lambda: world.bridge.status.last_sync)
+        world.pbx.server.client.event(name, "Nonsense: 1")
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        assert len(world.pbx.server.clients) == 1
+
+    play(scene)
