@@ -8,7 +8,7 @@ from pathlib import Path
 
 from callcenter.config import Settings, load_settings
 from callcenter.keys import KeyRing
-from callcenter.ports import Store
+from callcenter.ports import AlarmRoad, Store
 
 
 class App:
@@ -34,6 +34,13 @@ class App:
         from callcenter.db.unit_of_work import open_store
 
         return open_store(self.settings.database_url, self.keys)
+
+    @cached_property
+    def road(self) -> AlarmRoad:
+        """Return the alarm road: call files in the PBX's spool folder."""
+        from callcenter.asterisk.spool import SpoolAlarms
+
+        return SpoolAlarms(self.settings.pbx_home)
 
     @staticmethod
     def clock() -> datetime:
