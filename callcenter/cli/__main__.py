@@ -1,0 +1,5 @@
+"""Lets `python -m callcenter.cli` be the same as `hotline`."""
+
+from callcenter.cli import main
+
+main()

@@ -1,0 +1,31 @@
+"""`hotline init`: key, database and the first administrator. May be repeated; keeps what is there."""
+
+from __future__ import annotations
+
+import click
+
+from callcenter.bootstrap import App
+from callcenter.cli.common import pass_app
+from callcenter.db.migrate import upgrade
+from callcenter.keys import KeyRing
+from callcenter.service import users
+
+
+@click.command()
+@click.option("--admin", default="admin", show_default=True, help="第一位管理员的代码")
+@click.option("--name", default="管理员", show_default=True, help="第一位管理员的姓名")
+@pass_app
+def init(app: App, admin: str, name: str) -> None:
+    """建立密钥、数据库和第一位管理员。可重复运行,已有的都保留。"""
+    settings = app.settings
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not settings.key_file.exists():
+        KeyRing.create(settings.key_file)
+        click.echo(f"密钥已写入 {settings.key_file}(0600)。请另存一份:没有它,姓名和号码无法读出。")
+    upgrade(settings.database_url)
+    with app.store() as work:
+        if not work.users.all():
+            users.add_first_admin(work, admin, name, now=app.clock())
+            click.echo(f"管理员 {admin} 已建立。")
+        work.commit()
+    click.echo("数据库已是最新。")
