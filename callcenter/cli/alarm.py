@@ -1,0 +1,158 @@
+"""`hotline alarm`: what is wrong, who knows of it, and whether the roads still work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import click
+
+from callcenter.asterisk.ami import AmiLink
+from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
+from callcenter.bootstrap import App
+from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
+from callcenter.domain.alarms import Alarm, AlarmKind
+from callcenter.errors import PbxUnreachable, Refused
+from callcenter.service import alarms as service
+from callcenter.service.self_dial import JournalEar, SelfDial, self_dial, settle
+
+_KINDS = {
+    AlarmKind.NOBODY_ON_DUTY: "无人值守",
+    AlarmKind.TRUNK_DOWN: "外线不通",
+    AlarmKind.JOURNAL_STALLED: "话务日志停滞",
+    AlarmKind.JOURNAL_UNREADABLE: "话务日志有读不懂的行",
+    AlarmKind.BRIDGE_DISCONNECTED: "与电话系统断开",
+    AlarmKind.SELF_DIAL_FAILED: "每日自拨失败",
+    AlarmKind.WATCHDOG: "后台程序没有动静",
+    AlarmKind.TEST: "告警演练",
+}
+_COLUMNS = [
+    ("id", "编号"),
+    ("kind_text", "告警"),
+    ("raised_at", "发生"),
+    ("cleared_at", "恢复"),
+    ("rings", "响铃"),
+    ("acknowledged_by", "确认人"),
+]
+_PROBLEMS = {
+    "not_placed": "呼叫没有发出去,请看电话系统是否在运行、外线是否注册。",
+    "not_heard": "呼叫发出后没有回到热线,请与运营商核对线路。",
+}
+
+
+@click.group()
+def alarm() -> None:
+    """告警:哪里不对,谁已知道。"""
+
+
+@alarm.command("list")
+@click.option("--open", "only_open", is_flag=True, help="只列出还没有人确认的")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="最多几条")
+@json_option
+@pass_app
+def list_alarms(app: App, only_open: bool, limit: int, as_json: bool) -> None:
+    """列出告警,新的在前。恢复不等于确认:要有人具名确认才会停止响铃。"""
+    with app.store() as work:
+        found = list(work.alarms.open())[::-1] if only_open else work.alarms.recent(limit)
+    show_rows([_row(one) for one in found[:limit]], _COLUMNS, as_json)
+
+
+@alarm.command()
+@click.argument("alarm_id", metavar="编号")
+@click.option("--reason", default="", help="原因或已采取的措施(记入操作留痕)")
+@actor_option
+@json_option
+@pass_app
+def ack(app: App, alarm_id: str, reason: str, actor: str, as_json: bool) -> None:
+    """具名确认一条告警,让它停止响铃。"""
+    with app.store() as work:
+        done = service.acknowledge(work, alarm_id, actor, app.clock(), reason=reason)
+        work.commit()
+    show_one(_row(done), [*_COLUMNS, ("acknowledged_at", "确认时间")], as_json)
+
+
+@alarm.command()
+@actor_option
+@json_option
+@pass_app
+def test(app: App, actor: str, as_json: bool) -> None:
+    """真的响一次铃:按次序呼叫告警名单上的人,直到有人按 1 确认。"""
+    with app.store() as work:
+        people = service.chain(work.users.all())
+    if not people:
+        raise Refused("告警名单是空的,告警不会有人听到。用 hotline user change 给督导设 --alarm-rank。")
+    bell = service.Bell(app.store, app.road, service.policy_of(app.settings.alarms))
+    rung = bell.raise_alarm(AlarmKind.TEST, "by_command", app.clock(), actor=actor)
+    if rung.rung_at is None:
+        raise PbxUnreachable(f"{app.settings.pbx_home}/spool 写不进去,告警没有响。请检查磁盘和权限。")
+    if not as_json:
+        click.echo("正在依次呼叫:" + " → ".join(person.code for person in people))
+    show_one(_row(rung), _COLUMNS[:3], as_json)
+
+
+@alarm.command()
+@actor_option
+@json_option
+@pass_app
+def selfdial(app: App, actor: str, as_json: bool) -> None:
+    """从外线拨打自己的热线号码,证明来电真的打得进来。最长等一分钟。"""
+    result = asyncio.run(_dial(app))
+    bell = service.Bell(app.store, app.road, service.policy_of(app.settings.alarms))
+    settle(bell, result, app.clock(), actor=actor)
+    titles = [("probe", "编号"), ("works", "打得进来"), ("members", "队列人数"), ("took", "用时")]
+    show_one(_said(result), titles, as_json)
+    if result.problem:
+        raise PbxUnreachable(_PROBLEMS[result.problem])
+
+
+async def _dial(app: App) -> SelfDial:
+    ear = JournalEar(app.settings.pbx_home / "log" / "cel-custom")
+    async with _link(app) as link:
+        phones = PhoneBook()
+        calls = AsteriskCalls(link, phones, shown_number=app.settings.site.outbound_number)
+        return await self_dial(AsteriskQueue(link, phones), calls, ear, app.settings.site, app.clock)
+
+
+@asynccontextmanager
+async def _link(app: App) -> AsyncIterator[AmiLink]:
+    """Lend a link to the PBX for the length of one command."""
+    pbx = app.settings.asterisk
+    link = AmiLink(pbx.ami_address, pbx.ami_port, "bridge", app.keys.password("ami:bridge"))
+    running = asyncio.create_task(link.run())
+    try:
+        # Not connected: what is asked of the link then says so itself.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
+                    await asyncio.sleep(0.05)
+        yield link
+    finally:
+        link.close()
+        await running
+
+
+def _row(one: Alarm) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "kind_text": _KINDS[one.kind],
+        "detail": one.detail,
+        "raised_at": one.raised_at,
+        "rung_at": one.rung_at,
+        "rings": one.rounds + 1 if one.rung_at else 0,
+        "cleared_at": one.cleared_at,
+        "acknowledged_at": one.acknowledged_at,
+        "acknowledged_by": one.acknowledged_by,
+    }
+
+
+def _said(result: SelfDial) -> dict[str, object]:
+    return {
+        "probe": result.probe,
+        "at": result.at,
+        "works": result.works,
+        "problem": result.problem,
+        "members": result.members,
+        "took": result.took,
+    }
