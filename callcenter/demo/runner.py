@@ -27,6 +27,12 @@ T = TypeVar("T")
 
 #: A copy of SIPp with the right to send raw packets, for machines where we are not root.
 PRIVATE_SIPP = Path(".cache") / "sipp"
+#: The test's own word to an actor, matched by SIPp through its Call-ID alone.
+TUG = (
+    "REFER sip:actor SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK-tug\r\n"
+    "From: <sip:test>;tag=tug\r\nTo: <sip:actor>\r\nCall-ID: {call}\r\nCSeq: 1 REFER\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
 MEANING = {1: "a call did not go as written", 97: "it ran out of time", 99: "no call was made"}
 
 
@@ -172,11 +178,15 @@ class SippRun:
         if code != 0 and not self._told_to_stop:
             raise ActorFailed(self._why(code))
 
-    def interrupt(self) -> None:
-        """Make SIPp hang up what it has open and end (two USR1: stop gently, then now)."""
-        self._told_to_stop = True
-        for _ in range(2):
-            self._signal(signal.SIGUSR1)
+    def tug(self) -> None:
+        """Tell every open call to hang up now (see scenarios/_blocks.xml)."""
+        messages = self.messages()
+        over = {line.call for line in messages if line.first.startswith(("BYE ", "CANCEL "))}
+        target = (self._local.host, self._local.port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            for call in dict.fromkeys(line.call for line in messages if line.cseq == "INVITE"):
+                if call not in over:
+                    out.sendto(TUG.format(call=call).encode(), target)
 
     def stop(self) -> None:
         """End SIPp without ceremony."""

@@ -128,7 +128,7 @@ class Caller:
             password=_escape(password),
             refusals=REFUSALS,
             give_up=_ms(give_up) if give_up else None,
-            keys=_key_steps(folder, "caller", self._keys),
+            steps=_key_steps(folder, "caller", self._keys),
             talk=_rest(talk, self._keys),
         )
         self._run = SippRun(
@@ -168,8 +168,8 @@ class Caller:
         return next(iter(call_timings(self._run.messages())), None)
 
     def hang_up(self, timeout: float = 10) -> CallTiming:
-        """Hang up now, whatever the description says."""
-        self._run.interrupt()
+        """Hang up now, whatever the description says: BYE in a talk, CANCEL while it rings."""
+        self._run.tug()
         return self.wait(timeout)
 
     def stop(self) -> None:
@@ -232,6 +232,10 @@ class Phone:
         """Return the calls that reached these phones, oldest first."""
         return call_timings(self._run.messages())
 
+    def hang_up(self) -> None:
+        """End every talk these phones are in."""
+        self._run.tug()
+
     def check(self) -> None:
         """Raise `ActorFailed` if the phone died on the way."""
         self._run.check_alive()
@@ -276,6 +280,10 @@ class Carrier:
     def calls(self, number: str | None = None) -> list[CallTiming]:
         """Return the calls placed through the trunk, oldest first; only those to `number` if given."""
         return [t for t in call_timings(self._run.messages()) if number is None or t.number == number]
+
+    def hang_up(self) -> None:
+        """Let everybody the PBX has called hang up."""
+        self._run.tug()
 
     def check(self) -> None:
         """Raise `ActorFailed` if the carrier died on the way."""

@@ -1,0 +1,67 @@
+"""The running line for integration tests: one real Asterisk per test process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import USERS, Actors, Pbx, short_home, test_settings
+
+from callcenter.asterisk.tree import find_asterisk
+from callcenter.demo.runner import sipp_program
+from callcenter.errors import ConfigError
+from callcenter.keys import KeyRing
+
+
+@pytest.fixture(scope="session")
+def _tools() -> None:
+    """Fail, never skip, where Asterisk or SIPp is missing."""
+    try:
+        find_asterisk(start=Path(__file__))
+        sipp_program()
+    except ConfigError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def new_pbx(_tools: None, keys: KeyRing, request: pytest.FixtureRequest) -> Iterator[Callable[..., Pbx]]:
+    """Makes PBXes that are not yet running, for tests that kill theirs; options as `test_settings`."""
+    made: list[Pbx] = []
+
+    def make(**sections: Any) -> Pbx:
+        made.append(Pbx(settings=test_settings(short_home(), **sections), keys=keys, users=USERS))
+        return made[-1]
+
+    yield make
+    for pbx in made:
+        pbx.process.stop()
+        if not request.session.testsfailed:
+            shutil.rmtree(pbx.settings.home)
+
+
+@pytest.fixture(scope="session")
+def _session_pbx(new_pbx: Callable[..., Pbx]) -> Pbx:
+    pbx = new_pbx()
+    pbx.start()
+    return pbx
+
+
+@pytest.fixture
+def pbx(_session_pbx: Pbx) -> Iterator[Pbx]:
+    """The running line, with nobody on duty and no call up. A channel left behind is a failure."""
+    _session_pbx.reset()
+    yield _session_pbx
+    left = _session_pbx.leak()
+    if left:
+        pytest.fail(f"channels left behind:\n{left}", pytrace=False)
+
+
+@pytest.fixture
+def actors(pbx: Pbx, tmp_path: Path) -> Iterator[Actors]:
+    """Callers, phones and the carrier around the line."""
+    cast = Actors(pbx=pbx, folder=tmp_path)
+    yield cast
+    cast.close()
