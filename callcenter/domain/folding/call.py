@@ -1,0 +1,163 @@
+"""One call out of its rows.
+
+Asterisk groups everything that ever met in a call under one linkedid. When an attended transfer joins
+two calls, the younger one's channels take the older one's linkedid and its own ends: the caller's call
+lives on, the consultation stays a call of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import itemgetter
+
+from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
+from callcenter.domain.folding.legs import rung_of
+from callcenter.domain.folding.reading import Reading
+from callcenter.domain.journal import Row, moment
+from callcenter.domain.numbers import normalise
+from callcenter.domain.queue_log import QueueRow
+
+#: Q.850 causes by which the network, not a person, ended a call.
+_NETWORK_CAUSES = frozenset({1, 2, 3, 27, 34, 38, 41, 42, 44, 58, 102, 127})
+_QUEUE_END = frozenset({"COMPLETEAGENT", "COMPLETECALLER", "ABANDON"})
+_OUR_CALL, _OUR_PROBE = "at-", "sd-"
+
+#: Time first; the rest only makes the order of rows with equal times the same every time.
+_order = itemgetter(1, 0, 5, 10)
+
+
+def fold_call(
+    call_id: str,
+    rows: Iterable[Row],
+    queue: Iterable[QueueRow] = (),
+    boot: float = 0.0,
+    *,
+    given_up: bool = False,
+) -> CallRecord | None:
+    """Return the record of one call, or None if its rows are no call at all.
+
+    `boot` is the PBX's last start (seconds since 1970): what was alive before it is dead.
+    `given_up` ends a call of which nothing has been heard for too long.
+    """
+    told = Reading(call_id)
+    for row in sorted(set(rows), key=_order):
+        told.hear(row)
+    for line in sorted(set(queue)):
+        told.hear_queue(line)
+    if told.is_nothing:
+        return None
+    told.meet()
+    return _record(told, _died(told, boot) or (given_up and not told.has_ended))
+
+
+def _record(told: Reading, died: bool) -> CallRecord:
+    direction = _direction(told)
+    answered, by, via = _answer(told, direction)
+    abandoned = died and any(q.event == "ABANDON" for q in told.queue)
+    closed = died or told.has_ended
+    end = _end(told, answered) if closed else None
+    outcome = _outcome(told, direction, answered, closed, died and not abandoned)
+    offered = _offered(told, answered) if direction is Direction.INBOUND else None
+    if outcome is Outcome.SYSTEM_FAILURE:
+        offered = offered or end  # it would have been offered (P3)
+    ours = direction is Direction.OUTBOUND
+    return CallRecord(
+        id=told.id,
+        direction=direction,
+        outcome=outcome,
+        started_at=moment(told.first_time),
+        number=None if ours else told.number or normalise(told.queue_number),
+        dialled=None if ours else told.dialled,
+        offered_at=moment(offered) if offered else None,
+        answered_at=moment(answered) if answered else None,
+        ended_at=moment(end) if end else None,
+        end_is_uncertain=died and not told.queue_end(_QUEUE_END),
+        answered_by=by,
+        answered_via=via,
+        ended_by=_ended_by(told, died and not abandoned) if closed else EndedBy.UNKNOWN,
+        hangup_cause=told.cause if answered or not told.preview_by else told.other_cause,
+        queue_entries=max(told.queue_starts, sum(q.event == "ENTERQUEUE" for q in told.queue)),
+        rings_not_answered=sum(q.event == "RINGNOANSWER" for q in told.queue),
+        path=tuple(told.path),
+        keys=tuple(told.keys),
+        rung=rung_of(told, closed),
+        promises=tuple(told.promises),
+        flow_outcome=told.flow_outcome,
+        witness="journal" if told.has_rows else "queue_log",
+    )
+
+
+def _died(told: Reading, boot: float) -> bool:
+    """Tell whether the PBX started again before the call ended."""
+    return not told.has_ended and boot > float(told.first_time)
+
+
+def _direction(told: Reading) -> Direction:
+    if told.id.startswith(_OUR_CALL):
+        return Direction.OUTBOUND
+    if told.id.startswith(_OUR_PROBE) or told.is_probe:
+        return Direction.INTERNAL
+    if told.entry_context is not None:
+        return Direction.INBOUND if told.entry_context == "hotline-trunk" else Direction.INTERNAL
+    # The first row is lost: whoever went through a flow or the queue came from outside.
+    return Direction.INBOUND if told.in_flow or told.queue else Direction.INTERNAL
+
+
+def _answer(told: Reading, direction: Direction) -> tuple[str | None, str | None, str | None]:
+    """Return when, by whom and by which road a person took the call."""
+    if direction is Direction.INTERNAL:
+        return told.picked_up, None, None
+    found = min(told.human_meetings(), default=None)
+    if direction is Direction.INBOUND:
+        return found or (None, None, None)
+    if told.preview_by:  # our own phone was first: the person answers when the two meet
+        met = told.first_meeting()
+        return (met, told.preview_by, "direct") if met else (None, None, None)
+    return told.picked_up, found[1] if found else None, found[2] if found else None
+
+
+def _offered(told: Reading, answered: str | None) -> str | None:
+    """Return when the call was first offered to a person, or ended in our own words instead."""
+    marks = [t for t in (told.offered, told.promised, told.overflowed, answered) if t]
+    return min(marks, default=None)
+
+
+def _outcome(told: Reading, direction: Direction, answered: str | None, closed: bool, died: bool) -> Outcome:
+    if not closed:
+        return Outcome.OPEN
+    if direction is not Direction.INBOUND:
+        return Outcome.OUTBOUND if direction is Direction.OUTBOUND else Outcome.INTERNAL
+    if answered:
+        return Outcome.ANSWERED
+    if told.promised:
+        return Outcome.PROMISED
+    if told.overflowed:
+        return Outcome.OVERFLOWED
+    if died:
+        return Outcome.SYSTEM_FAILURE
+    return Outcome.ABANDONED if told.offered else Outcome.LEFT_IN_GREETING
+
+
+def _end(told: Reading, answered: str | None) -> str:
+    sign = told.caller_end or told.linked_end or told.last_time
+    return max(t for t in (sign, answered, told.queue_end(_QUEUE_END) if not told.caller_end else None) if t)
+
+
+def _ended_by(told: Reading, died: bool) -> EndedBy:
+    if died:
+        return EndedBy.SYSTEM
+    last_word = told.queue[-1].event if told.queue and told.hangup_source is None else None
+    if last_word in ("ABANDON", "COMPLETECALLER"):
+        return EndedBy.CALLER
+    if last_word == "COMPLETEAGENT":
+        return EndedBy.COUNSELLOR
+    if told.cause in _NETWORK_CAUSES:
+        return EndedBy.NETWORK
+    source = told.hangup_source or ""
+    if source == told.caller:
+        return EndedBy.COUNSELLOR if told.preview_by else EndedBy.CALLER
+    if source.startswith("dialplan/"):
+        return EndedBy.SYSTEM
+    if not source:
+        return EndedBy.UNKNOWN
+    return EndedBy.CALLER if told.preview_by else EndedBy.COUNSELLOR

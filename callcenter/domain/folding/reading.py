@@ -1,0 +1,300 @@
+"""What the rows of one call say, gathered in time order. Times stay text until the record is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from callcenter.domain.journal import Row, extra_of, words_of
+from callcenter.domain.numbers import normalise
+from callcenter.domain.queue_log import QueueRow
+
+_AGENT = re.compile(
+    r"PJSIP/(?!trunk-)([a-z][a-z0-9]{1,11})-[0-9a-f]{8}"
+    r"|Local/([a-z][a-z0-9]{1,11})@hotline-mobile-[0-9a-f]{8};[12]"
+)
+_CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
+_DIALLED = re.compile(r"\+?[0-9*#]{1,20}")
+_BRIDGE = re.compile(r'"bridge_id"":""([^"]{1,80})"')
+
+#: When, by whom, by which road.
+Answer = tuple[str, str | None, str]
+
+
+def agent_of(channel: str) -> str | None:
+    """Return the code of the agent whose phone or mobile a channel is; None for a trunk or our own."""
+    found = _AGENT.fullmatch(channel)
+    return (found[1] or found[2]) if found else None
+
+
+class Reading:
+    """Hears the rows of a call, oldest first."""
+
+    __slots__ = (
+        "accepts", "caller", "caller_end", "cause", "dialled", "ended", "enters", "entry_context",
+        "exits", "first_time", "flow_outcome", "hangup_source", "has_phone", "id", "in_flow",
+        "is_probe", "keys", "last_time", "legs", "linked_end", "meetings", "number", "offered",
+        "other_cause", "overflowed", "path", "picked_up", "preview_by", "promised", "promises",
+        "queue", "queue_starts", "rings", "started",
+    )  # fmt: skip
+
+    def __init__(self, call_id: str) -> None:
+        self.id = call_id
+        self.first_time = self.last_time = ""
+        #: Name of the channel whose id is the call's: the caller's, or the one our call began with.
+        self.caller = ""
+        self.entry_context: str | None = None
+        self.number: str | None = None
+        self.dialled: str | None = None
+        self.in_flow = self.is_probe = self.has_phone = False
+        self.picked_up: str | None = None
+        self.offered: str | None = None
+        self.promised: str | None = None
+        self.overflowed: str | None = None
+        self.flow_outcome: str | None = None
+        self.caller_end: str | None = None
+        self.linked_end: str | None = None
+        self.cause: int | None = None
+        #: Why the person a counsellor had us call was not reached.
+        self.other_cause: int | None = None
+        #: The counsellor whose phone rang first, of a call placed for them.
+        self.preview_by: str | None = None
+        self.hangup_source: str | None = None
+        self.queue_starts = 0
+        self.path: list[str] = []
+        self.keys: list[str] = []
+        self.promises: list[str] = []
+        self.rings: list[tuple[str, str]] = []
+        self.accepts: list[tuple[str, str]] = []
+        #: (time, agent, channel) of every agent's channel.
+        self.legs: list[tuple[str, str, str]] = []
+        #: (time, bridge, channel, app, peers)
+        self.enters: list[tuple[str, str, str, str, str]] = []
+        #: Times at which the caller left a bridge.
+        self.exits: list[str] = []
+        #: (time, other channel, by the queue) for everybody the caller shared a bridge with.
+        self.meetings: list[tuple[str, str, bool]] = []
+        self.started: set[str] = set()
+        self.ended: set[str] = set()
+        self.queue: list[QueueRow] = []
+
+    @property
+    def has_rows(self) -> bool:
+        """Tell whether the journal knows the call."""
+        return bool(self.last_time)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Tell whether no telephone was in it: the PBX talking to itself through Local channels."""
+        return not self.first_time or not (self.has_phone or self.queue)
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the rows say that it is over, even if one of them was lost."""
+        if self.linked_end is not None:
+            return True
+        if not self.has_rows:
+            return bool(self.queue) and self.queue[-1].event in _LEAVES
+        return self.caller_end is not None and self.started <= self.ended
+
+    @property
+    def queue_number(self) -> str | None:
+        """Return the caller's number as queue_log has it."""
+        entries = (q.data for q in self.queue if q.event == "ENTERQUEUE" and len(q.data) > 1)
+        return next((data[1] for data in entries), None)
+
+    def queue_end(self, events: frozenset[str]) -> str | None:
+        """Return when queue_log saw the call end."""
+        return max((_second(q) for q in self.queue if q.event in events), default=None)
+
+    def hear(self, row: Row) -> None:
+        """Take the next row."""
+        if not self.first_time:
+            self.first_time = row.time
+        self.last_time = row.time
+        if row.channel[:6] != "Local/":
+            self.has_phone = True
+        if row.unique == self.id:
+            self._hear_caller(row)
+        act = _ACTS.get(row.event)
+        if act is not None:
+            act(self, row)
+
+    def meet(self) -> None:
+        """Work out who shared a bridge with the caller; after all rows."""
+        bridges: dict[str, set[str]] = {}
+        by_queue: set[str] = set()
+        for time, bridge, channel, app, peers in self.enters:
+            inside = bridges.setdefault(bridge, set())
+            known = set(inside) if self.caller in inside else set()
+            inside.add(channel)
+            if peers:
+                inside.update(peers.split(","))
+            if app in ("Queue", "AppQueue"):
+                by_queue.add(bridge)
+            if self.caller in inside:
+                met = sorted(inside - known - {self.caller})
+                self.meetings += [(time, other, bridge in by_queue) for other in met]
+
+    def hear_queue(self, row: QueueRow) -> None:
+        """Take the next line of queue_log; all rows come first."""
+        if not self.first_time:
+            self.first_time = _second(row)
+        self.queue.append(row)
+        if row.event == "ENTERQUEUE":
+            self.offered = self.offered or _second(row)
+
+    def human_meetings(self) -> Iterator[Answer]:
+        """Yield every proof that a person took the call.
+
+        In the queue: caller and member in one bridge, or queue_log's CONNECT if that row is lost. By
+        any other road a phone that was picked up proves nothing (a voicemail does that too): only the
+        accept key before the bridge does.
+        """
+        seen = False
+        for time, channel, by_queue in self.meetings:
+            accepted = [by for at, by in self.accepts if at <= time]
+            if by_queue:
+                seen = True
+                yield time, agent_of(channel) or self._connected(), "queue"
+            elif accepted:
+                yield time, accepted[-1], "escalation"
+        if not seen:
+            yield from self._lost_meetings()
+
+    def first_meeting(self) -> str | None:
+        """Return when the caller first met anybody in a bridge."""
+        return min((time for time, _, _ in self.meetings), default=None)
+
+    def was_met(self, channel: str) -> bool:
+        """Tell whether this channel shared a bridge with the caller."""
+        return any(other == channel for _, other, _ in self.meetings)
+
+    def _lost_meetings(self) -> Iterator[Answer]:
+        """Yield answers whose bridge rows nobody could read."""
+        start = self.offered or self.first_time
+        for line in self.queue:
+            if line.event == "CONNECT":
+                yield max(_second(line), start), _code(line.agent), "queue"
+        for at, by in self.accepts:
+            if not self.enters and any(left > at for left in self.exits):
+                yield at, by, "escalation"
+
+    def _connected(self) -> str | None:
+        return next((_code(q.agent) for q in self.queue if q.event == "CONNECT"), None)
+
+    def _hear_caller(self, row: Row) -> None:
+        if not self.caller:
+            self.caller = row.channel
+        if self.number is None and row.num:
+            self.number = normalise(row.num)
+        if row.context[:5] == "flow-":
+            self.in_flow = True
+
+    def _start(self, row: Row) -> None:
+        self.started.add(row.channel)
+        if row.unique == self.id:
+            self.entry_context = row.context
+            self.dialled = row.exten if _DIALLED.fullmatch(row.exten) else None
+        elif agent := agent_of(row.channel):
+            self.legs.append((row.time, agent, row.channel))
+
+    def _app(self, row: Row) -> None:
+        if row.app == "Queue" and row.unique == self.id:
+            self.queue_starts += 1
+            self.offered = self.offered or row.time
+
+    def _pick_up(self, row: Row) -> None:
+        if row.unique == self.id:
+            self.picked_up = self.picked_up or row.time
+
+    def _enter(self, row: Row) -> None:
+        if bridge := _BRIDGE.search(row.extra):
+            self.enters.append((row.time, bridge[1], row.channel, row.app, row.peer))
+
+    def _leave(self, row: Row) -> None:
+        if row.unique == self.id:
+            self.exits.append(row.time)
+
+    def _hang_up(self, row: Row) -> None:
+        extra = extra_of(row)
+        cause, source = extra.get("hangupcause"), extra.get("hangupsource")
+        known = cause if isinstance(cause, int) and 0 <= cause < 128 else None
+        if row.unique != self.id:
+            self.other_cause = known
+            return
+        self.cause = known
+        self.hangup_source = str(source) if source else ""
+
+    def _end(self, row: Row) -> None:
+        self.ended.add(row.channel)
+        if row.unique == self.id:
+            self.caller_end = row.time
+
+    def _linked_end(self, row: Row) -> None:
+        self.linked_end = row.time
+
+    def _node(self, row: Row) -> None:
+        if node := words_of(row).get("node"):
+            self.path.append(node)
+
+    def _key(self, row: Row) -> None:
+        words = words_of(row)
+        if "node" in words and "key" in words:
+            self.keys.append(f"{words['node']}={words['key']}")
+
+    def _flow_outcome(self, row: Row) -> None:
+        self.flow_outcome = words_of(row).get("outcome", self.flow_outcome)
+        if self.flow_outcome == "overflowed":
+            self.overflowed = self.overflowed or row.time
+
+    def _promise(self, row: Row) -> None:
+        self.promises.append(words_of(row).get("kind", "callback"))
+        self.promised = self.promised or row.time
+
+    def _ring(self, row: Row) -> None:
+        self.offered = self.offered or row.time
+        if by := _code(words_of(row).get("by", "")):
+            self.rings.append((row.time, by))
+
+    def _accept(self, row: Row) -> None:
+        by = _code(words_of(row).get("by", ""))
+        if by is None:
+            return
+        if row.context == "hotline-preview":
+            self.preview_by = by
+        else:
+            self.accepts.append((row.time, by))
+
+    def _probe(self, _row: Row) -> None:
+        self.is_probe = True
+
+
+_ACTS: dict[str, Callable[[Reading, Row], None]] = {
+    "CHAN_START": Reading._start,
+    "APP_START": Reading._app,
+    "ANSWER": Reading._pick_up,
+    "BRIDGE_ENTER": Reading._enter,
+    "BRIDGE_EXIT": Reading._leave,
+    "HANGUP": Reading._hang_up,
+    "CHAN_END": Reading._end,
+    "LINKEDID_END": Reading._linked_end,
+    "IVR_NODE": Reading._node,
+    "IVR_KEY": Reading._key,
+    "IVR_OUTCOME": Reading._flow_outcome,
+    "PROMISE": Reading._promise,
+    "RING": Reading._ring,
+    "ACCEPT": Reading._accept,
+    "SELFDIAL": Reading._probe,
+}
+_LEAVES = frozenset(
+    {"COMPLETEAGENT", "COMPLETECALLER", "ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY"}
+)
+
+
+def _second(row: QueueRow) -> str:
+    return f"{row.time}.000000"
+
+
+def _code(text: str) -> str | None:
+    return text if _CODE.fullmatch(text) else None

@@ -1,0 +1,82 @@
+"""Call records into the store: what the journal's fold found, in the caller's unit of work.
+
+Everything is an upsert or keyed, so the same facts again change nothing (P6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from callcenter.domain.alarms import AlarmAck
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.fold import Facts, ProbeSeen
+from callcenter.ports import SessionRow, UnitOfWork
+
+OnClosed = Callable[[UnitOfWork, Sequence[CallRecord], datetime], object]
+OnAcks = Callable[[UnitOfWork, Sequence[AlarmAck], datetime], object]
+OnProbes = Callable[[UnitOfWork, Sequence[ProbeSeen], datetime], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hooks:
+    """Who else wants to know, in the same transaction. All must bear being told the same twice."""
+
+    #: Every call that ended, of any direction.
+    on_closed: Sequence[OnClosed] = ()
+    on_acks: Sequence[OnAcks] = ()
+    on_probes: Sequence[OnProbes] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """How much was new."""
+
+    sessions: int = 0
+    presence: int = 0
+
+
+_NONE = Hooks()
+
+
+def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -> Applied:
+    """Store calls, sessions and presence acts, and tell the hooks. The caller commits."""
+    work.calls.put_many(facts.calls)
+    opened = work.sessions.open_many(map(_session, filter(was_talk, facts.calls)))
+    heard = sum(work.roster.add_presence(event) for event in facts.presence)
+    closed = [call for call in facts.calls if not call.is_open]
+    if closed:
+        for tell_closed in hooks.on_closed:
+            tell_closed(work, closed, now)
+    if facts.acks:
+        for tell_acks in hooks.on_acks:
+            tell_acks(work, facts.acks, now)
+    if facts.probes:
+        for tell_probes in hooks.on_probes:
+            tell_probes(work, facts.probes, now)
+    return Applied(sessions=opened, presence=heard)
+
+
+def was_talk(call: CallRecord) -> bool:
+    """Tell whether a person of the line talked in it: then somebody has a record to write."""
+    if call.direction is Direction.OUTBOUND:
+        return call.answered_by is not None
+    return call.direction is Direction.INBOUND and call.answered_at is not None
+
+
+def count_outcomes(calls: Sequence[CallRecord]) -> dict[Outcome, int]:
+    """Return how many calls ended in each way."""
+    counts = dict.fromkeys(Outcome, 0)
+    for call in calls:
+        counts[call.outcome] += 1
+    return counts
+
+
+def _session(call: CallRecord) -> SessionRow:
+    return SessionRow(
+        id=f"se-{call.id}",
+        call=call.id,
+        counsellor=call.answered_by,
+        opened_at=call.answered_at or call.started_at,
+    )
