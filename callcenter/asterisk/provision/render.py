@@ -20,7 +20,7 @@ MODULES = (
     *("res_musiconhold", "app_dial", "app_playback", "app_read", "app_stack", "chan_bridge_media"),
     *("bridge_simple", "bridge_native_rtp", "bridge_holding", "bridge_builtin_features"),
     # functions of our contexts
-    *("app_celgenuserevent", "app_userevent", "func_callerid", "func_channel", "func_cut", "func_db"),
+    *("app_celgenuserevent", "app_exec", "func_callerid", "func_channel", "func_cut", "func_db"),
     *("func_dialplan", "func_logic", "func_sha1", "func_strings", "func_timeout", "func_global"),
     # SIP
     *("res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_pjproject", "res_pjsip"),
