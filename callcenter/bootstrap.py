@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from callcenter.config import Settings, load_settings
 from callcenter.keys import KeyRing
-from callcenter.ports import AlarmRoad, Store
+from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store
+
+#: How long a command waits for the PBX to answer, seconds.
+_PBX_PATIENCE = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Telephony:
+    """A live line to the PBX, for the length of one command."""
+
+    calls: CallControl
+    queue: QueueControl
 
 
 class App:
@@ -41,6 +56,29 @@ class App:
         from callcenter.asterisk.spool import SpoolAlarms
 
         return SpoolAlarms(self.settings.pbx_home)
+
+    @asynccontextmanager
+    async def telephony(self) -> AsyncIterator[Telephony]:
+        """Lend a line to the PBX. Where it cannot be reached, what is asked of the line says so."""
+        from callcenter.asterisk.ami import AmiLink
+        from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
+
+        pbx, shown = self.settings.asterisk, self.settings.site.outbound_number
+        link = AmiLink(pbx.ami_address, pbx.ami_port, "bridge", self.keys.password("ami:bridge"))
+        with self.store() as work:
+            phones = PhoneBook(work.users.all())
+        running = asyncio.create_task(link.run())
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PBX_PATIENCE):
+                    while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
+                        await asyncio.sleep(0.05)
+            yield Telephony(
+                calls=AsteriskCalls(link, phones, shown_number=shown), queue=AsteriskQueue(link, phones)
+            )
+        finally:
+            link.close()
+            await running
 
     @staticmethod
     def clock() -> datetime:
