@@ -50,9 +50,9 @@ class Day:
             case Source.SITE | Source.PUBLISHED:
                 return None
             case Source.PROVISIONAL:
-                return f"{self.date.year}年的调休尚未公布,暂按法定节假日推算"
+                return f"{self.date.year}年的调休尚未公布，暂按法定节假日推算"
             case Source.WEEKDAYS:
-                return f"没有{self.date.year}年的节假日数据,暂按周一至周五推算"
+                return f"没有{self.date.year}年的节假日数据，暂按周一至周五推算"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

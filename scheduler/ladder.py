@@ -43,15 +43,15 @@ class Why(StrEnum):
 #: What a supervisor reads.
 WHY_SENTENCES: dict[Why, str] = {
     Why.HUMAN_ONLY: "这项只能由工作人员联系",
-    Why.IN_DOUBT: "上一次拨打因故障没有留下结果,请先核实,再决定是否联系",
-    Why.RESULT_MISSING: "工作人员已拨打,结果还没有登记",
+    Why.IN_DOUBT: "上一次拨打因故障没有留下结果，请先核实，再决定是否联系",
+    Why.RESULT_MISSING: "工作人员已拨打，结果还没有登记",
     Why.ASKED_FOR_HUMAN: "对方希望与工作人员通话",
     Why.OPTED_OUT: "对方不再接受自动来电",
-    Why.PHONE_LOST: "上次所拨的号码不能再用,请联系人核实",
+    Why.PHONE_LOST: "上次所拨的号码不能再用，请联系人核实",
     Why.HUMAN_HAS_IT: "已转由工作人员联系",
-    Why.LADDER_EXHAUSTED: "自动拨打多次没有结果,转由工作人员联系",
+    Why.LADDER_EXHAUSTED: "自动拨打多次没有结果，转由工作人员联系",
     Why.FIRST_ATTEMPT: "尚未拨打过",
-    Why.RETRY: "上次未能联系上,按间隔再试",
+    Why.RETRY: "上次未能联系上，按间隔再试",
 }
 
 #: A result after which no automated call follows, whatever is left of the ladder.

@@ -6,11 +6,11 @@ id of something that proves a contact, or a closing with a name and a reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from callcenter.config import Settings
-from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.calls import CallRecord, Outcome
 from callcenter.domain.people import (
     ConsentKind,
     FileStatus,
@@ -22,6 +22,7 @@ from callcenter.domain.people import (
 from callcenter.errors import Conflict, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.settling import (
+    ATTEMPT_PREFIX,
     SYSTEM,
     digest,
     evidence_id,
@@ -105,6 +106,7 @@ def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None) -> Swe
     contacts = work.debts.last_contacts()
     busy = {a.obligation for a in work.debts.attempts_in_doubt()}
     opened, moved, left = [], [], []
+    seen: set[str] = set()
     for file in work.people.files():
         open_one = standing.get(file.person)
         if open_one is not None and (open_one.id in busy or _is_leased(open_one, now)):
@@ -112,6 +114,9 @@ def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None) -> Swe
         if file.status is FileStatus.CLOSED:
             left += _leave(work, file, open_one, now)
             continue
+        if file.person in seen:  # one person is owed one routine contact, whatever the files say
+            continue
+        seen.add(file.person)
         due = due_of(file, contacts.get(file.person), rules)
         if open_one is None:
             opened += _open(work, file, due, now)
@@ -141,7 +146,7 @@ def _leave(work: UnitOfWork, file: HardshipFile, open_one: Obligation | None, no
 
 
 def _move(work: UnitOfWork, file: HardshipFile, old: Obligation, due: Due, now: datetime) -> list[str]:
-    work.debts.close(old.id, "档案或最近一次联系有变,改期", SYSTEM, now)
+    work.debts.close(old.id, "档案或最近一次联系有变，改期", SYSTEM, now)
     note(work, SYSTEM, "obligation.supersede", old.id, now, reason="due date moved")
     return _open(work, file, due, now, created_at=old.created_at)
 
@@ -186,26 +191,45 @@ def _is_leased(obligation: Obligation, now: datetime) -> bool:
 # --- the situation that gates ask ----------------------------------------------------------
 
 
-def situation_of(
-    work: UnitOfWork,
-    obligation: Obligation,
-    now: datetime,
-    line: Line | None,
-    rules: Rules,
-    *,
-    our_fence: int | None = None,
-) -> Situation:
-    """Read everything the gates ask about one obligation; `our_fence` is the lease we hold ourselves."""
-    return Situation(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineFacts:
+    """What holds for every debt alike at one instant, so that a list reads it once."""
+
+    now: datetime
+    rules: Rules
+    line: Line | None
+    dialled_today: int
+    outcomes: tuple[tuple[datetime, Result], ...]
+    #: Numbers that are talking with us at this moment.
+    talking: frozenset[str] = field(repr=False)
+
+
+def line_facts(work: UnitOfWork, now: datetime, line: Line | None, rules: Rules) -> LineFacts:
+    """Read what holds for every debt alike."""
+    return LineFacts(
         now=now,
-        obligation=obligation,
-        attempts=tuple(work.debts.attempts(obligation.id)),
-        evidence=tuple(work.debts.evidence(obligation.id)),
-        person=_person_of(work, obligation, now),
+        rules=rules,
         line=line,
         dialled_today=work.debts.attempts_since(_midnight(now, rules)),
         outcomes=recent_outcomes(work, now),
-        rules=rules,
+        talking=frozenset(call.number for call in work.calls.open_calls() if call.number),
+    )
+
+
+def situation_of(
+    work: UnitOfWork, obligation: Obligation, facts: LineFacts, *, our_fence: int | None = None
+) -> Situation:
+    """Read everything the gates ask about one obligation; `our_fence` is the lease we hold ourselves."""
+    return Situation(
+        now=facts.now,
+        obligation=obligation,
+        attempts=tuple(work.debts.attempts(obligation.id)),
+        evidence=tuple(work.debts.evidence(obligation.id)),
+        person=_person_of(work, obligation, facts),
+        line=facts.line,
+        dialled_today=facts.dialled_today,
+        outcomes=facts.outcomes,
+        rules=facts.rules,
         our_fence=our_fence,
     )
 
@@ -213,11 +237,11 @@ def situation_of(
 def recent_outcomes(work: UnitOfWork, now: datetime) -> tuple[tuple[datetime, Result], ...]:
     """Return how the line's own recent attempts ended, for the breaker (R27)."""
     records = work.calls.between(now - _BREAKER_LOOKS_BACK, now + timedelta(seconds=1))
-    tried = (work.debts.attempt(r.id) for r in records if r.direction is Direction.OUTBOUND)
+    tried = (work.debts.attempt(r.id) for r in records if r.id.startswith(ATTEMPT_PREFIX))
     return tuple((a.at, a.result) for a in tried if a is not None and a.result is not None)
 
 
-def _person_of(work: UnitOfWork, obligation: Obligation, now: datetime) -> gates.Person:
+def _person_of(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> gates.Person:
     person = work.people.get(obligation.person)
     others = [o for o in work.debts.open(person=person.id) if o.id != obligation.id]
     kinds = {s.kind for s in work.people.suppressions(person.id)}
@@ -228,8 +252,8 @@ def _person_of(work: UnitOfWork, obligation: Obligation, now: datetime) -> gates
         no_ivr=person.no_ivr,
         phones=len(person.phones),
         usable_phones=len(usable_numbers(person)),
-        leased_elsewhere=any(_is_leased(o, now) for o in others),
-        live_call=_is_talking(work, person),
+        leased_elsewhere=any(_is_leased(o, facts.now) for o in others),
+        live_call=any(phone.number in facts.talking for phone in person.phones),
         attempts=tuple(a for o in others for a in work.debts.attempts(o.id)),
     )
 
@@ -238,11 +262,6 @@ def has_ivr_consent(work: UnitOfWork, person_id: str) -> bool:
     """Tell whether the last statement on automated check-ins was a yes."""
     said = [c for c in work.people.consents(person_id) if c.kind is ConsentKind.IVR_CHECKIN]
     return bool(said) and max(said, key=lambda c: c.at).granted
-
-
-def _is_talking(work: UnitOfWork, person: Person) -> bool:
-    numbers = {phone.number for phone in person.phones}
-    return any(call.number in numbers for call in work.calls.open_calls())
 
 
 def _midnight(now: datetime, rules: Rules) -> datetime:
@@ -279,10 +298,10 @@ def done_by_visit(
     """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number."""
     obligation = _still_open(work, obligation_id, now)
     if not visit.strip() or len(visit) > 64:
-        raise Refused("上门走访要有编号(走访记录表上的编号),最多 64 个字。")
+        raise Refused("上门走访要有编号（走访记录表上的编号），最多 64 个字。")
     made = at or now
     if made > now or made < obligation.created_at:
-        raise Refused("走访时间不能在将来,也不能早于这项回访产生之前。")
+        raise Refused("走访时间不能在将来，也不能早于这项回访产生之前。")
     return _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now)
 
 
@@ -295,7 +314,7 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
     if not reason.strip():
         raise Refused("结束一项承诺必须写明理由。")
     if obligation.kind is Kind.HARDSHIP:
-        raise Refused("困难职工的例行回访不能单独结束:请更新档案(退档),或登记本人的拒绝。")
+        raise Refused("困难职工的例行回访不能单独结束：请更新档案（退档），或登记本人的拒绝。")
     work.debts.close(obligation.id, reason.strip(), actor, now)
     note(work, actor, "obligation.close", obligation.id, now, reason=reason.strip())
 
@@ -304,21 +323,21 @@ def _still_open(work: UnitOfWork, obligation_id: str, now: datetime) -> Obligati
     obligation = work.debts.get(obligation_id)
     status = status_of(obligation, tuple(work.debts.evidence(obligation_id)), now)
     if status in {Status.SATISFIED, Status.CLOSED}:
-        raise Refused(f"{obligation_id} 已经完成或结束,不用再登记。")
+        raise Refused(f"{obligation_id} 已经完成或结束，不用再登记。")
     return obligation
 
 
 def _check_proof(work: UnitOfWork, obligation: Obligation, call: CallRecord, attempt: Attempt | None) -> None:
     if call.is_open:
-        raise Refused("通话还没有结束,结束后再登记。")
+        raise Refused("通话还没有结束，结束后再登记。")
     if call.answered_at is None or call.outcome is Outcome.SYSTEM_FAILURE:
-        raise Refused("这通电话没有接通,不能作为完成的凭据。")
+        raise Refused("这通电话没有接通，不能作为完成的凭据。")
     if call.answered_at < obligation.created_at:
-        raise Refused("这通电话早于这项回访产生的时间,不能作为凭据。")
+        raise Refused("这通电话早于这项回访产生的时间，不能作为凭据。")
     if not _is_with(call, attempt, obligation, work.people.get(obligation.person)):
         raise Refused("这通电话不是与这位职工的通话。")
     if attempt is not None and attempt.is_automatic and not _was_put_through(call, attempt):
-        raise Refused("这是一通自动回访,没有转给工作人员,不能算作人工通话。")
+        raise Refused("这是一通自动回访，没有转给工作人员，不能算作人工通话。")
 
 
 def _was_put_through(call: CallRecord, attempt: Attempt) -> bool:

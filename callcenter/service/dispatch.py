@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from callcenter.config import Settings
 from callcenter.domain.calls import Direction
 from callcenter.domain.users import PhoneKind
-from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, PbxUnreachable, Refused
+from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
-from callcenter.service.debts import rules_of, situation_of, sweep
+from callcenter.service.debts import line_facts, rules_of, situation_of, sweep
 from callcenter.service.settling import SYSTEM, finish, note, settle, usable_numbers, write_off
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
@@ -101,7 +101,7 @@ class StoreLedger:
 
     def _read(self, work: UnitOfWork, one: Obligation, now: datetime, line: Line | None) -> Situation:
         fence = one.lease.fence if one.lease is not None else None
-        found = situation_of(work, one, now, line, self.rules, our_fence=fence)
+        found = situation_of(work, one, line_facts(work, now, line, self.rules), our_fence=fence)
         return replace(found, outcomes=(*found.outcomes, *self._faults))
 
 
@@ -129,7 +129,7 @@ class LineDialler:
             raise PlacingFailed("the number went out of use at the last moment")
         try:
             await self.control.place(self._call(attempt, number))
-        except (PbxUnreachable, InDoubt) as error:
+        except InDoubt as error:
             raise LineUnreachable("nobody can tell whether the call went out") from error
         except PbxError as error:
             raise PlacingFailed("the telephone system refused the call") from error
@@ -224,7 +224,7 @@ class DebtRound:
 def _check_agent(work: UnitOfWork, agent: str) -> None:
     user = work.users.get(agent)
     if not user.active or user.phone is PhoneKind.NONE:
-        raise Refused(f"{agent} 已停用或没有话机,不能先振铃。")
+        raise Refused(f"{agent} 已停用或没有话机，不能先振铃。")
 
 
 async def settle_doubts(

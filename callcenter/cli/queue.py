@@ -1,0 +1,191 @@
+"""`hotline queue`: what a supervisor has to get done, and why each thing stands there."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from callcenter.bootstrap import App, Telephony
+from callcenter.cli.common import actor_option, console, json_option, pass_app, show_one, show_rows
+from callcenter.cli.hardship import owed_row, plain_row
+from callcenter.errors import ConfigError, PbxError, Refused
+from callcenter.ports import UnitOfWork
+from callcenter.service import debt_views
+from callcenter.service.debt_views import KIND_WORDS, DebtView
+from callcenter.service.debts import LineFacts, done_by_call, done_by_visit, line_facts, rules_of, sweep
+from callcenter.service.dispatch import DebtRound, LineDialler
+from scheduler.errors import LineUnreachable
+from scheduler.gates import Line
+from scheduler.ladder import Who
+from scheduler.obligations import Attempt
+
+_LIST = [
+    ("id", "编号"),
+    ("kind_text", "事由"),
+    ("name", "对象"),
+    ("due_text", "应联系"),
+    ("overdue_text", "逾期"),
+    ("last_result", "上次"),
+    ("reason", "现状"),
+]
+_SHOW = [
+    ("id", "编号"),
+    ("kind_text", "事由"),
+    ("name", "对象"),
+    ("code", "代号"),
+    ("phone", "电话"),
+    ("file_no", "档案编号"),
+    ("grade", "困难类别"),
+    ("due_at", "应联系"),
+    ("breach_at", "逾期界限"),
+    ("overdue_text", "已逾期"),
+    ("attempts", "拨打次数"),
+    ("last_attempt", "上次拨打"),
+    ("last_result", "上次结果"),
+    ("who_text", "下一步"),
+    ("reason", "现状"),
+    ("last_contact", "最近联系"),
+]
+_WHO = {Who.IVR: "自动拨打", Who.HUMAN: "工作人员"}
+
+
+@click.group()
+def queue() -> None:
+    """督导的回访队列。"""
+
+
+@queue.command("list")
+@click.option("--all", "all_of_them", is_flag=True, help="还没到期的也列出")
+@json_option
+@pass_app
+def list_queue(app: App, all_of_them: bool, as_json: bool) -> None:
+    """列出该办的事：结果不明的最先，然后是逾期最久的，再按轻重和到期。"""
+    with app.store() as work:
+        found = debt_views.queue(work, _facts(app, work), all_of_them=all_of_them)
+    show_rows([_row(v) for v in found], _LIST, as_json)
+    if not as_json:
+        console().print(f"共 {len(found)} 件。说明：hotline queue why 编号")
+
+
+@queue.command("next")
+@json_option
+@pass_app
+def next_one(app: App, as_json: bool) -> None:
+    """显示工作人员该办的下一件。"""
+    with app.store() as work:
+        found = debt_views.queue(work, _facts(app, work))
+    human = next((v for v in found if v.step.who is Who.HUMAN), None)
+    if human is None:
+        click.echo("null" if as_json else "现在没有要工作人员办的事。")
+        return
+    show_one(_row(human, nested=as_json), _SHOW, as_json)
+
+
+@queue.command()
+@click.argument("obligation")
+@json_option
+@pass_app
+def show(app: App, obligation: str, as_json: bool) -> None:
+    """显示一件事。"""
+    with app.store() as work:
+        found = debt_views.view(work, work.debts.get(obligation), _facts(app, work))
+    show_one(_row(found, nested=as_json), _SHOW, as_json)
+
+
+@queue.command()
+@click.argument("obligation")
+@json_option
+@pass_app
+def why(app: App, obligation: str, as_json: bool) -> None:
+    """说明为何欠着、试过什么、此刻每一道关口过不过。"""
+    line = asyncio.run(_line(app))
+    with app.store() as work:
+        facts = line_facts(work, app.clock(), line, rules_of(app.settings))
+        found = debt_views.view(work, work.debts.get(obligation), facts)
+        chain = debt_views.explain(work, found, facts)
+    gates: list[dict[str, object]] = [
+        {"gate": v.gate, "passed": v.passed, "sentence": v.sentence, "retry_at": v.retry_at}
+        for v in found.verdicts
+    ]
+    if as_json:
+        row = _row(found, nested=True)
+        show_one({**row, "chain": chain, "gates": [plain_row(g) for g in gates]}, [], as_json=True)
+        return
+    for sentence in chain:
+        console().print(sentence, markup=False)
+    console().print("此刻的关口:")
+    for verdict in found.verdicts:
+        console().print(f"  {'过' if verdict.passed else '拦'} {verdict.sentence}", markup=False)
+
+
+@queue.command()
+@click.argument("obligation")
+@click.option("--agent", help="先振铃哪位工作人员（人员代码）；不写则自动拨打")
+@actor_option
+@pass_app
+def dial(app: App, obligation: str, agent: str | None, actor: str) -> None:
+    """现在就拨打。每一道关口都重新检查。"""
+    attempt = asyncio.run(_dial(app, obligation, agent, actor))
+    click.echo(f"已拨出：{attempt.id}。结果由通话记录得出：hotline queue why {obligation}")
+
+
+@queue.command()
+@click.argument("obligation")
+@click.option("--call", help="凭据：与本人的一通已接通的电话（通话编号）")
+@click.option("--visit", help="凭据：上门走访记录表的编号")
+@actor_option
+@pass_app
+def done(app: App, obligation: str, call: str | None, visit: str | None, actor: str) -> None:
+    """凭一通接通的电话或一次走访，登记为完成。没有凭据不能完成。"""
+    if (call is None) == (visit is None):
+        raise Refused("完成一件事要有一个凭据：--call 通话编号，或 --visit 走访编号。")
+    now = app.clock()
+    with app.store() as work:
+        if call is not None:
+            proof = done_by_call(work, obligation, call, actor=actor, now=now)
+        else:
+            proof = done_by_visit(work, obligation, visit or "", actor=actor, now=now)
+        sweep(work, now, rules=rules_of(app.settings))
+        work.commit()
+    click.echo(f"{obligation} 已完成，凭据 {proof.reference}。")
+
+
+async def _line(app: App) -> Line | None:
+    """Return the live line, or None where the PBX does not answer: then that gate says so."""
+    try:
+        async with app.telephony() as line:
+            return await _dialler(app, line).line()
+    except (LineUnreachable, PbxError, ConfigError):
+        return None
+
+
+async def _dial(app: App, obligation: str, agent: str | None, actor: str) -> Attempt:
+    async with app.telephony() as line:
+        round_ = DebtRound.wire(app.store, line.calls, line.queue, app.settings, app.clock)
+        return await round_.dial(obligation, actor=actor, agent=agent)
+
+
+def _dialler(app: App, line: Telephony) -> LineDialler:
+    return LineDialler(store=app.store, control=line.calls, queue=line.queue, settings=app.settings)
+
+
+def _facts(app: App, work: UnitOfWork) -> LineFacts:
+    return line_facts(work, app.clock(), None, rules_of(app.settings))
+
+
+def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
+    row = owed_row(shown)
+    zone = shown.situation.rules.windows.zone
+    row["kind_text"] = KIND_WORDS[shown.obligation.kind]
+    row["who_text"] = _WHO[shown.step.who]
+    row["due_text"] = shown.obligation.due_at.astimezone(zone).strftime("%m-%d %H:%M")
+    row["overdue_text"] = _ago(shown)
+    return plain_row(row) if nested else row
+
+
+def _ago(shown: DebtView) -> str | None:
+    if shown.overdue is None:
+        return None
+    hours = int(shown.overdue.total_seconds() // 3600)
+    return f"{hours // 24}天" if hours >= 24 else f"{hours}小时"

@@ -1,0 +1,222 @@
+"""What a supervisor sees of the debts: who is owed, since when, and why not yet. Masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from callcenter.domain.numbers import mask_name, mask_number
+from callcenter.domain.people import HardshipFile, Person
+from callcenter.ports import UnitOfWork
+from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
+from callcenter.service.settling import usable_numbers
+from scheduler.gates import Gate, Situation, Verdict, check, refusals
+from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, next_step, priority
+from scheduler.obligations import Attempt, Kind, Obligation, Result
+
+#: Attempt results as a supervisor reads them.
+RESULT_WORDS: dict[Result, str] = {
+    Result.REACHED_SELF_HUMAN: "已与本人通话",
+    Result.REACHED_SELF_IVR_OK: "本人按键：一切都好",
+    Result.REACHED_SELF_CALLBACK: "本人要求回电",
+    Result.REACHED_SELF_TRANSFER: "本人要求转人工",
+    Result.OPTED_OUT: "本人不再接自动电话",
+    Result.PHONE_REFUSED: "该号码拒绝来电",
+    Result.REACHED_SELF_NO_KEY: "本人未作回答",
+    Result.REACHED_OTHER: "他人接听",
+    Result.WRONG_PERSON: "打错了",
+    Result.IDENTITY_FAILED: "未确认本人",
+    Result.NO_ANSWER: "无人接听",
+    Result.BUSY: "占线",
+    Result.DECLINED: "对方拒接",
+    Result.POWERED_OFF: "关机",
+    Result.OUT_OF_AREA: "不在服务区",
+    Result.SUSPENDED: "停机",
+    Result.VACANT: "空号",
+    Result.ASSISTANT_OR_VOICEMAIL: "语音信箱或助理",
+    Result.NETWORK_CONGESTION: "网络拥塞",
+    Result.OWN_FAULT: "我方故障",
+    Result.BLOCKED_BY_RULE: "规则不许",
+    Result.UNKNOWN: "结果不明",
+}
+KIND_WORDS = {Kind.HARDSHIP: "困难回访", Kind.CALLBACK: "承诺回电"}
+
+#: Gates whose refusal says nothing about the person, least telling last.
+_TELLING = [
+    *(Gate.IN_DOUBT, Gate.LIVE_CALL, Gate.LEASED, Gate.SUPPRESSED, Gate.NO_PHONE, Gate.PHONE_QUARANTINED),
+    *(Gate.HUMAN_ONLY, Gate.NO_IVR_CONSENT, Gate.NOT_DUE, Gate.COOL_DOWN, Gate.PERSON_DAY_CAP),
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DebtView:
+    """One debt as it stands, with everything a list or an explanation needs."""
+
+    obligation: Obligation
+    person: Person = field(repr=False)
+    file: HardshipFile | None
+    situation: Situation = field(repr=False)
+    step: Step
+    verdicts: tuple[Verdict, ...]
+    priority: int
+    last_contact: datetime | None
+
+    @property
+    def id(self) -> str:
+        """Return the obligation's id."""
+        return self.obligation.id
+
+    @property
+    def who(self) -> str:
+        """Return the masked name, or the pseudonym of somebody anonymous."""
+        return mask_name(self.person.name) if self.person.name else self.person.code
+
+    @property
+    def phone(self) -> str:
+        """Return the masked number that would be dialled."""
+        return mask_number(next(iter(usable_numbers(self.person)), None)) if self.person.phones else "无"
+
+    @property
+    def is_owed(self) -> bool:
+        """Tell whether it is due."""
+        return self.situation.now >= self.obligation.due_at
+
+    @property
+    def overdue(self) -> timedelta | None:
+        """Return how long the promise or period has been broken; None before its end."""
+        late = self.situation.now - self.obligation.window_end
+        return late if late > timedelta(0) else None
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """Return the newest attempt."""
+        return self.situation.attempts[-1] if self.situation.attempts else None
+
+    @property
+    def last_result(self) -> str:
+        """Say how the newest attempt ended."""
+        last = self.last_attempt
+        if last is None:
+            return "未拨打"
+        return RESULT_WORDS[last.result] if last.result is not None else "结果未定"
+
+    @property
+    def refused(self) -> tuple[Verdict, ...]:
+        """Return the gates that refuse; a list made away from the line does not judge the line."""
+        offline = self.situation.line is None
+        found = refusals(self.verdicts)
+        return tuple(v for v in found if not (offline and v.gate is Gate.LINE_UNKNOWN))
+
+    @property
+    def reason(self) -> str:
+        """Say in one sentence why it is not kept yet."""
+        refused = {v.gate: v for v in self.refused}
+        if self.step.who is Who.HUMAN and not {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys():
+            return WHY_SENTENCES[self.step.why]
+        order = [*_TELLING, *(gate for gate in Gate if gate not in _TELLING)]
+        first = next((refused[gate] for gate in order if gate in refused), None)
+        return first.sentence if first is not None else "排队待拨"
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Return the place in the queue: in doubt first, then R29 (breach, priority, due)."""
+        doubtful = self.step.why is Why.IN_DOUBT
+        breached = self.overdue is not None
+        breach = (
+            self.obligation.window_end if breached else datetime.max.replace(tzinfo=self.situation.now.tzinfo)
+        )
+        return (not doubtful, not breached, breach, self.priority, self.obligation.due_at, self.id)
+
+
+def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
+    """Return one debt as it stands."""
+    situation = situation_of(work, obligation, facts)
+    rules, last = facts.rules, work.debts.last_contact(obligation.person)
+    step = next_step(
+        obligation, situation.attempts, windows=rules.windows, calendar=rules.calendar, limits=rules.limits
+    )
+    return DebtView(
+        obligation=obligation,
+        person=work.people.get(obligation.person),
+        file=file_of(work, obligation),
+        situation=situation,
+        step=step,
+        verdicts=check(situation),
+        priority=priority(obligation, situation.attempts, answered_before=last is not None),
+        last_contact=last,
+    )
+
+
+def queue(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
+    """Return the open debts that are due (or all), the most pressing first (R29)."""
+    chosen = (o for o in work.debts.open() if all_of_them or o.due_at <= facts.now)
+    return sorted((view(work, o, facts) for o in chosen), key=lambda v: v.rank)
+
+
+def owed(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
+    """Return the hardship workers who are owed a contact (or all who will be), oldest first."""
+    return [v for v in queue(work, facts, all_of_them=all_of_them) if v.obligation.kind is Kind.HARDSHIP]
+
+
+def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
+    """Return the file a routine debt comes from."""
+    if obligation.kind is not Kind.HARDSHIP:
+        return None
+    return work.people.file(obligation.origin.split("#")[0])
+
+
+def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
+    """Return the chain of reasons, a sentence each: why it is owed, what was tried, what comes next."""
+    return [*_why_owed(work, shown, facts), *_tried(shown, facts), *_next(shown, facts)]
+
+
+def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
+    one, file = shown.obligation, shown.file
+    end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
+    if file is None:
+        return [f"{_wall(one.created_at, facts)} 的通话里答应了回电（通话 {one.origin}）。", end]
+    due = due_of(file, shown.last_contact, facts.rules)
+    contact = _wall(shown.last_contact, facts) if shown.last_contact else "没有"
+    moved = "" if due.at.date() == due.period_end else "遇休息日，提前到最近的工作日。"
+    day = facts.rules.calendar.day(due.period_end)
+    consent = "有" if has_ivr_consent(work, one.person) else "没有"
+    return [
+        f"档案 {file.file_no}：{file.grade.value}，{file.status.value}，自 {file.since} 起。",
+        f"最近一次有凭据的联系：{contact}。",
+        f"从 {due.counted_from} 起算，本期到 {due.period_end} 为止。{moved}",
+        *([f"注意：{day.warning}。"] if day.warning else []),
+        f"{_wall(one.due_at, facts)} 起应联系；{end}",
+        f"同意自动回访：{consent}。",
+    ]
+
+
+def _tried(shown: DebtView, facts: LineFacts) -> list[str]:
+    if not shown.situation.attempts:
+        return ["还没有拨打过。"]
+    return [_attempt_line(a, facts) for a in shown.situation.attempts]
+
+
+def _attempt_line(attempt: Attempt, facts: LineFacts) -> str:
+    by = "自动" if attempt.is_automatic else attempt.by
+    word = RESULT_WORDS[attempt.result] if attempt.result is not None else "结果未定"
+    free = "" if attempt.counts or attempt.in_doubt else "（不计次数）"
+    return f"第{attempt.n}次 {_wall(attempt.at, facts)} {by}：{word}{free}（{attempt.id}）。"
+
+
+def _next(shown: DebtView, facts: LineFacts) -> list[str]:
+    step = shown.step
+    who = "工作人员" if step.who is Who.HUMAN else "自动拨打"
+    when = f"，不早于 {_wall(step.not_before, facts)}" if step.not_before else ""
+    return [f"下一步：{who}（{WHY_SENTENCES[step.why]}）{when}。"]
+
+
+def _wall(moment: datetime, facts: LineFacts) -> str:
+    return moment.astimezone(facts.rules.windows.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def files(work: UnitOfWork) -> Sequence[tuple[HardshipFile, Person]]:
+    """Return every hardship file with its person."""
+    found = work.people.files()
+    people = work.people.many({file.person for file in found})
+    return [(file, people[file.person]) for file in found]
