@@ -24,6 +24,12 @@ class StoreWorker:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._room = asyncio.Semaphore(limit)
         self._closed = False
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """Return how many pieces of work are taken and not finished."""
+        return self._waiting
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run `work` in the thread and return what it returns; wait for room if `limit` are waiting.
@@ -35,16 +41,21 @@ class StoreWorker:
         if self._closed:
             self._room.release()
             raise StoreError("the store's thread is closed")
+        self._waiting += 1
         future = self._thread.submit(work)
         future.add_done_callback(self._releaser(asyncio.get_running_loop()))
         return await asyncio.wrap_future(future)
 
     def _releaser(self, loop: asyncio.AbstractEventLoop) -> Callable[[Future[Any]], None]:
-        def release(_: Future[Any]) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(self._room.release)
+        def release() -> None:
+            self._waiting -= 1
+            self._room.release()
 
-        return release
+        def finished(_: Future[Any]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(release)
+
+        return finished
 
     async def close(self) -> None:
         """Take no more work, finish what waits, end the thread."""
