@@ -166,7 +166,11 @@ class Debts(Protocol):
     """Obligations, attempts and evidence."""
 
     def add(self, obligation: Obligation) -> bool:
-        """Store it; return False if one with the same origin, kind and due date stands already."""
+        """Store it; return False if one of the same kind, person, origin and due date stands already.
+
+        A person with an open hardship obligation gets no second one either: missed routine periods
+        are one debt.
+        """
         ...
 
     def get(self, obligation_id: str) -> Obligation: ...
@@ -179,7 +183,7 @@ class Debts(Protocol):
         ...
 
     def claim(self, obligation_id: str, owner: str, now: datetime, until: datetime) -> Obligation:
-        """Lease it by compare-and-set, or raise `Conflict`."""
+        """Lease it by compare-and-set, or raise `Conflict`; one lease per person at a time (I1)."""
         ...
 
     def release(self, obligation_id: str, fence: int, next_at: datetime | None) -> None: ...
