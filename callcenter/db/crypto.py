@@ -27,7 +27,7 @@ _LOOKUP_BYTES = 16
 
 
 class SealBroken(CallCenterError):
-    """A protected field cannot be opened: the key file is not the one it was written with."""
+    """加密的字段打不开:密钥文件不是写入时的那一把。"""
 
     error_id = "seal_broken"
 
@@ -50,13 +50,11 @@ class FieldCipher:
         """Return what was sealed for `column`, or raise `SealBroken`."""
         key = self._keys.get(sealed[0]) if len(sealed) > _NONCE + _TAG else None
         if key is None:
-            raise SealBroken(f"{column}: not a field this program sealed. Restore the kept copy.")
+            raise SealBroken(f"{column}:不是本系统加密的内容。请恢复备份。")
         try:
             return key.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], column.encode())
         except InvalidTag:
-            raise SealBroken(
-                f"{column}: damaged, or sealed with another key file. Restore the key file's kept copy."
-            ) from None
+            raise SealBroken(f"{column}:内容损坏,或由另一把密钥加密。请恢复密钥文件的备份。") from None
 
     def seal(self, text: str | None, column: str) -> bytes | None:
         """Return a text sealed for `column`; None stays None."""

@@ -34,7 +34,7 @@ def make_engine(url: str) -> Engine:
         case "postgresql":
             return _postgresql(parsed)
         case other:
-            raise ConfigError(f"database.url: {other} is not supported. Use sqlite:/// or postgresql://")
+            raise ConfigError(f"database.url:不支持 {other}。请用 sqlite:/// 或 postgresql://")
 
 
 def _parsed(url: str) -> URL:
@@ -42,12 +42,12 @@ def _parsed(url: str) -> URL:
         return make_url(url)
     except ArgumentError:
         # The message of SQLAlchemy repeats the URL, and with it a password.
-        raise ConfigError("database.url: not a database URL. Use sqlite:/// or postgresql://") from None
+        raise ConfigError("database.url:不是数据库地址。请用 sqlite:/// 或 postgresql://") from None
 
 
 def _sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
-        raise ConfigError("database.url: SQLite needs a file: sqlite:////path/hotline.db")
+        raise ConfigError("database.url:SQLite 需要一个文件,如 sqlite:////path/hotline.db")
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     file = Path(url.database)
     event.listen(engine, "do_connect", lambda *_: _make_private(file))

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import OperationalError
 
 from callcenter.db.engine import make_engine
-from callcenter.db.errors import StoreUnreachable
+from callcenter.db.errors import named
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -42,7 +42,7 @@ def is_current(url: str) -> bool:
         with engine.connect() as connection:
             here = MigrationContext.configure(connection).get_current_heads()
     except OperationalError as error:
-        raise StoreUnreachable from error
+        raise named(error) from error
     finally:
         engine.dispose()
     return set(here) == set(ScriptDirectory(str(_SCRIPTS)).get_heads())
@@ -57,6 +57,6 @@ def _run(url: str, act: Callable[[Config], None]) -> None:
             config.attributes["connection"] = connection
             act(config)
     except OperationalError as error:
-        raise StoreUnreachable from error
+        raise named(error) from error
     finally:
         engine.dispose()

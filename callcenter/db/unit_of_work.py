@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 from callcenter.db.crypto import FieldCipher
 from callcenter.db.engine import READING, make_engine
-from callcenter.db.errors import StoreBusy, StoreError, StoreNotReady, StoreUnreachable
+from callcenter.db.errors import named
 from callcenter.db.repositories.alarms import SqlAlarms
 from callcenter.db.repositories.audit import SqlAuditLog
 from callcenter.db.repositories.calls import SqlCalls
@@ -107,21 +107,4 @@ def _clear_errors() -> Iterator[None]:
         if isinstance(error, StatementError) and isinstance(error.orig, ValueError):
             # Our own types refused a value (a moment without a zone): SQLAlchemy only wrapped it.
             raise error.orig from None
-        raise _named(error) from error
-
-
-def _named(error: SQLAlchemyError) -> StoreError:
-    cause = str(error.orig) if isinstance(error, DBAPIError) else ""
-    if "no such table" in cause or "no such column" in cause or _is_undefined(error):
-        return StoreNotReady()
-    if "locked" in cause or "deadlock" in cause:
-        return StoreBusy()
-    if isinstance(error, OperationalError):
-        return StoreUnreachable()
-    return StoreError(f"the database refused: {type(error).__name__}")
-
-
-def _is_undefined(error: SQLAlchemyError) -> bool:
-    # SQLSTATE class 42: undefined table or column.
-    code = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return isinstance(error, ProgrammingError) and code in {"42P01", "42703"}
+        raise named(error) from error

@@ -40,7 +40,7 @@ class StoreWorker:
         await self._room.acquire()
         if self._closed:
             self._room.release()
-            raise StoreError("the store's thread is closed")
+            raise StoreError("数据库线程已关闭,不再接受新的操作。")
         self._waiting += 1
         future = self._thread.submit(work)
         future.add_done_callback(self._releaser(asyncio.get_running_loop()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 from postgres import Server
 
+from callcenter.db import engine
+from callcenter.db.errors import StoreBusy
 from callcenter.db.unit_of_work import SqlStore
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import (
@@ -131,3 +135,49 @@ def test_a_reading_unit_sees_the_last_commit_and_holds_nobody_up(sql_store: SqlS
         writing.commit()
     with sql_store.reading() as work:
         assert set(work.people.many(["p1", "p2"])) == {"p1", "p2"}
+
+
+_KILLED_IN_MID_UNIT = """
+import sys
+from callcenter.db.unit_of_work import open_store
+from callcenter.domain.people import Person
+from callcenter.keys import KeyRing
+
+with open_store(sys.argv[1], KeyRing(master=bytes(range(32))))() as work:
+    work.people.add(Person(id="p1", code="P-0001"))
+    work.commit()
+    work.people.add(Person(id="p2", code="P-0002"))
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_killed_in_mid_unit_leaves_what_it_committed_and_nobody_waits(
+    sql_store: SqlStore, database_url: str
+) -> None:
+    command = [sys.executable, "-c", _KILLED_IN_MID_UNIT, database_url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        process.kill()
+    with sql_store() as work:
+        assert set(work.people.many(["p1", "p2"])) == {"p1"}
+        work.people.add(Person(id="p3", code="P-0003"))
+        work.commit()
+
+
+def test_a_writer_who_waits_too_long_is_told_so(
+    sqlite_url: str, open_sql_store: Callable[[str], SqlStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.01)
+    first, second = open_sql_store(sqlite_url), open_sql_store(sqlite_url)
+
+    def write_too() -> None:
+        with second() as work:
+            work.users.all()
+
+    with first() as work:
+        work.people.add(Person(id="p1", code="P-0001"))
+        with pytest.raises(StoreBusy):
+            write_too()
+        work.commit()

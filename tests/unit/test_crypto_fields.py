@@ -60,7 +60,7 @@ def test_anything_else_in_the_column_is_refused_kindly(junk: bytes) -> None:
 
 def test_another_key_file_says_so_and_repeats_nothing() -> None:
     other = FieldCipher(KeyRing(master=bytes(32)))
-    with pytest.raises(SealBroken, match="key file") as refusal:
+    with pytest.raises(SealBroken, match="密钥") as refusal:
         other.open(CIPHER.seal("沈建国", "people.name"), "people.name")
     assert "沈" not in str(refusal.value)
 
