@@ -23,7 +23,8 @@ from ivr.rows import row_of
 _BREATH = timedelta(milliseconds=50)
 #: Longest user data of a CEL row that Asterisk is sure to write whole.
 _EVENT_BYTES = 200
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
+#: Two letters at least: Asterisk's own extensions (`h`, `i`, `t`, ...) have one.
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,39}")
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Za-z]{2,8})?")
 _EVENT = re.compile(r"[A-Za-z0-9_=&*#.-]+")
 _DIAL = re.compile(r"[A-Za-z][A-Za-z0-9]*/[A-Za-z0-9_@.:+/-]+")
@@ -67,10 +68,10 @@ def compile_flow(
         transfer_ring=transfer_ring,
         time_scale=time_scale,
         breath=_BREATH,
-        entered=lambda node: text_of(Entered(node)),
-        pressed=lambda node, key: text_of(Pressed(node, key)),
-        recorded=lambda outcome: text_of(Recorded(outcome)),
-        promised=lambda kind: text_of(Promised(kind)),
+        entered=lambda node: text_of(Entered(_word(node))),
+        pressed=lambda node, key: text_of(Pressed(_word(node), _key(key))),
+        recorded=lambda outcome: text_of(Recorded(_word(outcome))),
+        promised=lambda kind: text_of(Promised(_word(kind))),
     )
 
 
