@@ -7,12 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from callcenter.config import Settings, load_settings
 from callcenter.keys import KeyRing
 from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store
+
+if TYPE_CHECKING:
+    from callcenter.asterisk.journal import JournalFollower
 
 #: How long a command waits for the PBX to answer, seconds.
 _PBX_PATIENCE = 10.0
@@ -57,14 +61,59 @@ class App:
 
         return SpoolAlarms(self.settings.pbx_home)
 
+    def follower(self, *, replay: bool = False) -> JournalFollower:
+        """Return a reader of the PBX's journal into the store. `replay`: every call is told again."""
+        from callcenter.asterisk.journal import JournalFollower
+        from callcenter.service.alarms import on_acks
+        from callcenter.service.debts import rules_of, settle
+        from callcenter.service.records import Hooks
+
+        hooks = Hooks(on_closed=(partial(settle, rules=rules_of(self.settings)),), on_acks=(on_acks,))
+        home, name = self.settings.pbx_home, self.settings.asterisk.name
+        return JournalFollower(home, self.store, name=name, hooks=hooks, replay=replay)
+
+    def ami_link(self) -> AmiLink:
+        """Return a link to the PBX's manager interface, not yet running."""
+        from callcenter.asterisk.ami import AmiLink
+
+        pbx = self.settings.asterisk
+        return AmiLink(pbx.ami_address, pbx.ami_port, "bridge", self.keys.password("ami:bridge"))
+
+    def console(self) -> Console:
+        """Return the PBX's own console."""
+        from callcenter.asterisk.console import Console
+        from callcenter.asterisk.tree import find_asterisk
+
+        return Console(program=find_asterisk(self.settings.asterisk.program), home=self.settings.pbx_home)
+
+    def follower(self, *, replay: bool = False) -> JournalFollower:
+        """Return the journal's reader; what it finds settles attempts and acknowledges alarms."""
+        from callcenter.asterisk.journal import JournalFollower
+        from callcenter.service.alarms import on_acks
+        from callcenter.service.debts import rules_of
+        from callcenter.service.records import Hooks
+        from callcenter.service.settling import settle
+
+        rules = rules_of(self.settings)
+
+        def on_closed(work: UnitOfWork, records: Sequence[CallRecord], now: datetime) -> None:
+            settle(work, records, now, rules=rules)
+
+        return JournalFollower(
+            self.settings.pbx_home,
+            self.store,
+            name=self.settings.asterisk.name,
+            hooks=Hooks(on_closed=(on_closed,), on_acks=(on_acks,)),
+            replay=replay,
+        )
+
     @asynccontextmanager
     async def telephony(self) -> AsyncIterator[Telephony]:
         """Lend a line to the PBX. Where it cannot be reached, what is asked of the line says so."""
-        from callcenter.asterisk.ami import AmiLink
         from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
 
-        pbx, shown = self.settings.asterisk, self.settings.site.outbound_number
-        link = AmiLink(pbx.ami_address, pbx.ami_port, "bridge", self.keys.password("ami:bridge"))
+        shown = self.settings.site.outbound_number
+        link = self.ami_link()
         with self.store() as work:
             phones = PhoneBook(work.users.all())
         running = asyncio.create_task(link.run())

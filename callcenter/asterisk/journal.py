@@ -194,6 +194,12 @@ class JournalFollower:
             if result.caught_up:
                 return total
 
+    def reaches_back_to(self) -> datetime | None:
+        """Return the time of the oldest row there is; None if there is none."""
+        self._journal.look()
+        born = min((segment.born for segment in self._journal.segments), default=None)
+        return None if born is None else datetime.fromtimestamp(born, UTC)
+
     def rotate(
         self, now: datetime, *, keep: timedelta = timedelta(days=7), size: int = _ROTATE_SIZE
     ) -> list[Path]:

@@ -1,0 +1,255 @@
+"""`hotline calls`: what happened on the line, and what is happening."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import click
+from rich.live import Live
+from rich.text import Text
+
+from callcenter.bootstrap import App
+from callcenter.cli.common import console, json_option, local, minutes, pass_app, show_one, show_rows
+from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
+from callcenter.domain.numbers import mask_number
+from callcenter.service.records import count_outcomes
+
+OUTCOMES = {
+    Outcome.ANSWERED: "已接听",
+    Outcome.ABANDONED: "等待时挂断",
+    Outcome.OVERFLOWED: "无人接听,已告知其他热线",
+    Outcome.PROMISED: "已承诺回电",
+    Outcome.SYSTEM_FAILURE: "系统故障中断",
+    Outcome.LEFT_IN_GREETING: "问候语时离开",
+    Outcome.OUTBOUND: "去电",
+    Outcome.INTERNAL: "内部",
+    Outcome.OPEN: "进行中",
+}
+#: Every offered call is exactly one of these (P3).
+OFFERED = (
+    Outcome.ANSWERED,
+    Outcome.ABANDONED,
+    Outcome.OVERFLOWED,
+    Outcome.PROMISED,
+    Outcome.SYSTEM_FAILURE,
+)
+_DIRECTIONS = {Direction.INBOUND: "来电", Direction.OUTBOUND: "去电", Direction.INTERNAL: "内部"}
+_ROADS = {"queue": "排队接入", "escalation": "值守手机", "direct": "直接接通"}
+_ENDED_BY = {
+    EndedBy.CALLER: "对方",
+    EndedBy.COUNSELLOR: "咨询员",
+    EndedBy.NETWORK: "线路",
+    EndedBy.SYSTEM: "系统",
+    EndedBy.UNKNOWN: "不明",
+}
+_RINGS = {"answered": "接听", "no_answer": "未接", "rung": "振铃"}
+_COLUMNS = [
+    ("started_at", "开始"),
+    ("direction_text", "方向"),
+    ("number", "号码"),
+    ("outcome_text", "结果"),
+    ("wait", "等待"),
+    ("talk", "通话"),
+    ("answered_by", "接听人"),
+    ("id", "编号"),
+]
+_DETAILS = [
+    ("id", "编号"),
+    ("direction_text", "方向"),
+    ("outcome_text", "结果"),
+    ("number", "对方号码"),
+    ("dialled", "拨打的号码"),
+    ("started_at", "开始"),
+    ("offered_at", "进入接听"),
+    ("answered_at", "接通"),
+    ("ended_at", "结束"),
+    ("end_is_uncertain", "结束时间不确定"),
+    ("wait", "等待"),
+    ("talk", "通话"),
+    ("answered_by", "接听人"),
+    ("road_text", "接通方式"),
+    ("ended_by_text", "挂断方"),
+    ("hangup_cause", "挂断原因(Q.850)"),
+    ("queue_entries", "排队次数"),
+    ("rings_not_answered", "未接振铃"),
+    ("path", "流程经过"),
+    ("keys", "按键"),
+    ("promises", "承诺"),
+    ("flow_outcome", "流程结果"),
+    ("rung_text", "振铃"),
+    ("witness", "依据"),
+]
+
+
+@click.group()
+def calls() -> None:
+    """通话记录与实时画面。"""
+
+
+@calls.command("list")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="哪一天(默认今天),如 2026-11-23")
+@click.option("--all", "everything", is_flag=True, help="连同内部通话(签到、告警、自检)")
+@json_option
+@pass_app
+def list_calls(app: App, day: datetime | None, everything: bool, as_json: bool) -> None:
+    """列出一天的通话。号码已遮盖。"""
+    start = _midnight(app, day)
+    with app.store() as work:
+        found = work.calls.between(start.astimezone(UTC), _next_midnight(start).astimezone(UTC))
+    shown = [call for call in found if everything or call.direction is not Direction.INTERNAL]
+    show_rows([_row(call) for call in shown], _COLUMNS, as_json)
+    if not as_json:
+        click.echo(_sum(shown))
+
+
+@calls.command()
+@click.argument("call_id", metavar="编号")
+@json_option
+@pass_app
+def show(app: App, call_id: str, as_json: bool) -> None:
+    """看一通电话的全过程。号码已遮盖。"""
+    with app.store() as work:
+        call = work.calls.get(call_id)
+    show_one(_row(call), _DETAILS, as_json)
+
+
+@calls.command()
+@click.option("--once", is_flag=True, help="只显示一次")
+@pass_app
+def live(app: App, once: bool) -> None:
+    """实时画面:谁在等,谁在谈。每秒刷新,Ctrl-C 退出。"""
+    screen = console()
+    if once or not screen.is_terminal:
+        click.echo(_picture(app))
+        return
+    with Live(console=screen, auto_refresh=False, screen=False) as view:
+        try:
+            while True:
+                view.update(Text(_picture(app)), refresh=True)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            return
+
+
+@calls.command()
+@click.option("--keep", is_flag=True, help="不先清空通话表,只重新写入")
+@json_option
+@pass_app
+def replay(app: App, keep: bool, as_json: bool) -> None:
+    """从话机系统的流水重建通话表。接访记录、回访债务和留痕不受影响。
+
+    流水里已经没有的旧通话不会被清掉。
+    """
+    follower = app.follower(replay=True)
+    forgotten = 0
+    with app.store() as work:
+        since = follower.reaches_back_to()
+        if not keep and since and not work.calls.between(datetime(1970, 1, 1, tzinfo=UTC), since):
+            forgotten = work.calls.delete_all()
+        work.journal.forget()
+        work.commit()
+    total = follower.catch_up(app.clock())
+    told = {
+        "rows": total.rows,
+        "queue_rows": total.queue_rows,
+        "unread": total.unread,
+        "calls": total.calls,
+        "sessions": total.sessions,
+        "open_calls": total.open_calls,
+        "forgotten": forgotten,
+    }
+    titles = [
+        ("rows", "流水行"),
+        ("queue_rows", "排队日志行"),
+        ("unread", "新发现的坏行"),
+        ("calls", "写入通话"),
+        ("sessions", "新开接访记录"),
+        ("open_calls", "进行中"),
+        ("forgotten", "清空的通话"),
+    ]
+    show_one(told, titles, as_json)
+
+
+def _row(call: CallRecord) -> dict[str, object]:
+    return {
+        "id": call.id,
+        "direction": call.direction,
+        "direction_text": _DIRECTIONS[call.direction],
+        "outcome": call.outcome,
+        "outcome_text": OUTCOMES[call.outcome],
+        "number": mask_number(call.number),
+        "dialled": call.dialled,
+        "started_at": call.started_at,
+        "offered_at": call.offered_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "end_is_uncertain": call.end_is_uncertain,
+        "wait": call.wait,
+        "talk": call.talk,
+        "answered_by": call.answered_by,
+        "answered_via": call.answered_via,
+        "road_text": _ROADS.get(call.answered_via or "", ""),
+        "ended_by": call.ended_by,
+        "ended_by_text": _ENDED_BY[call.ended_by],
+        "hangup_cause": call.hangup_cause,
+        "queue_entries": call.queue_entries,
+        "rings_not_answered": call.rings_not_answered,
+        "path": call.path,
+        "keys": call.keys,
+        "promises": call.promises,
+        "flow_outcome": call.flow_outcome,
+        "rung": call.rung,
+        "rung_text": tuple(_ring(one) for one in call.rung),
+        "witness": call.witness,
+    }
+
+
+def _ring(one: str) -> str:
+    agent, _, end = one.partition("=")
+    return f"{agent}{_RINGS.get(end, end)}"
+
+
+def _sum(found: list[CallRecord]) -> str:
+    counts = count_outcomes(found)
+    offered = sum(counts[outcome] for outcome in OFFERED)
+    parts = "、".join(f"{OUTCOMES[o]} {counts[o]}" for o in OFFERED)
+    rest = "、".join(f"{OUTCOMES[o]} {n}" for o, n in counts.items() if n and o not in OFFERED)
+    return f"进入接听 {offered} = {parts}" + (f"。另有 {rest}" if rest else "")
+
+
+def _picture(app: App) -> str:
+    now = app.clock()
+    with app.store() as work:
+        found = [call for call in work.calls.open_calls() if call.direction is not Direction.INTERNAL]
+    lines = [f"{local(now)}  进行中 {len(found)} 通"]
+    for state, group in groupby(sorted(found, key=_state), key=lambda call: _state(call)[1]):
+        lines += ["", state, *(_line(call, now) for call in group)]
+    return "\n".join(lines)
+
+
+def _state(call: CallRecord) -> tuple[int, str, datetime]:
+    if call.answered_at:
+        return 1, "正在通话", call.answered_at
+    if call.offered_at:
+        return 0, "等待接听", call.offered_at
+    return 2, "正在听语音", call.started_at
+
+
+def _line(call: CallRecord, now: datetime) -> str:
+    since = _state(call)[2]
+    ringing = [one.partition("=")[0] for one in call.rung if one.endswith("=rung")]
+    who = call.answered_by or (f"{'、'.join(ringing)} 振铃" if ringing else "") or (call.path or ("",))[-1]
+    length = minutes(max(now - since, timedelta(0)))
+    return f"  {_DIRECTIONS[call.direction]}  {mask_number(call.number):<11}  {length:>6}  {who}"
+
+
+def _midnight(app: App, day: datetime | None) -> datetime:
+    zone = app.settings.site.zone
+    date = day.date() if day else app.clock().astimezone(zone).date()
+    return datetime.combine(date, datetime.min.time(), tzinfo=zone)
+
+
+def _next_midnight(start: datetime) -> datetime:
+    return datetime.combine(start.date() + timedelta(days=1), start.time(), tzinfo=start.tzinfo)
