@@ -16,6 +16,8 @@ from callcenter.keys import KeyRing
 from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store
 
 if TYPE_CHECKING:
+    from callcenter.asterisk.ami import AmiLink
+    from callcenter.asterisk.console import Console
     from callcenter.asterisk.journal import JournalFollower
 
 #: How long a command waits for the PBX to answer, seconds.
@@ -85,27 +87,6 @@ class App:
         from callcenter.asterisk.tree import find_asterisk
 
         return Console(program=find_asterisk(self.settings.asterisk.program), home=self.settings.pbx_home)
-
-    def follower(self, *, replay: bool = False) -> JournalFollower:
-        """Return the journal's reader; what it finds settles attempts and acknowledges alarms."""
-        from callcenter.asterisk.journal import JournalFollower
-        from callcenter.service.alarms import on_acks
-        from callcenter.service.debts import rules_of
-        from callcenter.service.records import Hooks
-        from callcenter.service.settling import settle
-
-        rules = rules_of(self.settings)
-
-        def on_closed(work: UnitOfWork, records: Sequence[CallRecord], now: datetime) -> None:
-            settle(work, records, now, rules=rules)
-
-        return JournalFollower(
-            self.settings.pbx_home,
-            self.store,
-            name=self.settings.asterisk.name,
-            hooks=Hooks(on_closed=(on_closed,), on_acks=(on_acks,)),
-            replay=replay,
-        )
 
     @asynccontextmanager
     async def telephony(self) -> AsyncIterator[Telephony]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import click
 
-from callcenter.asterisk.ami import AmiLink
-from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
 from callcenter.domain.alarms import Alarm, AlarmKind
@@ -108,28 +104,8 @@ def selfdial(app: App, actor: str, as_json: bool) -> None:
 
 async def _dial(app: App) -> SelfDial:
     ear = JournalEar(app.settings.pbx_home / "log" / "cel-custom")
-    async with _link(app) as link:
-        phones = PhoneBook()
-        calls = AsteriskCalls(link, phones, shown_number=app.settings.site.outbound_number)
-        return await self_dial(AsteriskQueue(link, phones), calls, ear, app.settings.site, app.clock)
-
-
-@asynccontextmanager
-async def _link(app: App) -> AsyncIterator[AmiLink]:
-    """Lend a link to the PBX for the length of one command."""
-    pbx = app.settings.asterisk
-    link = AmiLink(pbx.ami_address, pbx.ami_port, "bridge", app.keys.password("ami:bridge"))
-    running = asyncio.create_task(link.run())
-    try:
-        # Not connected: what is asked of the link then says so itself.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
-                    await asyncio.sleep(0.05)
-        yield link
-    finally:
-        link.close()
-        await running
+    async with app.telephony() as line:
+        return await self_dial(line.queue, line.calls, ear, app.settings.site, app.clock)
 
 
 def _row(one: Alarm) -> dict[str, object]:

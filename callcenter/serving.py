@@ -1,0 +1,131 @@
+"""The serving process: journal follower, bridge, scheduler and watch, in one event loop.
+
+Each part may fail and come back by itself; none waits for another, and no caller waits for any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from callcenter.asterisk.bridge import Bridge, RosterSource
+from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
+from callcenter.asterisk.eyes import Eyes
+from callcenter.asterisk.spool import SpoolEdges
+from callcenter.bootstrap import App
+from callcenter.db.worker import StoreWorker
+from callcenter.errors import PbxError
+from callcenter.ports import Member
+from callcenter.service.dispatch import DebtRound
+from callcenter.service.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
+from callcenter.service.watch import Watch
+from scheduler.ticker import Ticker
+
+log = logging.getLogger(__name__)
+
+#: How often the journal is read.
+FOLLOW = timedelta(milliseconds=200)
+#: How often the line is looked at.
+LOOK = timedelta(seconds=10)
+#: How often old journal files are put away.
+TIDY = timedelta(hours=1)
+
+
+class Server:
+    """Runs one line until it is told to stop."""
+
+    def __init__(self, app: App) -> None:
+        settings, store = app.settings, app.store
+        self._app = app
+        self._worker = StoreWorker(name="journal")
+        self._reading = asyncio.Lock()
+        self._link = app.ami_link()
+        phones = PhoneBook()
+        self._calls = AsteriskCalls(self._link, phones, shown_number=settings.site.outbound_number)
+        self._queue = AsteriskQueue(self._link, phones)
+        self._follower = app.follower()
+        self._bridge = Bridge(
+            link=self._link,
+            queue=self._queue,
+            edges=SpoolEdges(settings.pbx_home),
+            source=RosterSource(store, phones, salt=app.keys.password("pbx-salt"), clock=app.clock),
+            caught_up=self._catch_up,
+            clock=app.clock,
+        )
+        self._eyes = Eyes(app.console(), app.clock)
+        self._watch = Watch(store, app.road, self._eyes.live, settings.alarms)
+        self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        ticker = Ticker(self._app.settings.outbound.sweep, self._round)
+        async with self._worker, asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow")),
+                group.create_task(_forever(TIDY, self._tidy, "journal.tidy")),
+                group.create_task(_forever(LOOK, self._look, "watch.look")),
+                group.create_task(self._bridge.run()),
+            ]
+            ticker.start()
+            log.info("serving", extra={"action": "serve.started"})
+            await stopped.wait()
+            ticker.stop()
+            for task in tasks:
+                task.cancel()
+        log.info("stopped", extra={"action": "serve.stopped"})
+
+    async def _catch_up(self) -> None:
+        """Return when every journal row written before this call is in the store."""
+        async with self._reading:
+            while True:
+                result = await self._worker.run(lambda: self._follower.poll(self._app.clock()))
+                self._eyes.note_journal(result.newest_at)
+                if result.caught_up:
+                    return
+
+    async def _tidy(self) -> None:
+        """Begin a new journal file when it is time, and delete what is old enough."""
+        keep = timedelta(days=self._app.settings.asterisk.journal_days)
+        async with self._reading:
+            await self._worker.run(lambda: self._follower.rotate(self._app.clock(), keep=keep))
+
+    async def _look(self) -> None:
+        """Look at the line once, off the loop; call ourselves when today's probe is due."""
+        await asyncio.to_thread(self._eyes.look)
+        self._eyes.note_link(connected=self._link.connected, members=await self._members())
+        await asyncio.to_thread(self._watch.once, self._app.clock())
+        if self._link.connected and await asyncio.to_thread(self._probe_is_due):
+            await self._probe()
+
+    async def _members(self) -> tuple[Member, ...] | None:
+        try:
+            return (await self._queue.state()).members
+        except PbxError:
+            return None
+
+    def _probe_is_due(self) -> bool:
+        settings = self._app.settings
+        with self._app.store() as work:
+            last = last_self_dial(work)
+        return is_due(last, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
+
+    async def _probe(self) -> None:
+        ear = JournalEar(self._app.settings.pbx_home / "log" / "cel-custom")
+        done = await self_dial(self._queue, self._calls, ear, self._app.settings.site, self._app.clock)
+        await asyncio.to_thread(settle, self._watch.bell, done, self._app.clock())
+
+
+async def _forever(pause: timedelta, act: Callable[[], Awaitable[None]], name: str) -> None:
+    """Do it again and again; one failure is logged and the next round starts afresh."""
+    while True:
+        try:
+            await act()
+        except Exception:
+            log.exception("a round failed", extra={"action": name})
+        await asyncio.sleep(pause.total_seconds())
