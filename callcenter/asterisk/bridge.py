@@ -15,7 +15,9 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from time import monotonic
+from typing import Protocol, TypeVar
 
 from callcenter.asterisk.ami import AmiLink, Headers
 from callcenter.asterisk.control import PhoneBook
@@ -25,6 +27,8 @@ from callcenter.ports import Clock, QueueControl, ShiftEdges, Store
 from callcenter.service import duty
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: QueueMemberStatus comes with each call and changes no membership.
 _ABOUT_MEMBERS = frozenset({"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause"})
@@ -78,6 +82,14 @@ class _Seen:
     at: float = -math.inf
 
 
+class InThread(Protocol):
+    """Runs blocking work beside the event loop, as `asyncio.to_thread` or `StoreWorker.run` do."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """Return what `work` returns."""
+        ...
+
+
 class RosterSource:
     """Reads the store for the bridge. Every method blocks: the bridge calls them in a thread."""
 
@@ -119,6 +131,7 @@ class Bridge:
         caught_up: Callable[[], Awaitable[None]],
         clock: Clock,
         pace: Pace | None = None,
+        in_thread: InThread = asyncio.to_thread,
     ) -> None:
         self._link = link
         self._queue = queue
@@ -127,6 +140,7 @@ class Bridge:
         self._caught_up = caught_up
         self._clock = clock
         self._pace = pace or Pace()
+        self._in_thread = in_thread
         self._seen = _Seen()
         self._dirty = asyncio.Event()
         self._status = BridgeStatus()
@@ -174,7 +188,7 @@ class Bridge:
 
     async def _look(self) -> None:
         try:
-            revision = await asyncio.to_thread(self._source.revision)
+            revision = await self._in_thread(self._source.revision)
             if self._is_due(revision):
                 self._dirty.clear()
                 await self._compare(revision)
@@ -217,10 +231,10 @@ class Bridge:
     async def _compare_once(self) -> tuple[Wanted, Changes]:
         if not self._link.connected:
             return await self._lay_edges_alone()
-        await asyncio.to_thread(self._source.refresh_phones)
+        await self._in_thread(self._source.refresh_phones)
         state, facts = await self._queue.state(), await self._queue.facts()
         await self._wait_for_journal()
-        wanted = await asyncio.to_thread(self._source.wanted)
+        wanted = await self._in_thread(self._source.wanted)
         await self._lay(wanted)
         changes = plan_changes(wanted, {m.agent: m.paused for m in state.members}, facts)
         await self._apply(changes)
@@ -234,7 +248,7 @@ class Bridge:
 
     async def _lay_edges_alone(self) -> tuple[Wanted, Changes]:
         """Without AMI the spool can still be reached: the coming shift edges need no connection."""
-        wanted = await asyncio.to_thread(self._source.wanted)
+        wanted = await self._in_thread(self._source.wanted)
         await self._lay(wanted)
         return wanted, Changes()
 
@@ -244,7 +258,7 @@ class Bridge:
         laid = self._seen.laid
         left = None if laid is None else {at: who for at, who in laid.items() if at > now}
         if left != {at: who for at, who in wanted.edges.items() if at > now}:
-            await asyncio.to_thread(self._edges.lay, dict(wanted.edges))
+            await self._in_thread(partial(self._edges.lay, dict(wanted.edges)))
             self._seen.laid = wanted.edges
 
     async def _wait_for_journal(self) -> None:

@@ -30,6 +30,8 @@ from callcenter.ports import Member, PlaceCall, QueueState
 
 QUEUE = "hotline"
 TRUNK = "trunk"
+#: Where calls go on that run no compiled flow: our own probe only waits and hangs up.
+_PLACES = {"selfdial": ("hotline-selfdial", "out")}
 #: Pairs of KEY_n and VALUE_n in one message; Asterisk reads at most 128 headers.
 _PAIRS = 40
 #: How long Asterisk gets to make an accepted call's channel, seconds.
@@ -158,18 +160,20 @@ class AsteriskCalls:
                     await asyncio.wait({ended}, timeout=0.05)
         if ended.done() and not ended.result().success:
             if ended.result().reason == OriginateReason.COULD_NOT_START:
-                raise PbxError(f"{call_id}: the call could not be started. Is the trunk up?")
+                raise PbxError(
+                    f"{call_id}: the call could not be started: is the trunk up, is the phone there?"
+                )
 
     def _headers(self, call: PlaceCall) -> dict[str, wire.Value]:
         if call.shown_number != self._shown:
             raise wire.Unsendable("a call must show the site's own number: mend site.outbound_number")
         if not call.number.isascii() or not call.number.isdigit() or not 3 <= len(call.number) <= 15:
             raise wire.Unsendable(f"{call.id}: the number to call must be 3-15 digits")
-        channel, context, extra = self._route(call)
+        channel, (context, exten), extra = self._route(call)
         return {
             "Channel": wire.argument(channel),
             "Context": wire.argument(context),
-            "Exten": "s",
+            "Exten": exten,
             "Priority": 1,
             "Timeout": int(call.ring.total_seconds() * 1000),
             "CallerID": f"<{wire.argument(call.shown_number)}>",
@@ -179,16 +183,17 @@ class AsteriskCalls:
             "Variable": [wire.variable(k, v) for k, v in {**call.variables, **extra}.items()],
         }
 
-    def _route(self, call: PlaceCall) -> tuple[str, str, dict[str, str]]:
-        """Return channel, context and variables: to the person, or to a counsellor's phone first."""
+    def _route(self, call: PlaceCall) -> tuple[str, tuple[str, str], dict[str, str]]:
+        """Return channel, place in dialplan and variables: to the person, or to a counsellor first."""
         if call.first_ring is None:
-            return f"PJSIP/{call.number}@{TRUNK}", f"flow-{call.flow}", {}
+            to_person = f"PJSIP/{call.number}@{TRUNK}"
+            return to_person, _PLACES.get(call.flow, (f"flow-{call.flow}", "s")), {}
         preview = {
             "HOTLINE_NUMBER": call.number,
             "HOTLINE_RING": str(round(call.ring.total_seconds())),
             "HOTLINE_BY": call.first_ring,
         }
-        return self._phones.interface(call.first_ring), "hotline-preview", preview
+        return self._phones.interface(call.first_ring), ("hotline-preview", "s"), preview
 
 
 class AsteriskQueue:

@@ -204,6 +204,15 @@ def test_a_call_goes_out_by_the_trunk_under_its_id_and_our_number() -> None:
     play(scene)
 
 
+def test_our_own_probe_goes_to_its_own_place() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        await calls.place(replace(a_call("sd-0001", "4000850966"), flow="selfdial"))
+        (sent,) = pbx.server.named("Originate")
+        assert (sent["Context"], sent["Exten"]) == (["hotline-selfdial"], ["out"])
+
+    play(scene)
+
+
 def test_a_preview_call_rings_the_counsellor_first() -> None:
     async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
         await calls.place(replace(a_call(), first_ring="c018", flow="preview"))
