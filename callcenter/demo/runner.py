@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -68,6 +69,22 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
                 continue
             ports.append(port)
     return ports
+
+
+def free_media_port(host: str) -> int:
+    """Return an even UDP port of `host` for RTP, between 20000 and 30000.
+
+    SIPp 3.6.1 adds up to 9999 to it call by call (7292 for every call of an out-of-call scenario), so
+    a port from the system's own upper range would end beyond 65535 in the SDP.
+    """
+    while True:
+        port = 20000 + 2 * secrets.randbelow(5000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
 
 
 def is_bound(address: Address) -> bool:

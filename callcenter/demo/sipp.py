@@ -14,7 +14,16 @@ from typing import Any, Self, assert_never
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from callcenter.demo.dtmf import write_press
-from callcenter.demo.runner import ActorFailed, Address, Message, SippRun, free_ports, is_bound, until
+from callcenter.demo.runner import (
+    ActorFailed,
+    Address,
+    Message,
+    SippRun,
+    free_media_port,
+    free_ports,
+    is_bound,
+    until,
+)
 
 #: Final refusals a caller understands; anything else is a surprise and fails the call.
 REFUSALS = (400, 403, 404, 408, 410, 480, 484, 486, 487, 488, 500, 502, 503, 504, 600, 603)
@@ -115,8 +124,8 @@ class Caller:
         counts from the answer to the caller's hang-up (None: wait for the other side); `give_up`
         is how long an unanswered call rings before the caller drops it.
         """
-        signalling, media = free_ports(2, address)
-        self._media = media
+        signalling = free_ports(1, address)[0]
+        self._media = free_media_port(address)
         self._refusal_ok = refusal_ok
         self._keys = sorted(keys, key=lambda press: press.at)
         scenario = _render(
@@ -191,7 +200,7 @@ class Phone:
         expires: timedelta = timedelta(minutes=10),
     ) -> None:
         """Describe the phones: `users` maps each user to its password."""
-        signalling, self._media = free_ports(2, address)
+        signalling, self._media = free_ports(1, address)[0], free_media_port(address)
         self._pbx, self._folder, self._users, self._expires = pbx, folder, dict(users), expires
         self._local = Address(host=address, port=signalling)
         self._run = self._registrar(folder / "phone", leave=False)
@@ -263,7 +272,7 @@ class Carrier:
     ) -> None:
         scenario = _answerer(folder, numbers or {}, otherwise)
         self._listens = listens
-        self._media = free_ports(1, listens.host)[0]
+        self._media = free_media_port(listens.host)
         self._run = SippRun(folder=folder, scenario=scenario, pbx=pbx, local=listens)
 
     def start(self) -> Self:

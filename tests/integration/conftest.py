@@ -31,8 +31,9 @@ def new_pbx(_tools: None, keys: KeyRing, request: pytest.FixtureRequest) -> Iter
     """Makes PBXes that are not yet running, for tests that kill theirs; options as `test_settings`."""
     made: list[Pbx] = []
 
-    def make(**sections: Any) -> Pbx:
-        made.append(Pbx(settings=test_settings(short_home(), **sections), keys=keys, users=USERS))
+    def make(*, trunk_qualify: int = 0, **sections: Any) -> Pbx:
+        settings = test_settings(short_home(), **sections)
+        made.append(Pbx(settings=settings, keys=keys, users=USERS, trunk_qualify=trunk_qualify))
         return made[-1]
 
     yield make
