@@ -12,6 +12,7 @@ from hypothesis import settings
 from postgres import Server, running_server
 
 from callcenter.db.migrate import upgrade
+from callcenter.db.tables import metadata
 from callcenter.db.unit_of_work import SqlStore, open_store
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
@@ -49,7 +50,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(postgres_server: Server) -> str:
+def _postgres_database(postgres_server: Server) -> str:
     name = postgres_server.new_database()
     upgrade(postgres_server.url(name))
     return name
@@ -64,11 +65,10 @@ def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Server, _postgres_template: str) -> Iterator[str]:
+def postgres_url(postgres_server: Server, _postgres_database: str) -> str:
     """URL of an empty PostgreSQL store."""
-    name = postgres_server.new_database(_postgres_template)
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
+    postgres_server.empty(_postgres_database, [table.name for table in metadata.sorted_tables])
+    return postgres_server.url(_postgres_database)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

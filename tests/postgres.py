@@ -39,11 +39,19 @@ class Server:
         """Return the store's URL of a database."""
         return f"postgresql://{_USER}@/{database}?host={self.folder}"
 
-    def new_database(self, template: str | None = None) -> str:
+    def new_database(self) -> str:
         """Create a database and return its name."""
         name = f"t{uuid4().hex}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template or 'template0'}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return name
+
+    def empty(self, name: str, tables: list[str]) -> None:
+        """Take every row out of a store; a tenth of the time that a fresh database takes."""
+        others = f"FROM pg_stat_activity WHERE datname = '{name}'"
+        self._execute(f"SELECT pg_terminate_backend(pid) {others}")  # noqa: S608 (a name of our own making)
+        # As a replica the server obeys neither the triggers nor the references that protect the rows.
+        deletes = "; ".join(f"DELETE FROM {table}" for table in reversed(tables))  # noqa: S608
+        self._execute(f"SET session_replication_role = replica; {deletes}", database=name)
 
     def drop_database(self, name: str) -> None:
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -52,9 +60,10 @@ class Server:
         """Make the server write everything it holds into its data folder."""
         self._execute("CHECKPOINT")
 
-    def _execute(self, command: str) -> None:
-        with psycopg.connect(f"host={self.folder} user={_USER} dbname=postgres", autocommit=True) as link:
-            link.execute(command)
+    def _execute(self, commands: str, database: str = "postgres") -> None:
+        where = f"host={self.folder} user={_USER} dbname={database}"
+        with psycopg.connect(where, autocommit=True) as link:
+            link.execute(commands)
 
 
 @contextmanager
