@@ -48,7 +48,7 @@ class Server:
     def empty(self, name: str, tables: list[str]) -> None:
         """Take every row out of a store; a tenth of the time that a fresh database takes."""
         others = f"FROM pg_stat_activity WHERE datname = '{name}'"
-        self._execute(f"SELECT pg_terminate_backend(pid) {others}")  # noqa: S608 (a name of our own making)
+        self._execute(f"SELECT pg_terminate_backend(pid) {others}")
         # As a replica the server obeys neither the triggers nor the references that protect the rows.
         deletes = "; ".join(f"DELETE FROM {table}" for table in reversed(tables))  # noqa: S608
         self._execute(f"SET session_replication_role = replica; {deletes}", database=name)
