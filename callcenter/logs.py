@@ -70,7 +70,9 @@ WORD_FIELDS = frozenset(
     }
 )
 
-_OURS = re.compile(r"(?:[a-z][a-z0-9]{0,15}-)?1[0-9]{9}\.[0-9]{1,9}|[a-z]{2,4}-[0-9a-f]{16,32}")
+_OURS = re.compile(
+    r"(?:[a-z][a-z0-9]{0,15}-)?1[0-9]{9}\.[0-9]{1,9}|[a-z]{2,4}-[0-9a-f]{16,32}|al-[a-z_]{1,32}-[0-9a-f]{8,32}"
+)
 # Spaces and dashes do not hide a number: 138 6170 1234.
 _DIGITS = re.compile(r"\+?[0-9](?:[\s().-]?[0-9]){4,}")
 # Every script in which a name may be written but ours: Han, Kana, Hangul, Uyghur, Tibetan and the rest.
