@@ -11,10 +11,10 @@ from callcenter.asterisk.ami import AmiLink, Patience
 
 GREETING = b"Asterisk Call Manager/11.0.0\r\n"
 QUICK = Patience(
-    connect=2.0,
-    reply=0.3,
+    connect=10.0,
+    reply=10.0,
     ping_every=30.0,
-    ping_reply=0.1,
+    ping_reply=10.0,
     first_rest=0.01,
     longest_rest=0.05,
     refused_rest=0.01,

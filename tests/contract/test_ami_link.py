@@ -64,7 +64,7 @@ def test_unanswered_pings_end_the_connection() -> None:
     """Fault i: a peer that hangs looks alive to TCP."""
 
     async def scene() -> None:
-        patience = replace(QUICK, ping_every=0.05, ping_reply=0.05)
+        patience = replace(QUICK, ping_every=0.05, ping_reply=0.5)
         async with ami_server() as server, linked(server, patience=patience) as link:
             server.on("Ping", None)
             await until(lambda: len(server.clients) >= 2)
