@@ -1,0 +1,77 @@
+"""`hotline pbx`: Asterisk's files, rendered from the configuration and the users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from callcenter.asterisk.process import AsteriskProcess
+from callcenter.asterisk.provision.apply import apply as apply_plan
+from callcenter.asterisk.provision.apply import pending
+from callcenter.asterisk.provision.check import check as check_plan
+from callcenter.asterisk.provision.flows import site_flows
+from callcenter.asterisk.provision.plan import PbxPlan, plan_from
+from callcenter.asterisk.provision.render import render as render_files
+from callcenter.asterisk.provision.write import write
+from callcenter.asterisk.tree import find_asterisk
+from callcenter.bootstrap import App
+from callcenter.cli.common import pass_app
+from ivr.prompts.catalogue import load_catalogue
+from ivr.prompts.synthesis import synthesise
+
+
+@click.group()
+def pbx() -> None:
+    """电话系统的配置:由设置和人员生成,从不手改。"""
+
+
+@pbx.command()
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), help="写到这个文件夹")
+@pass_app
+def render(app: App, folder: Path | None) -> None:
+    """生成配置文件。不写 --to 时只说明有哪些文件会改变(文件含密码,不显示内容)。"""
+    plan = _plan(app)
+    if folder is not None:
+        written = write(render_files(plan), folder)
+        click.echo(f"已写入 {folder}:{len(written)} 个文件有变化。")
+        return
+    changed = pending(plan)
+    click.echo("\n".join(["将要改变的文件:", *sorted(changed)]) if changed else "配置都是最新的。")
+
+
+@pbx.command()
+@pass_app
+def apply(app: App) -> None:
+    """写入配置,合成缺少的提示音;Asterisk 正在运行时让它重新读取,不影响正在进行的通话。"""
+    plan = _plan(app)
+    spoken = synthesise(load_catalogue(), plan.home / "sounds")
+    process = AsteriskProcess(
+        find_asterisk(app.settings.asterisk.program), plan.home, name=app.settings.asterisk.name
+    )
+    done = apply_plan(plan, process)
+    if spoken:
+        click.echo(f"新合成提示音 {len(spoken)} 条。")
+    click.echo(f"{len(done.changed)} 个文件有变化。" if done.changed else "配置都是最新的。")
+    if done.running and done.changed:
+        click.echo("Asterisk 已重新读取。")
+    if done.restart:
+        click.echo(f"要重新启动 Asterisk 才能生效:{' '.join(sorted(done.restart))}")
+
+
+@pbx.command()
+@pass_app
+def check(app: App) -> None:
+    """在临时启动的 Asterisk 里装入全部配置,试拨一通,核对日志和监听端口。"""
+    findings = check_plan(_plan(app), find_asterisk(app.settings.asterisk.program))
+    for finding in findings:
+        click.echo(f"{'对' if finding.good else '错'}  {finding.text}")
+    if not all(finding.good for finding in findings):
+        raise click.ClickException("检查没有通过。")
+    click.echo("检查通过。")
+
+
+def _plan(app: App) -> PbxPlan:
+    with app.store() as work:
+        users = work.users.all()
+    return plan_from(app.settings, app.keys, users, flows=site_flows(app.settings))
