@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from scheduler.breaker import Breaker
 from scheduler.calendar import Calendar
-from scheduler.ladder import Limits, Step, Who, next_step, rungs
+from scheduler.ladder import Limits, Step, Who, Why, next_step, rungs
 from scheduler.obligations import Attempt, Evidence, Obligation, Result, Status, status_of
 from scheduler.windows import Windows
 
@@ -155,8 +155,22 @@ _PASS: _Answer = (True, None)
 
 
 def check(situation: Situation) -> tuple[Verdict, ...]:
-    """Return every gate's verdict on an automated call now."""
-    return tuple(_verdict(gate, situation) for gate in Gate)
+    """Return every gate's verdict on an automated call now.
+
+    Without a line in sight its gates are not judged, and `LINE_UNKNOWN` refuses.
+    """
+    unseen = _OF_THE_LIVE_LINE if situation.line is None else frozenset()
+    return tuple(_verdict(gate, situation) for gate in Gate if gate not in unseen)
+
+
+def step_of(situation: Situation) -> Step:
+    """Return who tries next, the person's own wishes and numbers considered."""
+    step, person = _step(situation), situation.person
+    if step.who is Who.HUMAN:
+        return step
+    if person.no_ivr or person.no_automation or person.no_outbound or not person.ivr_consent:
+        return Step(who=Who.HUMAN, why=Why.NO_AUTOMATION)
+    return step if person.usable_phones else Step(who=Who.HUMAN, why=Why.NO_NUMBER)
 
 
 def check_human(situation: Situation) -> tuple[Verdict, ...]:
@@ -319,6 +333,7 @@ _OF_THE_LINE = (
     Gate.NO_FREE_TRUNK,
     Gate.DID_DAY_CAP,
 )
+_OF_THE_LIVE_LINE = frozenset({Gate.INBOUND_WAITING, Gate.NO_FREE_TRUNK})
 _FOR_HUMANS = (
     Gate.SATISFIED,
     Gate.LEASED,

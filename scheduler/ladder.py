@@ -34,6 +34,10 @@ class Why(StrEnum):
     ASKED_FOR_HUMAN = "asked_for_human"
     OPTED_OUT = "opted_out"
     PHONE_LOST = "phone_lost"
+    #: The person is not to be called by machine: no consent, an opt-out, or so on file.
+    NO_AUTOMATION = "no_automation"
+    #: There is no number a machine may dial.
+    NO_NUMBER = "no_number"
     HUMAN_HAS_IT = "human_has_it"
     LADDER_EXHAUSTED = "ladder_exhausted"
     FIRST_ATTEMPT = "first_attempt"
@@ -48,6 +52,8 @@ WHY_SENTENCES: dict[Why, str] = {
     Why.ASKED_FOR_HUMAN: "对方希望与工作人员通话",
     Why.OPTED_OUT: "对方不再接受自动来电",
     Why.PHONE_LOST: "上次所拨的号码不能再用，请联系人核实",
+    Why.NO_AUTOMATION: "不作自动拨打，由工作人员联系",
+    Why.NO_NUMBER: "没有可拨的号码，请联系人核实或上门走访",
     Why.HUMAN_HAS_IT: "已转由工作人员联系",
     Why.LADDER_EXHAUSTED: "自动拨打多次没有结果，转由工作人员联系",
     Why.FIRST_ATTEMPT: "尚未拨打过",

@@ -88,6 +88,7 @@ class Windows:
     def after_working_time(self, start: datetime, amount: timedelta, calendar: Calendar) -> datetime:
         """Return the instant at which `amount` of working time has passed since `start` (promises)."""
         day, left = start.astimezone(self.zone).date(), amount
+        day = day if calendar.is_workday(day) else calendar.workday_after(day)
         while True:
             for begin, end in (self._span(day, span) for span in self.spans):
                 free = end - max(begin, start)

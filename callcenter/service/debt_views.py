@@ -11,8 +11,8 @@ from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
 from callcenter.service.settling import usable_numbers
-from scheduler.gates import Gate, Situation, Verdict, check, refusals
-from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, next_step, priority
+from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
+from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
 from scheduler.obligations import Attempt, Kind, Obligation, Result
 
 #: Attempt results as a supervisor reads them.
@@ -112,7 +112,9 @@ class DebtView:
     def reason(self) -> str:
         """Say in one sentence why it is not kept yet."""
         refused = {v.gate: v for v in self.refused}
-        if self.step.who is Who.HUMAN and not {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys():
+        by_gate = self.step.why in {Why.NO_AUTOMATION, Why.NO_NUMBER}  # there the gate says it better
+        under_way = {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys()
+        if self.step.who is Who.HUMAN and not by_gate and not under_way:
             return WHY_SENTENCES[self.step.why]
         order = [*_TELLING, *(gate for gate in Gate if gate not in _TELLING)]
         first = next((refused[gate] for gate in order if gate in refused), None)
@@ -132,16 +134,13 @@ class DebtView:
 def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
     """Return one debt as it stands."""
     situation = situation_of(work, obligation, facts)
-    rules, last = facts.rules, work.debts.last_contact(obligation.person)
-    step = next_step(
-        obligation, situation.attempts, windows=rules.windows, calendar=rules.calendar, limits=rules.limits
-    )
+    last = work.debts.last_contact(obligation.person)
     return DebtView(
         obligation=obligation,
         person=work.people.get(obligation.person),
         file=file_of(work, obligation),
         situation=situation,
-        step=step,
+        step=step_of(situation),
         verdicts=check(situation),
         priority=priority(obligation, situation.attempts, answered_before=last is not None),
         last_contact=last,

@@ -61,6 +61,7 @@ __all__ = [
     "rules_of",
     "settle",
     "situation_of",
+    "still_open",
     "sweep",
     "write_off",
 ]
@@ -280,7 +281,7 @@ def done_by_call(
     Raises `NotFound` for an unknown obligation or call, `Refused` when the call proves nothing: not
     answered, with somebody else, older than the debt, or a machine's call nobody was put through in.
     """
-    obligation = _still_open(work, obligation_id, now)
+    obligation = still_open(work, obligation_id, now)
     call = work.calls.get(call_id)
     attempt = work.debts.attempt(call_id)
     _check_proof(work, obligation, call, attempt)
@@ -296,7 +297,7 @@ def done_by_visit(
     work: UnitOfWork, obligation_id: str, visit: str, *, actor: str, now: datetime, at: datetime | None = None
 ) -> Evidence:
     """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number."""
-    obligation = _still_open(work, obligation_id, now)
+    obligation = still_open(work, obligation_id, now)
     if not visit.strip() or len(visit) > 64:
         raise Refused("上门走访要有编号（走访记录表上的编号），最多 64 个字。")
     made = at or now
@@ -310,7 +311,7 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
 
     A routine debt is not closed: as long as the file stands it would be owed again the same minute.
     """
-    obligation = _still_open(work, obligation_id, now)
+    obligation = still_open(work, obligation_id, now)
     if not reason.strip():
         raise Refused("结束一项承诺必须写明理由。")
     if obligation.kind is Kind.HARDSHIP:
@@ -319,11 +320,12 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
     note(work, actor, "obligation.close", obligation.id, now, reason=reason.strip())
 
 
-def _still_open(work: UnitOfWork, obligation_id: str, now: datetime) -> Obligation:
+def still_open(work: UnitOfWork, obligation_id: str, now: datetime) -> Obligation:
+    """Return an obligation that is neither satisfied nor closed; raise `NotFound` or `Refused`."""
     obligation = work.debts.get(obligation_id)
     status = status_of(obligation, tuple(work.debts.evidence(obligation_id)), now)
     if status in {Status.SATISFIED, Status.CLOSED}:
-        raise Refused(f"{obligation_id} 已经完成或结束，不用再登记。")
+        raise Refused(f"{obligation_id} 已经完成或结束。")
     return obligation
 
 

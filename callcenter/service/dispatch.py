@@ -14,7 +14,7 @@ from callcenter.domain.calls import Direction
 from callcenter.domain.users import PhoneKind
 from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
-from callcenter.service.debts import line_facts, rules_of, situation_of, sweep
+from callcenter.service.debts import line_facts, rules_of, situation_of, still_open, sweep
 from callcenter.service.settling import SYSTEM, finish, note, settle, usable_numbers, write_off
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
@@ -214,7 +214,7 @@ class DebtRound:
 
     def _note_dial(self, obligation_id: str, actor: str, agent: str | None) -> None:
         with self.store() as work:
-            obligation = work.debts.get(obligation_id)
+            obligation = still_open(work, obligation_id, self.clock())
             if agent is not None:
                 _check_agent(work, agent)
             note(work, actor, "obligation.dial", obligation.id, self.clock(), reason=agent or "ivr")

@@ -102,8 +102,8 @@ def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
 
 
 def digest(text: str) -> str:
-    """Return 16 characters that name `text` and tell nothing of it; the same each time."""
-    return b32encode(sha256(text.encode()).digest())[:16].decode().lower()
+    """Return 12 characters that name `text` and tell nothing of it; the same each time."""
+    return b32encode(sha256(text.encode()).digest())[:12].decode().lower()
 
 
 def pseudonym(seed: str) -> str:
