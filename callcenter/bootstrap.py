@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from callcenter.asterisk.ami import AmiLink
     from callcenter.asterisk.console import Console
     from callcenter.asterisk.journal import JournalFollower
+    from callcenter.service.watch import NumberWatch
 
 #: How long a command waits for the PBX to answer, seconds.
 _PBX_PATIENCE = 10.0
@@ -63,6 +64,13 @@ class App:
 
         return SpoolAlarms(self.settings.pbx_home)
 
+    @cached_property
+    def numbers(self) -> NumberWatch:
+        """Return what counts callers without a number, fed by the follower."""
+        from callcenter.service.watch import NumberWatch
+
+        return NumberWatch()
+
     def follower(self, *, replay: bool = False) -> JournalFollower:
         """Return a reader of the PBX's journal into the store. `replay`: every call is told again."""
         from callcenter.asterisk.journal import JournalFollower
@@ -70,7 +78,8 @@ class App:
         from callcenter.service.debts import rules_of, settle
         from callcenter.service.records import Hooks
 
-        hooks = Hooks(on_closed=(partial(settle, rules=rules_of(self.settings)),), on_acks=(on_acks,))
+        closed = (partial(settle, rules=rules_of(self.settings)), self.numbers)
+        hooks = Hooks(on_closed=closed, on_acks=(on_acks,))
         home, name = self.settings.pbx_home, self.settings.asterisk.name
         return JournalFollower(home, self.store, name=name, hooks=hooks, replay=replay)
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from callcenter.asterisk.bridge import Bridge, RosterSource
@@ -21,7 +22,7 @@ from callcenter.errors import PbxError
 from callcenter.ports import Member
 from callcenter.service.dispatch import DebtRound
 from callcenter.service.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
-from callcenter.service.watch import Watch
+from callcenter.service.watch import Live, Watch
 from scheduler.ticker import Ticker
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Server:
             clock=app.clock,
         )
         self._eyes = Eyes(app.console(), app.clock)
-        self._watch = Watch(store, app.road, self._eyes.live, settings.alarms)
+        self._watch = Watch(store, app.road, self._live, settings.alarms)
         self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
 
     async def run(self) -> None:
@@ -102,6 +103,9 @@ class Server:
         await asyncio.to_thread(self._watch.once, self._app.clock())
         if self._link.connected and await asyncio.to_thread(self._probe_is_due):
             await self._probe()
+
+    def _live(self) -> Live:
+        return replace(self._eyes.live(), without_number=self._app.numbers.in_a_row)
 
     async def _members(self) -> tuple[Member, ...] | None:
         try:

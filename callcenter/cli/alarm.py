@@ -20,6 +20,7 @@ _KINDS = {
     AlarmKind.JOURNAL_UNREADABLE: "话务日志有读不懂的行",
     AlarmKind.BRIDGE_DISCONNECTED: "与电话系统断开",
     AlarmKind.SELF_DIAL_FAILED: "每日自拨失败",
+    AlarmKind.NO_CALLER_ID: "来电不带号码",
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }

@@ -21,6 +21,8 @@ class AlarmKind(StrEnum):
     JOURNAL_UNREADABLE = "journal_unreadable"
     BRIDGE_DISCONNECTED = "bridge_disconnected"
     SELF_DIAL_FAILED = "self_dial_failed"
+    #: R8: calls come without the caller's number, so nobody could be called back.
+    NO_CALLER_ID = "no_caller_id"
     #: Nothing of ours has been alive for `alarms.watchdog`; raised by the PBX itself.
     WATCHDOG = "watchdog"
     #: `hotline alarm test`.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from callcenter.config import Alarms as AlarmSettings
 from callcenter.domain.alarms import AlarmKind
+from callcenter.domain.calls import CallRecord, Direction
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
 from callcenter.service.alarms import Bell, clear, policy_of
 
@@ -34,6 +35,8 @@ class Live:
     last_call_at: datetime | None = None
     #: When the newest row of the journal that we have read was written.
     journal_at: datetime | None = None
+    #: How many of the newest callers, in a row, came without a number.
+    without_number: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +71,10 @@ PATIENCE: Mapping[AlarmKind | tuple[AlarmKind, str], timedelta] = {
     AlarmKind.JOURNAL_STALLED: timedelta(seconds=60),
     AlarmKind.JOURNAL_UNREADABLE: timedelta(0),
     AlarmKind.BRIDGE_DISCONNECTED: timedelta(seconds=60),
+    AlarmKind.NO_CALLER_ID: timedelta(0),
 }
+#: R8: some callers withhold their number; so many in a row means that the carrier no longer sends any.
+WITHOUT_NUMBER = 5
 #: How long a trouble must be gone before it counts as gone.
 CALM = timedelta(minutes=2)
 #: How far the journal may lag behind a call seen live.
@@ -86,6 +92,9 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
         found[AlarmKind.BRIDGE_DISCONNECTED] = None if live.connected else "no_ami"
     if live.last_call_at is not None:
         found[AlarmKind.JOURNAL_STALLED] = _stalled(live.last_call_at, live.journal_at)
+    if live.without_number is not None:
+        nameless = live.without_number >= WITHOUT_NUMBER
+        found[AlarmKind.NO_CALLER_ID] = "carrier_sends_none" if nameless else None
     new_rows = reading.unread_rows > reading.unread_told
     found[AlarmKind.JOURNAL_UNREADABLE] = f"rows={reading.unread_rows}" if new_rows else None
     return found
@@ -175,6 +184,19 @@ class Watch:
             self._road.rearm_watchdog(now + self._settings.watchdog)
         except Exception:
             log.exception("a look at the line was not finished", extra={"action": "watch.unfinished"})
+
+
+class NumberWatch:
+    """Counts callers in a row who came without a number; a hook of the journal's follower."""
+
+    def __init__(self) -> None:
+        self.in_a_row: int | None = None
+
+    def __call__(self, work: UnitOfWork, calls: Sequence[CallRecord], now: datetime) -> None:
+        """Hear of calls that ended."""
+        for call in sorted(calls, key=lambda c: c.started_at):
+            if call.direction is Direction.INBOUND:
+                self.in_a_row = (self.in_a_row or 0) + 1 if call.number is None else 0
 
 
 def read(work: UnitOfWork, live: Live, now: datetime) -> Reading:

@@ -18,7 +18,7 @@ OUTSIDE_FLOWS = {
     "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed", "not_on_shift",
     "queue_wait", "transfer_wait", "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
     "alarm_trunk_down", "alarm_journal_stalled", "alarm_journal_unreadable",
-    "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_watchdog",
+    "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",
 }  # fmt: skip
 
 

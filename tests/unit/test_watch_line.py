@@ -10,10 +10,21 @@ from hypothesis import strategies as st
 
 from callcenter.config import Alarms as AlarmSettings
 from callcenter.domain.alarms import AlarmKind
+from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.duty import Shift
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.ports import Member, UnreadRow
-from callcenter.service.watch import CALM, Live, Picture, Reading, Watch, look, right_now, wrong_now
+from callcenter.service.watch import (
+    CALM,
+    Live,
+    NumberWatch,
+    Picture,
+    Reading,
+    Watch,
+    look,
+    right_now,
+    wrong_now,
+)
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -98,6 +109,32 @@ def test_a_quiet_night_is_no_stalled_journal() -> None:
 def test_rows_nobody_could_read_are_told_once() -> None:
     assert _wrong(Reading(at=NOW, unread_rows=3, unread_told=1)) == {(AlarmKind.JOURNAL_UNREADABLE, "rows=3")}
     assert _wrong(Reading(at=NOW, unread_rows=3, unread_told=3)) == set()
+
+
+def _call(n: int, number: str | None, direction: Direction = Direction.INBOUND) -> CallRecord:
+    at = NOW + n * SECOND
+    return CallRecord(
+        id=f"1795442047.{n}", direction=direction, outcome=Outcome.ANSWERED, started_at=at, number=number
+    )
+
+
+def test_a_carrier_that_sends_no_numbers_any_more() -> None:
+    numbers, store = NumberWatch(), MemoryStore()
+    with store() as work:
+        numbers(work, [_call(n, None) for n in range(4)], NOW)
+        numbers(work, [_call(4, None, Direction.OUTBOUND)], NOW)
+        assert _wrong(Reading(at=NOW, live=Live(without_number=numbers.in_a_row))) == set()
+        numbers(work, [_call(5, None)], NOW)
+    assert _wrong(Reading(at=NOW, live=Live(without_number=numbers.in_a_row))) == {
+        (AlarmKind.NO_CALLER_ID, "carrier_sends_none")
+    }
+
+
+def test_now_and_then_a_caller_withholds_the_number() -> None:
+    numbers, store = NumberWatch(), MemoryStore()
+    with store() as work:
+        numbers(work, [_call(n, None if n % 5 else "13800001234") for n in range(50)], NOW)
+    assert _wrong(Reading(at=NOW, live=Live(without_number=numbers.in_a_row))) == set()
 
 
 def test_a_trouble_is_gone_only_when_it_stays_away() -> None:
