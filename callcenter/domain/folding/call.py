@@ -139,18 +139,15 @@ def _outcome(told: Reading, direction: Direction, answered: str | None, closed: 
 
 
 def _end(told: Reading, answered: str | None) -> str:
-    sign = told.caller_end or told.linked_end or told.last_time
+    sign = told.caller_end or told.linked_end or told.last_sign
     return max(t for t in (sign, answered, told.queue_end(_QUEUE_END) if not told.caller_end else None) if t)
 
 
 def _ended_by(told: Reading, died: bool) -> EndedBy:
     if died:
         return EndedBy.SYSTEM
-    last_word = told.queue[-1].event if told.queue and told.hangup_source is None else None
-    if last_word in ("ABANDON", "COMPLETECALLER"):
-        return EndedBy.CALLER
-    if last_word == "COMPLETEAGENT":
-        return EndedBy.COUNSELLOR
+    if told.hangup_source is None:
+        return _ended_by_queue(told)
     if told.cause in _NETWORK_CAUSES:
         return EndedBy.NETWORK
     source = told.hangup_source or ""
@@ -161,3 +158,11 @@ def _ended_by(told: Reading, died: bool) -> EndedBy:
     if not source:
         return EndedBy.UNKNOWN
     return EndedBy.CALLER if told.preview_by else EndedBy.COUNSELLOR
+
+
+def _ended_by_queue(told: Reading) -> EndedBy:
+    """Ask the second witness, where the row of the hang-up was lost."""
+    events = {line.event for line in told.queue}
+    if events & {"ABANDON", "COMPLETECALLER"}:
+        return EndedBy.CALLER
+    return EndedBy.COUNSELLOR if "COMPLETEAGENT" in events else EndedBy.UNKNOWN

@@ -94,7 +94,8 @@ class Reading:
         if self.linked_end is not None:
             return True
         if not self.has_rows:
-            return bool(self.queue) and self.queue[-1].event in _LEAVES
+            left = sum(line.event in _LEAVES for line in self.queue)
+            return left > 0 and left >= sum(line.event == "ENTERQUEUE" for line in self.queue)
         return self.caller_end is not None and self.started <= self.ended
 
     @property
@@ -102,6 +103,11 @@ class Reading:
         """Return the caller's number as queue_log has it."""
         entries = (q.data for q in self.queue if q.event == "ENTERQUEUE" and len(q.data) > 1)
         return next((data[1] for data in entries), None)
+
+    @property
+    def last_sign(self) -> str:
+        """Return when the call was last heard of."""
+        return self.last_time or max(map(_second, self.queue))
 
     def queue_end(self, events: frozenset[str]) -> str | None:
         """Return when queue_log saw the call end."""
