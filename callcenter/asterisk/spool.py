@@ -18,6 +18,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Spool:
             self._write(fresh, text, at)
             fresh.replace(self._outgoing / name)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                fresh.unlink()
             raise PbxError(
                 f"{self._outgoing}: cannot be written ({error.strerror}). Free the disk or mend its rights."
             ) from error

@@ -1,0 +1,163 @@
+"""Rendering: the same plan gives the same bytes, and nothing hostile reaches a line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callcenter.asterisk.provision.flows import site_flows
+from callcenter.asterisk.provision.guard import FORBIDDEN, compiled
+from callcenter.asterisk.provision.plan import MobileAgent, PbxPlan, SipAgent, plan_from
+from callcenter.asterisk.provision.render import MODULES, render
+from callcenter.config import Settings, Trunk
+from callcenter.domain.users import PhoneKind, Role, User
+from callcenter.errors import ConfigError
+from callcenter.keys import KeyRing
+
+KEYS = KeyRing(master=bytes(range(32)))
+COUNSELLOR = frozenset({Role.COUNSELLOR})
+USERS = (
+    User(code="c001", name="沈先生", roles=COUNSELLOR, phone=PhoneKind.SIP),
+    User(code="c002", name="王芳", roles=COUNSELLOR, phone=PhoneKind.SIP, escalation_rank=2),
+    User(code="c021", name="李娜", roles=COUNSELLOR, phone=PhoneKind.MOBILE, mobile="+8613800138021"),
+    User(
+        code="s001",
+        name="陈静",
+        roles=frozenset({Role.SUPERVISOR}),
+        phone=PhoneKind.MOBILE,
+        mobile="13800138099",
+        escalation_rank=1,
+        alarm_rank=1,
+    ),
+    User(code="c009", name="离职", roles=COUNSELLOR, phone=PhoneKind.SIP, active=False, escalation_rank=3),
+    User(code="a001", name="文员", roles=frozenset({Role.CLERK})),
+)
+SETTINGS = Settings(home=Path("/srv/hotline"))
+FLOWS = site_flows(SETTINGS)
+PLAN = plan_from(SETTINGS, KEYS, USERS, flows=FLOWS)
+FILES = render(PLAN)
+
+#: Fields that a person or a file outside can fill with text.
+TEXTS = [f.name for f in fields(PbxPlan) if isinstance(getattr(PLAN, f.name), str)]
+hostile = st.builds(
+    lambda before, bad, after: before + bad + after,
+    st.text(max_size=8),
+    st.sampled_from(sorted(FORBIDDEN)),
+    st.text(max_size=8),
+)
+
+
+def test_who_has_a_phone_is_an_agent_and_chains_follow_the_ranks() -> None:
+    assert [a.code for a in PLAN.agents] == ["c001", "c002", "c021", "s001"]
+    assert [a.code for a in PLAN.escalation] == ["s001", "c002"]
+    assert [a.code for a in PLAN.alarm_chain] == ["s001"]
+    assert PLAN.mobiles[0].dial == "PJSIP/13800138021@trunk"
+    assert PLAN.mobiles[0].interface == "Local/c021@hotline-mobile/n"
+
+
+def test_the_same_plan_gives_the_same_bytes() -> None:
+    assert render(plan_from(SETTINGS, KEYS, USERS[::-1], flows=FLOWS)) == FILES
+
+
+def test_a_plan_shows_neither_secrets_nor_numbers() -> None:
+    shown = repr(PLAN)
+    assert PLAN.salt not in shown
+    assert "13800138021" not in shown
+    assert KEYS.password("sip:c001") not in shown
+
+
+def test_the_trunk_may_not_share_the_phones_address() -> None:
+    settings = SETTINGS.model_copy(update={"trunk": Trunk(host="127.0.0.1")})
+    with pytest.raises(ConfigError, match=r"trunk\.host"):
+        plan_from(settings, KEYS, USERS, flows=FLOWS)
+
+
+def test_journal_names_its_events_and_none_holds_a_digit() -> None:
+    events = re.search(r"^events = (.*)$", FILES["cel.conf"], re.MULTILINE)
+    assert events is not None
+    assert "DTMF" not in events[1]
+    assert "ALL" not in events[1].split(",")
+    assert "USER_DEFINED" in events[1].split(",")
+
+
+def test_the_bridge_has_no_right_that_means_a_shell() -> None:
+    rights = re.findall(r"^(?:read|write) = (.*)$", FILES["manager.conf"], re.MULTILINE)
+    granted = {right for line in rights for right in line.split(",")}
+    assert not granted & {"system", "command", "config", "dialplan", "all"} - {"system"}
+    assert "system" not in rights[1].split(",")
+    assert "webenabled = no" in FILES["manager.conf"]
+
+
+def test_nothing_listens_beyond_the_planned_addresses() -> None:
+    bound = re.findall(r"^(?:bind|bindaddr|media_address) = (.*)$", "\n".join(FILES.values()), re.MULTILINE)
+    assert {address.partition(":")[0] for address in bound} == {"127.0.0.1"}
+    assert "type = anonymous" not in FILES["pjsip.conf"]
+
+
+def test_only_named_modules_load() -> None:
+    assert "autoload = no" in FILES["modules.conf"]
+    assert len(set(MODULES)) == len(MODULES)
+    assert not {
+        m for m in MODULES if m in ("app_system", "func_shell", "res_agi", "pbx_lua", "app_mixmonitor")
+    }
+
+
+def test_a_mobile_member_is_rung_until_its_owner_can_have_pressed_the_key() -> None:
+    assert PLAN.member_ring >= PLAN.queue_ring + PLAN.accept
+    without = replace(PLAN, agents=PLAN.phones)
+    assert without.member_ring == PLAN.queue_ring
+
+
+@pytest.mark.parametrize("field", TEXTS)
+@given(value=hostile)
+def test_a_value_that_could_break_a_line_is_refused_by_name(field: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=field) as refusal:
+        render(replace(PLAN, **{field: value}))
+    assert value.strip() not in str(refusal.value) or len(value.strip()) < 2
+
+
+@given(code=hostile)
+def test_a_hostile_code_is_refused_by_its_place(code: str) -> None:
+    agents = (*PLAN.agents, SipAgent(code=code, secret=KEYS.password("sip:x")))
+    with pytest.raises(ConfigError, match=r"agents\[4\]\.code"):
+        render(replace(PLAN, agents=agents))
+
+
+@given(number=st.text(max_size=20) | st.from_regex(r"[0-9]{3,15}\n?", fullmatch=True))
+def test_whatever_stands_as_a_number_adds_no_line(number: str) -> None:
+    plan = replace(PLAN, escalation=(MobileAgent(code="c077", number=number),))
+    if re.fullmatch(r"[0-9]{3,15}", number, re.ASCII):
+        good = replace(PLAN, escalation=(MobileAgent(code="c077", number="13800138077"),))
+        assert len(render(plan)["extensions.conf"].split("\n")) == len(
+            render(good)["extensions.conf"].split("\n")
+        )
+        return
+    with pytest.raises(ConfigError, match=r"escalation\[0\]\.number"):
+        render(plan)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[hotline-phones]",
+        "[flow-inbound-2](+)",
+        "#include secrets.conf",
+        '#exec "curl example.org"',
+        "switch => Realtime/x",
+        "exten => s,1,NoOp()\0",
+    ],
+)
+def test_a_flow_may_not_reach_past_its_own_context(line: str) -> None:
+    text = f"[flow-inbound]\nexten => s,1,Answer()\n{line}\n"
+    with pytest.raises(ConfigError, match="flow inbound, line 3"):
+        compiled(("inbound", text))
+
+
+def test_a_flow_must_open_its_own_context() -> None:
+    with pytest.raises(ConfigError, match=r"\[flow-inbound\]"):
+        compiled(("inbound", "exten => s,1,Answer()\n"))
