@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from random import Random
 
 import pytest
@@ -187,10 +186,4 @@ def test_junk_between_rows_loses_no_row(junk: bytes, at: int, name: str) -> None
         at = 0
     data = b"".join([*lines[:at], junk, b"\n", *lines[at:]])
     rows = parse_journal(data, final=True).rows
-    assert [one for one in rows if one.linked] and set(trace_rows(name)[0]) <= set(rows)
-
-
-def test_record_can_be_compared() -> None:
-    call = trace("answered").calls[0]
-    assert replace(call, number=None) != call
-    assert Path(TRACES).is_dir()
+    assert set(trace_rows(name)[0]) <= set(rows)

@@ -12,7 +12,8 @@ from callcenter.domain.queue_log import read_queue_line
 
 ANSWERED = (TRACES / "answered.csv").read_bytes()
 #: As Asterisk 22.10.1 wrote it: 1023 bytes, no newline, the next row runs on in the same line.
-CUT = b'"IVR_NODE","IVR_NODE","1795459057.438063","1","s","flow-inbound","PJSIP/trunk-00000000","CELGenUserEvent",'
+CUT = b'"IVR_NODE","IVR_NODE","1795459057.438063","1","s","flow-inbound","PJSIP/trunk-00000000",'
+CUT += b'"CELGenUserEvent",'
 CUT += b'"pbx1-1795459057.0","pbx1-1795459057.0","","{""extra"":""'
 CUT += "心".encode() * 300
 CUT = CUT[:1023]
