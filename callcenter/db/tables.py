@@ -171,6 +171,7 @@ calls = Table(
     _words("path"),
     _words("keys"),
     _words("rung"),
+    _words("promises"),
     _text("flow_outcome", null=True),
     _text("witness"),
     Index(None, "started_at"),

@@ -44,6 +44,7 @@ def full(now: datetime) -> CallRecord:
         path=("greeting", "queue"),
         keys=("menu=1",),
         rung=("c018=no_answer", "c017=answered"),
+        promises=("callback",),
         flow_outcome="answered",
         witness="queue_log",
     )

@@ -87,6 +87,7 @@ class SqlCalls(Repository):
             "path": call.path,
             "keys": call.keys,
             "rung": call.rung,
+            "promises": call.promises,
             "flow_outcome": call.flow_outcome,
             "witness": call.witness,
         }
@@ -112,6 +113,7 @@ class SqlCalls(Repository):
             path=tuple(row["path"]),
             keys=tuple(row["keys"]),
             rung=tuple(row["rung"]),
+            promises=tuple(row["promises"]),
             flow_outcome=row["flow_outcome"],
             witness=row["witness"],
         )

@@ -137,6 +137,7 @@ def _create_tables() -> None:
         sa.Column("path", sa.JSON(), nullable=False),
         sa.Column("keys", sa.JSON(), nullable=False),
         sa.Column("rung", sa.JSON(), nullable=False),
+        sa.Column("promises", sa.JSON(), nullable=False),
         sa.Column("flow_outcome", sa.Text(), nullable=True),
         sa.Column("witness", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
