@@ -4,9 +4,8 @@ Asterisk gets a session of its own: a Ctrl-C or a SIGKILL of the Python that sta
 end a caller's call. Whoever holds the same folder later finds it again through its pid file.
 
 What listens: the SIP transports and AMI where the rendered files say (loopback by default). Besides
-those, res_pjsip (22.10) opens two UDP sockets of its own on the wildcard address, one per IP family,
-on random ports, for its DNS resolver and for sending; they belong to no transport and answer no SIP
-request. A firewall rule for `sip_port` and the RTP range is therefore enough.
+those, res_pjsip (22.10.1) opens two UDP sockets of its own on the wildcard address, one per IP family,
+on random ports; they belong to no transport and a SIP request sent to them is not answered.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ documentation_language = en_US
 
 
 class AsteriskProcess:
-    """One Asterisk in one folder. `home` is absolute; see common folders `etc spool log lib run sounds`."""
+    """One Asterisk in one absolute folder `home`: etc, spool, log, lib, run, sounds."""
 
     def __init__(
         self,
@@ -113,9 +112,11 @@ class AsteriskProcess:
         ours["sounds"] = self.home / "sounds"
         for name, target in ours.items():
             _link(self.home / "data" / name, target)
-        for voice in (self.program.data_dir / "sounds").glob("*"):
-            if not (self.home / "sounds" / voice.name).is_dir():
-                _link(self.home / "sounds" / voice.name, voice)
+        voices = [v for v in (self.program.data_dir / "sounds").glob("*") if v.is_dir()]
+        english = [v for v in voices if v.name.startswith("en")]
+        for name, voice in [*((v.name, v) for v in voices), *(("en", v) for v in english[:1])]:
+            if not (self.home / "sounds" / name).exists():
+                _link(self.home / "sounds" / name, voice)
 
     @property
     def _pid_file(self) -> Path:
@@ -169,11 +170,12 @@ class AsteriskProcess:
             if self._child is not None and self._child.poll() is not None:
                 raise PbxError(f"Asterisk ended while starting.\n{self._last_words()}")
             try:
-                self.console.run("core waitfullybooted", timeout=max(1.0, deadline - time.monotonic()))
+                said = self.console.run("core waitfullybooted", timeout=max(1.0, deadline - time.monotonic()))
             except PbxUnreachable:
-                time.sleep(0.1)
-            else:
+                said = ""
+            if "fully booted" in said:  # an Asterisk that ends meanwhile closes the console politely
                 return
+            time.sleep(0.1)
         raise PbxError(f"Asterisk was not ready in time.\n{self._last_words()}")
 
     def _last_words(self) -> str:

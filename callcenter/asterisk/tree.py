@@ -17,6 +17,8 @@ from callcenter.errors import ConfigError
 
 #: The oldest Asterisk whose dialplan, CEL and AMI this line is written for.
 OLDEST = 20
+#: What the journal is written with, as quoted dsv. Asterisk 22 has it since 22.8.
+JOURNAL_MODULE = "res_cdrel_custom.so"
 TREE_VARIABLE = "HOTLINE_ASTERISK_TREE"
 TREE_FOLDER = Path(".cache") / "asterisk"
 MEND = "Run scripts/fetch-asterisk, or name one as asterisk.program in hotline.toml."
@@ -79,13 +81,14 @@ def _named(program: Path) -> AsteriskProgram:
 
 
 def _installed() -> AsteriskProgram | None:
-    """Return the machine's own Asterisk, or None if there is none or it is too old."""
+    """Return the machine's own Asterisk, or None if there is none that will do."""
     found = shutil.which("asterisk", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
         return None
-    if _version((found,)) < (OLDEST, 0, 0):
+    try:
+        return _from_binary(Path(found))
+    except ConfigError:
         return None
-    return _from_binary(Path(found))
 
 
 def _from_binary(binary: Path) -> AsteriskProgram:
@@ -104,6 +107,8 @@ def _describe(argv: tuple[str, ...], prefix: Path, state: Path) -> AsteriskProgr
     data = _first(prefix / "share/asterisk", "documentation") or _first(state / "asterisk", "documentation")
     if modules is None or data is None:
         raise ConfigError(f"{argv[-1]}: its modules or documentation are missing. {MEND}")
+    if not (modules / JOURNAL_MODULE).is_file():
+        raise ConfigError(f"{argv[-1]}: it has no {JOURNAL_MODULE}, which the journal needs. {MEND}")
     return AsteriskProgram(argv=argv, module_dir=modules, data_dir=data.parent, version=version)
 
 
