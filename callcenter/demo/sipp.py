@@ -13,7 +13,7 @@ from typing import Any, Self, assert_never
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from callcenter.demo.dtmf import write_press
+from callcenter.demo.dtmf import write_breathing, write_press
 from callcenter.demo.runner import (
     ActorFailed,
     Address,
@@ -28,6 +28,8 @@ from callcenter.demo.runner import (
 #: Final refusals a caller understands; anything else is a surprise and fails the call.
 REFUSALS = (400, 403, 404, 408, 410, 480, 484, 486, 487, 488, 500, 502, 503, 504, 600, 603)
 SECOND = timedelta(seconds=1)
+#: Between the last press and the breathing (`wait_for_bye(400` in scenarios/_blocks.xml).
+AFTER_KEYS = timedelta(milliseconds=400)
 #: Characters that stand for themselves in a SIPp scenario; every other byte is written as \xNN.
 PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .:;@=,+-_/*#%<>")
 
@@ -127,7 +129,6 @@ class Caller:
         signalling = free_ports(1, address)[0]
         self._media = free_media_port(address)
         self._refusal_ok = refusal_ok
-        self._keys = sorted(keys, key=lambda press: press.at)
         scenario = _render(
             "caller.xml",
             dials=_escape(dials),
@@ -137,8 +138,7 @@ class Caller:
             password=_escape(password),
             refusals=REFUSALS,
             give_up=_ms(give_up) if give_up else None,
-            steps=_key_steps(folder, "caller", self._keys),
-            talk=_rest(talk, self._keys),
+            **_talking(folder, "caller", keys, talk),
         )
         self._run = SippRun(
             folder=folder, scenario=scenario, pbx=pbx, local=Address(host=address, port=signalling)
@@ -367,8 +367,11 @@ def _ms(span: timedelta) -> int:
     return max(1, round(span / timedelta(milliseconds=1)))
 
 
-def _key_steps(folder: Path, name: str, keys: Sequence[Press]) -> list[dict[str, object]]:
-    """Write each press as a pcap; return file and milliseconds to wait since the press before."""
+def _talking(folder: Path, name: str, keys: Sequence[Press], talk: timedelta | None) -> dict[str, object]:
+    """Return what happens after the answer: presses, breathing, and the wait till the hang-up.
+
+    Each press is a pcap with the milliseconds to wait since the press before.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     steps: list[dict[str, object]] = []
     before = timedelta(0)
@@ -376,14 +379,10 @@ def _key_steps(folder: Path, name: str, keys: Sequence[Press]) -> list[dict[str,
         file = write_press(folder / f"{name}-{place}.pcap", press.key, place)
         steps.append({"file": file, "wait": _ms(press.at - before)})
         before = press.at
-    return steps
-
-
-def _rest(talk: timedelta | None, keys: Sequence[Press]) -> int | None:
-    """Return the milliseconds from the last press to the hang-up."""
-    if talk is None:
-        return None
-    return _ms(talk - max((press.at for press in keys), default=timedelta(0)))
+    breathing = write_breathing(folder / f"{name}-breathing.pcap", len(steps))
+    if steps:
+        before += AFTER_KEYS
+    return {"steps": steps, "breathing": breathing, "talk": None if talk is None else _ms(talk - before)}
 
 
 def _answerer(folder: Path, numbers: Mapping[str, Behaviour], otherwise: Behaviour) -> str:
@@ -395,12 +394,11 @@ def _answerer(folder: Path, numbers: Mapping[str, Behaviour], otherwise: Behavio
 
 
 def _branch(folder: Path, label: str, called: str, behaviour: Behaviour) -> dict[str, object]:
-    common: dict[str, object] = {"id": label, "called": called, "refuse": None, "steps": [], "talk": None}
+    common: dict[str, object] = {"id": label, "called": called, "refuse": None}
     match behaviour:
         case Answer():
-            steps = _key_steps(folder, label, behaviour.keys)
-            talk = _rest(behaviour.talk, behaviour.keys)
-            return {**common, "ring": _ms(behaviour.after), "steps": steps, "talk": talk}
+            talking = _talking(folder, label, behaviour.keys, behaviour.talk)
+            return {**common, "ring": _ms(behaviour.after), **talking}
         case Refuse():
             return {**common, "ring": _ms(behaviour.after), "refuse": behaviour.status}
         case RingOn():
