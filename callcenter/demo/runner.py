@@ -137,11 +137,12 @@ class SippRun:
         self._process: subprocess.Popen[bytes] | None = None
         self._told_to_stop = False
 
-    def start(self, arguments: Sequence[str] = ()) -> None:
-        """Start SIPp on the scenario, with further `arguments`."""
+    def start(self, arguments: Sequence[str] = (), *, full_trace: bool = True) -> None:
+        """Start SIPp on the scenario, with further `arguments`; `full_trace` keeps whole messages."""
         words = [sipp_program(), str(self._pbx), "-sf", str(self.scenario), "-nostdin"]
         words += ["-i", self._local.host, "-mi", self._local.host, "-p", str(self._local.port)]
-        words += ["-trace_msg", "-message_file", str(self.messages_file)]
+        if full_trace:
+            words += ["-trace_msg", "-message_file", str(self.messages_file)]
         words += ["-trace_shortmsg", "-shortmessage_file", str(self._short_file)]
         words += ["-trace_err", "-error_file", str(self.errors_file)]
         # A busy machine must not make SIPp end itself: its watchdog counts slow turns.

@@ -129,7 +129,7 @@ class Caller:
         signalling = free_ports(1, address)[0]
         self._media = free_media_port(address)
         self._refusal_ok = refusal_ok
-        scenario = _render(
+        scenario = render(
             "caller.xml",
             dials=_escape(dials),
             **{"from": _from(name, user or number, address, withheld)},
@@ -198,19 +198,24 @@ class Phone:
         behaviour: Behaviour | None = None,
         address: str = "127.0.0.1",
         expires: timedelta = timedelta(minutes=10),
+        light: bool = False,
     ) -> None:
-        """Describe the phones: `users` maps each user to its password."""
+        """Describe the phones: `users` maps each user to its password.
+
+        `light` is for load: no RTP and no full message log.
+        """
         signalling, self._media = free_ports(1, address)[0], free_media_port(address)
         self._pbx, self._folder, self._users, self._expires = pbx, folder, dict(users), expires
         self._local = Address(host=address, port=signalling)
+        self._light = light
         self._run = self._registrar(folder / "phone", leave=False)
         (self._run.folder / "answerer.xml").write_text(
-            _answerer(self._run.folder, {}, behaviour or Answer()), encoding="utf-8"
+            _answerer(self._run.folder, {}, behaviour or Answer(), silent=light), encoding="utf-8"
         )
 
     def _registrar(self, folder: Path, *, leave: bool) -> SippRun:
         expires = int(self._expires.total_seconds())
-        scenario = _render(
+        scenario = render(
             "register.xml", leave=leave, expires=0 if leave else expires, refresh=expires * 1000 // 2
         )
         run = SippRun(folder=folder, scenario=scenario, pbx=self._pbx, local=self._local)
@@ -223,7 +228,8 @@ class Phone:
     def _start_run(self, run: SippRun, *extra: str) -> None:
         """Register all users, 50 a second."""
         count = str(len(self._users))
-        run.start(["-inf", str(run.folder / "users.csv"), "-m", count, "-l", count, "-r", "50", *extra])
+        words = ["-inf", str(run.folder / "users.csv"), "-m", count, "-l", count, "-r", "50", *extra]
+        run.start(words, full_trace=not self._light)
 
     def start(self, timeout: float = 20) -> Self:
         """Register, and return when every user is registered."""
@@ -338,7 +344,8 @@ def _registered(messages: Sequence[Message]) -> set[str]:
 # --- scenarios -----------------------------------------------------------------------------
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Return the SIPp scenario made of a template of callcenter/demo/scenarios."""
     environment = Environment(
         loader=PackageLoader("callcenter.demo", "scenarios"),
         undefined=StrictUndefined,
@@ -385,12 +392,17 @@ def _talking(folder: Path, name: str, keys: Sequence[Press], talk: timedelta | N
     return {"steps": steps, "breathing": breathing, "talk": None if talk is None else _ms(talk - before)}
 
 
-def _answerer(folder: Path, numbers: Mapping[str, Behaviour], otherwise: Behaviour) -> str:
+def _answerer(
+    folder: Path, numbers: Mapping[str, Behaviour], otherwise: Behaviour, *, silent: bool = False
+) -> str:
     branches = [
         _branch(folder, f"b{place}", number, behaviour)
         for place, (number, behaviour) in enumerate(numbers.items())
     ]
-    return _render("answerer.xml", branches=[*branches, _branch(folder, "rest", "", otherwise)])
+    branches.append(_branch(folder, "rest", "", otherwise))
+    if silent:
+        branches = [{**branch, "breathing": None} for branch in branches]
+    return render("answerer.xml", branches=branches)
 
 
 def _branch(folder: Path, label: str, called: str, behaviour: Behaviour) -> dict[str, object]:
