@@ -160,6 +160,7 @@ calls = Table(
     _sealed("dialled", null=True),
     _moment("offered_at", null=True),
     _moment("answered_at", null=True),
+    _moment("parted_at", null=True),
     _moment("ended_at", null=True),
     _flag("end_is_uncertain"),
     _text("answered_by", null=True),

@@ -43,6 +43,16 @@ class EndedBy(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Every offered call ends in exactly one of these (P3).
+OFFERED = (
+    Outcome.ANSWERED,
+    Outcome.ABANDONED,
+    Outcome.OVERFLOWED,
+    Outcome.PROMISED,
+    Outcome.SYSTEM_FAILURE,
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallRecord:
     """One call. All queue entries and legs of a contact are one call."""
@@ -58,6 +68,8 @@ class CallRecord:
     dialled: str | None = None
     offered_at: datetime | None = None
     answered_at: datetime | None = None
+    #: When the caller last left a person's company; None if the call ended with it or nobody knows.
+    parted_at: datetime | None = None
     ended_at: datetime | None = None
     #: True when the PBX died under the call: `ended_at` is then the last sign of life.
     end_is_uncertain: bool = False
@@ -90,8 +102,9 @@ class CallRecord:
 
     @property
     def talk(self) -> timedelta | None:
-        """Return the time from being answered by a person to the end."""
-        return self.ended_at - self.answered_at if self.answered_at and self.ended_at else None
+        """Return the time from being answered to parting, or to the end of the call."""
+        until = self.parted_at or self.ended_at
+        return until - self.answered_at if self.answered_at and until and self.ended_at else None
 
     @property
     def is_open(self) -> bool:

@@ -8,7 +8,7 @@ lives on, the consultation stays a call of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
+from datetime import datetime
 
 from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
 from callcenter.domain.folding.legs import rung_of
@@ -21,9 +21,6 @@ from callcenter.domain.queue_log import QueueRow
 _NETWORK_CAUSES = frozenset({1, 2, 3, 27, 34, 38, 41, 42, 44, 58, 102, 127})
 _QUEUE_END = frozenset({"COMPLETEAGENT", "COMPLETECALLER", "ABANDON"})
 _OUR_CALL, _OUR_PROBE = "at-", "sd-"
-
-#: Time first; the rest only makes the order of rows with equal times the same every time.
-_order = itemgetter(1, 0, 5, 10)
 
 
 def fold_call(
@@ -40,8 +37,7 @@ def fold_call(
     `given_up` ends a call of which nothing has been heard for too long.
     """
     told = Reading(call_id)
-    for row in sorted(set(rows), key=_order):
-        told.hear(row)
+    told.hear(rows)
     for line in sorted(set(queue)):
         told.hear_queue(line)
     if told.is_nothing:
@@ -70,6 +66,7 @@ def _record(told: Reading, died: bool) -> CallRecord:
         dialled=None if ours else told.dialled,
         offered_at=moment(offered) if offered else None,
         answered_at=moment(answered) if answered else None,
+        parted_at=_parted(told, answered) if closed else None,
         ended_at=moment(end) if end else None,
         end_is_uncertain=died and not told.queue_end(_QUEUE_END),
         answered_by=by,
@@ -85,6 +82,12 @@ def _record(told: Reading, died: bool) -> CallRecord:
         flow_outcome=told.flow_outcome,
         witness="journal" if told.has_rows else "queue_log",
     )
+
+
+def _parted(told: Reading, answered: str | None) -> datetime | None:
+    """Return when the caller left the last bridge; what they hear after that is no talk."""
+    left = max((time for time in told.exits if answered and time >= answered), default=None)
+    return moment(left) if left else None
 
 
 def _died(told: Reading, boot: float) -> bool:

@@ -126,6 +126,7 @@ def _create_tables() -> None:
         sa.Column("dialled", sa.LargeBinary(), nullable=True),
         sa.Column("offered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("parted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_is_uncertain", sa.Boolean(), nullable=False),
         sa.Column("answered_by", sa.Text(), nullable=True),
