@@ -12,18 +12,8 @@ from callcenter.domain.alarms import Alarm, AlarmKind
 from callcenter.errors import PbxUnreachable, Refused
 from callcenter.service import alarms as service
 from callcenter.service.self_dial import JournalEar, SelfDial, self_dial, settle
+from callcenter.words import ALARMS
 
-_KINDS = {
-    AlarmKind.NOBODY_ON_DUTY: "无人值守",
-    AlarmKind.TRUNK_DOWN: "外线不通",
-    AlarmKind.JOURNAL_STALLED: "话务日志停滞",
-    AlarmKind.JOURNAL_UNREADABLE: "话务日志有读不懂的行",
-    AlarmKind.BRIDGE_DISCONNECTED: "与电话系统断开",
-    AlarmKind.SELF_DIAL_FAILED: "每日自拨失败",
-    AlarmKind.NO_CALLER_ID: "来电不带号码",
-    AlarmKind.WATCHDOG: "后台程序没有动静",
-    AlarmKind.TEST: "告警演练",
-}
 _COLUMNS = [
     ("id", "编号"),
     ("kind_text", "告警"),
@@ -113,7 +103,7 @@ def _row(one: Alarm) -> dict[str, object]:
     return {
         "id": one.id,
         "kind": one.kind,
-        "kind_text": _KINDS[one.kind],
+        "kind_text": ALARMS[one.kind],
         "detail": one.detail,
         "raised_at": one.raised_at,
         "rung_at": one.rung_at,

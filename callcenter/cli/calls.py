@@ -12,29 +12,11 @@ from rich.text import Text
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import console, json_option, local, minutes, pass_app, show_one, show_rows
-from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
+from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
 from callcenter.service.records import count_outcomes
+from callcenter.words import OUTCOMES
 
-OUTCOMES = {
-    Outcome.ANSWERED: "已接听",
-    Outcome.ABANDONED: "等待时挂断",
-    Outcome.OVERFLOWED: "无人接听,已告知其他热线",
-    Outcome.PROMISED: "已承诺回电",
-    Outcome.SYSTEM_FAILURE: "系统故障中断",
-    Outcome.LEFT_IN_GREETING: "问候语时离开",
-    Outcome.OUTBOUND: "去电",
-    Outcome.INTERNAL: "内部",
-    Outcome.OPEN: "进行中",
-}
-#: Every offered call is exactly one of these (P3).
-OFFERED = (
-    Outcome.ANSWERED,
-    Outcome.ABANDONED,
-    Outcome.OVERFLOWED,
-    Outcome.PROMISED,
-    Outcome.SYSTEM_FAILURE,
-)
 _DIRECTIONS = {Direction.INBOUND: "来电", Direction.OUTBOUND: "去电", Direction.INTERNAL: "内部"}
 _ROADS = {"queue": "排队接入", "escalation": "值守手机", "direct": "直接接通"}
 _ENDED_BY = {

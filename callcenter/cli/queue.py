@@ -12,9 +12,10 @@ from callcenter.cli.hardship import owed_row, plain_row
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service import debt_views
-from callcenter.service.debt_views import KIND_WORDS, DebtView
+from callcenter.service.debt_views import DebtView
 from callcenter.service.debts import LineFacts, done_by_call, done_by_visit, line_facts, rules_of, sweep
 from callcenter.service.dispatch import DebtRound, LineDialler
+from callcenter.words import KIND_WORDS
 from scheduler.errors import LineUnreachable
 from scheduler.gates import Line
 from scheduler.ladder import Who

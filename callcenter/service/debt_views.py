@@ -11,36 +11,10 @@ from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
 from callcenter.service.settling import usable_numbers
+from callcenter.words import RESULT_WORDS
 from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
-from scheduler.obligations import Attempt, Kind, Obligation, Result
-
-#: Attempt results as a supervisor reads them.
-RESULT_WORDS: dict[Result, str] = {
-    Result.REACHED_SELF_HUMAN: "已与本人通话",
-    Result.REACHED_SELF_IVR_OK: "本人按键：一切都好",
-    Result.REACHED_SELF_CALLBACK: "本人要求回电",
-    Result.REACHED_SELF_TRANSFER: "本人要求转人工",
-    Result.OPTED_OUT: "本人不再接自动电话",
-    Result.PHONE_REFUSED: "该号码拒绝来电",
-    Result.REACHED_SELF_NO_KEY: "本人未作回答",
-    Result.REACHED_OTHER: "他人接听",
-    Result.WRONG_PERSON: "打错了",
-    Result.IDENTITY_FAILED: "未确认本人",
-    Result.NO_ANSWER: "无人接听",
-    Result.BUSY: "占线",
-    Result.DECLINED: "对方拒接",
-    Result.POWERED_OFF: "关机",
-    Result.OUT_OF_AREA: "不在服务区",
-    Result.SUSPENDED: "停机",
-    Result.VACANT: "空号",
-    Result.ASSISTANT_OR_VOICEMAIL: "语音信箱或助理",
-    Result.NETWORK_CONGESTION: "网络拥塞",
-    Result.OWN_FAULT: "我方故障",
-    Result.BLOCKED_BY_RULE: "规则不许",
-    Result.UNKNOWN: "结果不明",
-}
-KIND_WORDS = {Kind.HARDSHIP: "困难回访", Kind.CALLBACK: "承诺回电"}
+from scheduler.obligations import Attempt, Kind, Obligation
 
 #: Gates whose refusal says nothing about the person, least telling last.
 _TELLING = [

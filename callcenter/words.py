@@ -1,0 +1,58 @@
+"""Chinese names of closed lists, said the same everywhere."""
+
+from __future__ import annotations
+
+from callcenter.domain.alarms import AlarmKind
+from callcenter.domain.calls import Outcome
+from scheduler.obligations import Kind, Mode, Result
+
+OUTCOMES = {
+    Outcome.ANSWERED: "已接听",
+    Outcome.ABANDONED: "等待时挂断",
+    Outcome.OVERFLOWED: "无人接听,已告知其他热线",
+    Outcome.PROMISED: "已承诺回电",
+    Outcome.SYSTEM_FAILURE: "系统故障中断",
+    Outcome.LEFT_IN_GREETING: "问候语时离开",
+    Outcome.OUTBOUND: "去电",
+    Outcome.INTERNAL: "内部",
+    Outcome.OPEN: "进行中",
+}
+
+ALARMS = {
+    AlarmKind.NOBODY_ON_DUTY: "无人值守",
+    AlarmKind.TRUNK_DOWN: "外线不通",
+    AlarmKind.JOURNAL_STALLED: "话务日志停滞",
+    AlarmKind.JOURNAL_UNREADABLE: "话务日志有读不懂的行",
+    AlarmKind.BRIDGE_DISCONNECTED: "与电话系统断开",
+    AlarmKind.SELF_DIAL_FAILED: "每日自拨失败",
+    AlarmKind.NO_CALLER_ID: "来电不带号码",
+    AlarmKind.WATCHDOG: "后台程序没有动静",
+    AlarmKind.TEST: "告警演练",
+}
+
+RESULT_WORDS: dict[Result, str] = {
+    Result.REACHED_SELF_HUMAN: "已与本人通话",
+    Result.REACHED_SELF_IVR_OK: "本人按键：一切都好",
+    Result.REACHED_SELF_CALLBACK: "本人要求回电",
+    Result.REACHED_SELF_TRANSFER: "本人要求转人工",
+    Result.OPTED_OUT: "本人不再接自动电话",
+    Result.PHONE_REFUSED: "该号码拒绝来电",
+    Result.REACHED_SELF_NO_KEY: "本人未作回答",
+    Result.REACHED_OTHER: "他人接听",
+    Result.WRONG_PERSON: "打错了",
+    Result.IDENTITY_FAILED: "未确认本人",
+    Result.NO_ANSWER: "无人接听",
+    Result.BUSY: "占线",
+    Result.DECLINED: "对方拒接",
+    Result.POWERED_OFF: "关机",
+    Result.OUT_OF_AREA: "不在服务区",
+    Result.SUSPENDED: "停机",
+    Result.VACANT: "空号",
+    Result.ASSISTANT_OR_VOICEMAIL: "语音信箱或助理",
+    Result.NETWORK_CONGESTION: "网络拥塞",
+    Result.OWN_FAULT: "我方故障",
+    Result.BLOCKED_BY_RULE: "规则不许",
+    Result.UNKNOWN: "结果不明",
+}
+KIND_WORDS = {Kind.HARDSHIP: "困难回访", Kind.CALLBACK: "承诺回电"}
+MODE_WORDS = {Mode.IVR_OK: "自动或人工", Mode.HUMAN_ONLY: "人工"}
