@@ -32,7 +32,7 @@ ensure_venv() {
     python=$(find_python) || { echo "Python 3.11 or newer is needed (python3 -V: $(python3 -V 2>&1))." >&2; exit 1; }
   fi
   echo "==> Python packages (about a minute the first time)"
-  "$python" -m venv --clear "$VENV"
+  [ -x "$VENV/bin/python" ] && "$VENV/bin/python" -c '' 2>/dev/null || "$python" -m venv --clear "$VENV"
   "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable '.[dev]'
   echo "$wanted" >"$VENV/.installed"

@@ -8,6 +8,7 @@ from callcenter.demo.sipp import NO_ANSWER, VOICEMAIL, Answer, Behaviour, presse
 
 SECOND = timedelta(seconds=1)
 
+PUBLIC_NUMBER = "4000850966"
 #: Duty mobile of the supervisor: the escalation chain rings it when nobody is at the line.
 DUTY_MOBILE = "13900000001"
 #: The same supervisor's other mobile, switched off: a voicemail answers.
@@ -35,4 +36,6 @@ CARRIER: dict[str, Behaviour] = {
     CALL_BACK: Answer(after=SECOND, keys=presses("1@9 2@16")),
     AWAY: NO_ANSWER,
     NO_CONSENT: Answer(after=SECOND),
+    # The line calling itself: the stage then brings the call back, as a carrier does.
+    PUBLIC_NUMBER: Answer(after=5 * SECOND),
 }

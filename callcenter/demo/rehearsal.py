@@ -46,6 +46,7 @@ class Rehearsal:
         with Watcher(self.stage.app.store, self.screen, self.began):
             self._sign_on()
             self._busy_hour()
+            self._self_dial()
             self._alarm()
             self._nobody_on_duty()
             self._voicemail()
@@ -131,8 +132,8 @@ class Rehearsal:
         self.screen.title("第二幕:四位职工打来,两位咨询员")
         talks: dict[str, timedelta | None] = {
             "13800000001": 18 * SECOND,
-            "13800000002": None,
-            "13800000003": 30 * SECOND,
+            "13800000002": 19 * SECOND,
+            "13800000003": 27 * SECOND,
             "13800000004": 13.5 * SECOND,
         }
         on_line: dict[str, Caller] = {}
@@ -145,6 +146,15 @@ class Rehearsal:
         self.played.abandoned.add("13800000004")
         for code, phone in self._on_stage.phones.items():
             self.played.phones[code] = phone.calls()
+
+    def _self_dial(self) -> None:
+        self.screen.title("自拨:从外线拨打自己的号码,证明来电打得进来")
+        probe = self.stage.hotline_meanwhile("alarm", "selfdial")
+        until(lambda: self._on_stage.carrier.calls(cast.PUBLIC_NUMBER), 30, what="自拨的电话")
+        self.stage.caller(number=self.stage.settings.site.outbound_number).wait(30)
+        said, _ = probe.communicate(timeout=70)
+        self.played.self_dial = probe.returncode == 0
+        self.screen.line("打得进来" if self.played.self_dial else f"打不进来:{said}")
 
     def _alarm(self) -> None:
         self.screen.title("告警演练:电话系统呼叫值班督导,按 1 确认")

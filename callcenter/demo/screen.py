@@ -16,25 +16,9 @@ from rich.table import Table
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.numbers import mask_name, mask_number
-from callcenter.ports import Store
-from scheduler.obligations import Kind
-
-OUTCOMES = {
-    Outcome.ANSWERED: "已接听",
-    Outcome.ABANDONED: "排队中挂断",
-    Outcome.OVERFLOWED: "无人接听,已告知 12356",
-    Outcome.PROMISED: "承诺回电",
-    Outcome.SYSTEM_FAILURE: "系统故障",
-    Outcome.LEFT_IN_GREETING: "问候时挂断",
-    Outcome.OUTBOUND: "去电结束",
-    Outcome.OPEN: "进行中",
-}
-RESULTS = {
-    "reached_self_ivr_ok": "本人按 1:一切都好",
-    "reached_self_callback": "本人按 2:请回电",
-    "no_answer": "无人接听",
-    "busy": "占线",
-}
+from callcenter.ports import Store, UnitOfWork
+from callcenter.words import ALARMS, KIND_WORDS, MODE_WORDS, OUTCOMES, RESULT_WORDS
+from scheduler.obligations import Result
 
 
 class Screen:
@@ -93,13 +77,14 @@ class Watcher:
             calls = work.calls.between(self._since, datetime.now(UTC) + timedelta(minutes=1))
             sessions = work.sessions.all()
             alarms = work.alarms.recent(20)
+            called = {call.id: _callee(work, call) for call in calls if call.direction is Direction.OUTBOUND}
         for call in sorted(calls, key=lambda c: c.started_at):
-            self._say(f"call {call.id}", _tell_call(call))
+            self._say(f"call {call.id}", _tell_call(call, called.get(call.id, "")))
         for session in sessions:
             self._say(f"session {session.id}", f"    接访记录已建立,待 {session.counsellor or '咨询员'} 填写")
         for alarm in alarms:
             state = f"{alarm.acknowledged_by} 已确认" if alarm.acknowledged_at else "正在呼叫值班督导"
-            self._say(f"alarm {alarm.id}", f"    告警 {alarm.kind.value}:{state}")
+            self._say(f"alarm {alarm.id}", f"    告警“{ALARMS[alarm.kind]}”:{state}")
 
     def _say(self, key: str, text: str | None) -> None:
         if text and self._said.get(key) != text:
@@ -107,17 +92,28 @@ class Watcher:
             self._screen.line(text)
 
 
-def _tell_call(call: CallRecord) -> str | None:
-    who = mask_number(call.number)
+def _callee(work: UnitOfWork, call: CallRecord) -> str:
+    """Return whom an attempt's call is for, masked."""
+    attempt = work.debts.attempt(call.id)
+    if attempt is None:
+        return mask_number(call.number)
+    return mask_name(work.people.get(work.debts.get(attempt.obligation).person).name)
+
+
+def _tell_call(call: CallRecord, callee: str) -> str | None:
     match call.direction:
         case Direction.INTERNAL:
             return None
         case Direction.OUTBOUND:
-            if call.is_open:
-                return f"去电 {who}:正在呼叫"
-            return f"去电 {who}:{RESULTS.get(call.flow_outcome or '', call.flow_outcome or '未接通')}"
+            return f"去电 {callee}:{_tell_outbound(call)}"
         case Direction.INBOUND:
-            return f"来电 {who}:{_tell_inbound(call)}"
+            return f"来电 {mask_number(call.number)}:{_tell_inbound(call)}"
+
+
+def _tell_outbound(call: CallRecord) -> str:
+    if call.is_open:
+        return "接通,正在问候" if call.answered_at else "正在呼叫"
+    return RESULT_WORDS[Result(call.flow_outcome)] if call.flow_outcome else "未接通"
 
 
 def _tell_inbound(call: CallRecord) -> str:
@@ -158,14 +154,13 @@ def show_owed(screen: Screen, store: Store, now: datetime) -> None:
     with store() as work:
         debts = [debt for debt in work.debts.open() if debt.due_at <= now]
         people = work.people.many(debt.person for debt in debts)
-    kinds = {Kind.HARDSHIP: "困难职工回访", Kind.CALLBACK: "承诺的回电"}
     screen.table(
         ["仍欠", "事由", "方式"],
         [
             [
                 mask_name(people[debt.person].name) if debt.person in people else debt.person,
-                kinds[debt.kind],
-                "人工" if debt.mode.value == "human_only" else "自动或人工",
+                KIND_WORDS[debt.kind],
+                MODE_WORDS[debt.mode],
             ]
             for debt in debts
         ],

@@ -58,6 +58,10 @@ quiet = ["00:00:00", "00:00:00"]
 ring = 15
 sweep = 3
 
+[alarms]
+# The probe of the day is a scene of its own.
+self_dial_at = "23:59:59"
+
 [calendar.days]
 {today} = "work"
 """
@@ -148,6 +152,16 @@ class Stage:
     def hotline_json(self, *words: str) -> Any:
         """Run one listing verb and return its JSON."""
         return json.loads(self.hotline(*words, "--json"))
+
+    def hotline_meanwhile(self, *words: str) -> subprocess.Popen[str]:
+        """Start one verb and return it running."""
+        return subprocess.Popen(
+            [*_HOTLINE, "--config", str(self.config_file), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        )
 
     def serve(self) -> None:
         """Start `hotline serve` in a session of its own; its log is `serve.log`."""

@@ -10,18 +10,11 @@ from datetime import UTC, datetime, timedelta
 from callcenter.demo.cast import CALL_BACK, FINE, NO_CONSENT
 from callcenter.demo.sipp import CallTiming
 from callcenter.demo.stage import Stage
-from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.calls import OFFERED, CallRecord, Direction, Outcome
+from callcenter.service.records import was_talk
 from scheduler.obligations import Kind
 
 CLOSE = timedelta(seconds=1)
-#: The five ways an offered call ends (P3).
-OFFERED = (
-    Outcome.ANSWERED,
-    Outcome.ABANDONED,
-    Outcome.OVERFLOWED,
-    Outcome.PROMISED,
-    Outcome.SYSTEM_FAILURE,
-)
 
 
 @dataclass(slots=True)
@@ -37,6 +30,8 @@ class Played:
     #: Calls that reached the duty mobile, and the voicemail.
     mobile: list[CallTiming] = field(default_factory=list)
     voicemail: list[CallTiming] = field(default_factory=list)
+    #: The line called itself and came through.
+    self_dial: bool = False
     #: Check-in calls by number.
     checkins: dict[str, list[CallTiming]] = field(default_factory=dict)
 
@@ -61,6 +56,7 @@ def verify(stage: Stage, played: Played, began: datetime) -> list[Finding]:
         *_one_session_each(calls, sessions),
         *_times(stage, played, inbound),
         *_voicemail(played, inbound),
+        Finding(text="自拨的电话从外线打了进来", right=played.self_dial),
         *_debts(stage, played),
         Finding(text=f"读不懂的记录:{unread} 行", right=unread == 0),
         *_replay(stage),
@@ -90,7 +86,7 @@ def _outcomes(played: Played, inbound: dict[str, CallRecord], count: int) -> lis
 
 
 def _one_session_each(calls: list[CallRecord], sessions: list[str]) -> list[Finding]:
-    answered = {call.id for call in calls if call.answered_at is not None}
+    answered = {call.id for call in calls if was_talk(call)}
     right = len(sessions) == len(set(sessions)) and set(sessions) == answered
     return [Finding(text=f"接听 {len(answered)} 通,接访记录 {len(sessions)} 条,一通一条", right=right)]
 
