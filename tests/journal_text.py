@@ -16,7 +16,7 @@ TRACES = Path(__file__).parent / "traces" / "journal"
 
 def row_bytes(row: Row) -> bytes:
     """Return the line that holds a row (whose fields are as in the file)."""
-    fields = (row.event, row.event if row.extra.startswith('{""extra') else "", *row[1:])
+    fields = (row.event, row.event if row.extra.startswith('{""extra') else "", row.time, *row[2:])
     return (",".join(f'"{text}"' for text in fields) + "\n").encode("latin-1")
 
 

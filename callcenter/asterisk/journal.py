@@ -277,9 +277,9 @@ class JournalFollower:
         data = segment.read(offset, self._chunk)
         final = finished and offset + len(data) >= segment.size
         parsed = parse_journal(data, final=final)
-        places = [self._journal.place(offset + at) for at in parsed.offsets]
-        again = self._journal.place(offset) < self._journal.resume
-        self._folding.take(parsed.rows, places, again=again)
+        file, _ = here = self._journal.place(offset)
+        offsets = [offset + at for at in parsed.offsets]
+        self._folding.take(parsed.rows, offsets, file, again=here < self._journal.resume)
         self._journal.advance(parsed.consumed)
         return len(parsed.rows), [_unread(segment, offset, scrap, now) for scrap in parsed.scraps]
 

@@ -16,7 +16,7 @@ def fold(rows: Iterable[Row], queue_rows: Iterable[QueueRow] = ()) -> Facts:
     """Return what all these rows say, as if nothing will ever follow them."""
     state = Folding()
     rows, queue_rows = list(rows), list(queue_rows)
-    state.take(rows, ((0, n) for n in range(len(rows))))
+    state.take(rows, range(len(rows)))
     state.take_queue(queue_rows, ((0, n) for n in range(len(queue_rows))))
     facts = state.judge(at_end=True)
     return Facts(

@@ -6,13 +6,14 @@ event's name stands in EventType *and* userdeftype, and the text in EventExtra a
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-#: What a fact may be made of. Rows are hostile input: anything else is not a fact.
-_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+#: A word of a user event as it stands in the file. Rows are hostile input: any other value is no word.
+_WORD = re.compile(r'(?<=["&])([a-z_]{1,32})=([A-Za-z0-9_.-]{1,64})(?=["&])')
+_HANGUP = re.compile(r'""hangupcause"":(\d{1,3}),""hangupsource"":""([^"]{0,150})""')
+_BRIDGE = re.compile(r'""bridge_id"":""([^"]{1,80})""')
 
 
 class Row(NamedTuple):
@@ -22,9 +23,9 @@ class Row(NamedTuple):
     `words_of`): a caller writes some of these fields.
     """
 
-    event: str
-    #: Seconds since 1970 with six decimals and ten digits before them, so that text order is time order.
+    #: Seconds since 1970 with six decimals and ten digits before them: rows sort by time.
     time: str
+    event: str
     num: str
     exten: str
     context: str
@@ -34,7 +35,7 @@ class Row(NamedTuple):
     linked: str
     #: Channels already in the bridge that was entered, joined by commas.
     peer: str
-    #: JSON with its quotes doubled, or empty: see `extra_of`.
+    #: JSON with its quotes doubled, or empty: see `words_of`.
     extra: str
 
     @property
@@ -48,17 +49,18 @@ def moment(seconds: str | float) -> datetime:
     return datetime.fromtimestamp(float(seconds), UTC)
 
 
-def extra_of(row: Row) -> dict[str, Any]:
-    """Return the EventExtra object; empty if there is none or it is no JSON object."""
-    try:
-        found = json.loads(row.extra.replace('""', '"')) if row.extra else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def words_of(row: Row) -> dict[str, str]:
     """Return the `k=v&k=v` words of a user event. Values outside the contract's alphabet are left out."""
-    text = extra_of(row).get("extra", "")
-    pairs = (part.partition("=") for part in str(text).split("&"))
-    return {key: value for key, _, value in pairs if _WORD.fullmatch(value)}
+    return dict(_WORD.findall(row.extra))
+
+
+def hangup_of(row: Row) -> tuple[int | None, str]:
+    """Return the Q.850 cause and the channel that hung up of a HANGUP row, as far as it tells them."""
+    found = _HANGUP.search(row.extra)
+    return (int(found[1]), found[2]) if found else (None, "")
+
+
+def bridge_of(row: Row) -> str | None:
+    """Return the id of the bridge that was entered or left."""
+    found = _BRIDGE.search(row.extra)
+    return found[1] if found else None

@@ -7,7 +7,7 @@ from journal_text import TRACES, row, row_bytes
 
 from callcenter.asterisk.journal_rows import LONGEST, parse_journal
 from callcenter.domain.fold import fold
-from callcenter.domain.journal import extra_of, words_of
+from callcenter.domain.journal import bridge_of, hangup_of, words_of
 from callcenter.domain.queue_log import read_queue_line
 
 ANSWERED = (TRACES / "answered.csv").read_bytes()
@@ -103,7 +103,7 @@ def test_number_that_looks_like_a_row_start_does_not_start_a_row() -> None:
 
 def test_extra_that_is_no_json_has_no_words() -> None:
     odd = row("IVR_NODE", 1795459057.0, "c", "1.0", "1.0", extra="{not json")
-    assert (extra_of(odd), words_of(odd)) == ({}, {})
+    assert (words_of(odd), hangup_of(odd), bridge_of(odd)) == ({}, (None, ""), None)
 
 
 def test_words_outside_the_contract_are_left_out() -> None:

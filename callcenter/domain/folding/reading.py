@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from callcenter.domain.journal import Row, extra_of, words_of
+from callcenter.domain.journal import Row, bridge_of, hangup_of, words_of
 from callcenter.domain.numbers import normalise
 from callcenter.domain.queue_log import QueueRow
 
@@ -15,7 +15,6 @@ _AGENT = re.compile(
 )
 _CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
 _DIALLED = re.compile(r"\+?[0-9*#]{1,20}")
-_BRIDGE = re.compile(r'"bridge_id"":""([^"]{1,80})"')
 
 #: When, by whom, by which road.
 Answer = tuple[str, str | None, str]
@@ -113,18 +112,19 @@ class Reading:
         """Return when queue_log saw the call end."""
         return max((_second(q) for q in self.queue if q.event in events), default=None)
 
-    def hear(self, row: Row) -> None:
-        """Take the next row."""
-        if not self.first_time:
-            self.first_time = row.time
-        self.last_time = row.time
-        if row.channel[:6] != "Local/":
-            self.has_phone = True
-        if row.unique == self.id:
-            self._hear_caller(row)
-        act = _ACTS.get(row.event)
-        if act is not None:
-            act(self, row)
+    def hear(self, rows: Iterable[Row]) -> None:
+        """Take all rows of the call, in any order and however often each."""
+        ordered = sorted(rows)
+        if not ordered:
+            return
+        self.first_time, self.last_time = ordered[0].time, ordered[-1].time
+        self.has_phone = any(row.channel[:6] != "Local/" for row in ordered)
+        self._hear_caller([row for row in ordered if row[7] == self.id])
+        before, acts = None, _ACTS
+        for row in ordered:
+            if row != before and (act := acts.get(row[1])):
+                act(self, row)
+            before = row
 
     def meet(self) -> None:
         """Work out who shared a bridge with the caller; after all rows."""
@@ -189,13 +189,12 @@ class Reading:
     def _connected(self) -> str | None:
         return next((_code(q.agent) for q in self.queue if q.event == "CONNECT"), None)
 
-    def _hear_caller(self, row: Row) -> None:
-        if not self.caller:
-            self.caller = row.channel
-        if self.number is None and row.num:
-            self.number = normalise(row.num)
-        if row.context[:5] == "flow-":
-            self.in_flow = True
+    def _hear_caller(self, rows: Sequence[Row]) -> None:
+        """Learn who called from the rows of the call's first channel; any of them may be lost."""
+        if rows:
+            self.caller = rows[0].channel
+            self.in_flow = any(row.context[:5] == "flow-" for row in rows)
+            self.number = next(filter(None, (normalise(row.num) for row in rows)), None)
 
     def _start(self, row: Row) -> None:
         self.started.add(row.channel)
@@ -215,22 +214,19 @@ class Reading:
             self.picked_up = self.picked_up or row.time
 
     def _enter(self, row: Row) -> None:
-        if bridge := _BRIDGE.search(row.extra):
-            self.enters.append((row.time, bridge[1], row.channel, row.app, row.peer))
+        if bridge := bridge_of(row):
+            self.enters.append((row.time, bridge, row.channel, row.app, row.peer))
 
     def _leave(self, row: Row) -> None:
         if row.unique == self.id:
             self.exits.append(row.time)
 
     def _hang_up(self, row: Row) -> None:
-        extra = extra_of(row)
-        cause, source = extra.get("hangupcause"), extra.get("hangupsource")
-        known = cause if isinstance(cause, int) and 0 <= cause < 128 else None
-        if row.unique != self.id:
-            self.other_cause = known
-            return
-        self.cause = known
-        self.hangup_source = str(source) if source else ""
+        cause, source = hangup_of(row)
+        if row.unique == self.id:
+            self.cause, self.hangup_source = cause, source
+        else:
+            self.other_cause = cause
 
     def _end(self, row: Row) -> None:
         self.ended.add(row.channel)

@@ -66,19 +66,21 @@ class Folding:
         #: Time of the newest row.
         self.horizon = 0.0
 
-    def take(self, rows: Iterable[Row], places: Iterable[Place], *, again: bool = False) -> None:
+    def take(
+        self, rows: Iterable[Row], offsets: Iterable[int], file: int = 0, *, again: bool = False
+    ) -> None:
         """Take journal rows in file order. `again`: they may have been told in an earlier life."""
         known, touched = self._open, self._touched
         newest = ""
-        for row, place in zip(rows, places, strict=True):
-            call = known.get(row[8]) or self._meet(row, place, again)
+        for row, offset in zip(rows, offsets, strict=True):
+            call = known.get(row[8]) or self._meet(row, (file, offset), again)
             if call is None:
                 continue
             call.rows.append(row)
             touched[row[8]] = call
-            if row[1] > newest:
-                newest = row[1]
-            if row[0] in ACTS:
+            if row[0] > newest:
+                newest = row[0]
+            if row[1] in ACTS:
                 self._acts.append(row)
         if newest:
             self.horizon = max(self.horizon, float(newest))
