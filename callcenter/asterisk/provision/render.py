@@ -16,8 +16,18 @@ TEMPLATES = Path(__file__).with_name("templates")
 MODULES = (
     # timing, sound files and the two codecs Chinese trunks and our prompts use
     *("res_timing_timerfd", "format_wav", "format_pcm", "codec_alaw"),
+    # the journal, and orders that run on time by themselves
+    *("res_cdrel_custom", "cel_custom", "pbx_spool"),
     # queue, dialling and speaking
-    *("res_musiconhold", "app_dial", "app_playback", "app_read", "app_stack", "chan_bridge_media"),
+    *(
+        "app_queue",
+        "res_musiconhold",
+        "app_dial",
+        "app_playback",
+        "app_read",
+        "app_stack",
+        "chan_bridge_media",
+    ),
     *("bridge_simple", "bridge_native_rtp", "bridge_holding", "bridge_builtin_features"),
     # functions of our contexts
     *("app_celgenuserevent", "app_exec", "func_callerid", "func_channel", "func_cut", "func_db"),
