@@ -250,6 +250,15 @@ def test_boot_ends_the_calls_that_were_open(store: Store, pbx: Folder) -> None:
     assert (call.outcome, call.end_is_uncertain, call.is_open) == (Outcome.ANSWERED, True, False)
 
 
+def test_boot_read_just_before_the_follower_died_still_counts(store: Store, pbx: Folder) -> None:
+    greeting = (TRACES / "left_in_greeting.csv").read_bytes().splitlines(keepends=True)[:3]
+    boot = (TRACES / "pbx_killed_in_talk.queue_log").read_bytes().splitlines(keepends=True)[-1]
+    pbx.write(b"".join(greeting), boot)
+    JournalFollower(pbx.home, store).poll(LATER)  # the boot counts from the next poll on
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    assert [call.outcome for call in table(store)] == [Outcome.SYSTEM_FAILURE]
+
+
 def test_call_nothing_is_heard_of_for_a_day_does_not_hold_the_place(store: Store, pbx: Folder) -> None:
     pbx.write(
         row_bytes(row("CHAN_START", 1795459000.0, "PJSIP/trunk-1", "9.1", "9.1", context="hotline-trunk"))

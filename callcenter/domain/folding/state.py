@@ -19,6 +19,8 @@ from callcenter.domain.journal import Row
 from callcenter.domain.queue_log import BOOT, QueueRow
 
 Place = tuple[int, int]
+#: Of what was not read from queue_log.
+_NOWHERE: Place = (-1, -1)
 
 #: A call of which nothing was heard for so long is over, whatever got lost (R11: talks have no limit).
 _GIVEN_UP = 24 * 3600.0
@@ -56,8 +58,8 @@ class Folding:
         self._touched: dict[str, _Call] = {}
         #: The PBX's last start that counts, starts that do not count yet, and those not judged yet.
         self._boot = 0.0
-        self._new_boots: list[float] = []
-        self._fresh_boots: list[float] = []
+        self._new_boots: list[tuple[float, Place]] = []
+        self._fresh_boots: list[tuple[float, Place]] = []
         self._acts: list[Row] = []
         #: New calls that may be old ones read again: see `forget`.
         self.doubtful: set[str] = set()
@@ -89,7 +91,7 @@ class Folding:
         """Take rows of queue_log in file order."""
         for row, place in zip(rows, places, strict=True):
             if row.event == BOOT:
-                self._fresh_boots.append(float(row.time))
+                self._fresh_boots.append((float(row.time), place))
             elif row.event in _OF_A_CALL and row.call not in self._gone:
                 self._take_queue(row, place, again)
 
@@ -125,9 +127,10 @@ class Folding:
         return next((call.first for call in self._open.values()), None)
 
     def queue_low(self) -> Place | None:
-        """Return the place of the oldest line of queue_log that belongs to an open call."""
+        """Return the place of the oldest line of queue_log that still counts: an open call's, or a boot's."""
         calls = (*self._open.values(), *self._orphans.values())
-        return min((call.queue_first for call in calls if call.queue_first), default=None)
+        boots = [place for _, place in (*self._new_boots, *self._fresh_boots) if place != _NOWHERE]
+        return min((*boots, *(call.queue_first for call in calls if call.queue_first)), default=None)
 
     @property
     def waiting(self) -> int:
@@ -147,7 +150,7 @@ class Folding:
         if again or row.event != "CHAN_START":
             self.doubtful.add(call_id)
         elif _FIRST_CHANNEL.fullmatch(row.unique):
-            self._fresh_boots.append(float(row.time))
+            self._fresh_boots.append((float(row.time), _NOWHERE))
         return call
 
     def _take_queue(self, row: QueueRow, place: Place, again: bool) -> None:
@@ -162,10 +165,10 @@ class Folding:
 
     def _wake(self, at_end: bool) -> None:
         """Let the boots that the journal has been read past count."""
-        due = [boot for boot in self._new_boots if at_end or boot <= self.horizon]
+        due = [boot for boot in self._new_boots if at_end or boot[0] <= self.horizon]
         if due:
             self._new_boots = [boot for boot in self._new_boots if boot not in due]
-            self._boot = max(self._boot, *due)
+            self._boot = max(self._boot, *(time for time, _ in due))
             self._touched.update(self._open)
         self._new_boots += self._fresh_boots
         self._fresh_boots = []
