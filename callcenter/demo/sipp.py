@@ -131,11 +131,11 @@ class Caller:
         self._refusal_ok = refusal_ok
         scenario = render(
             "caller.xml",
-            dials=_escape(dials),
+            dials=escape(dials),
             **{"from": _from(name, user or number, address, withheld)},
             privacy=withheld,
-            user=_escape(user),
-            password=_escape(password),
+            user=escape(user),
+            password=escape(password),
             refusals=REFUSALS,
             give_up=_ms(give_up) if give_up else None,
             **_talking(folder, "caller", keys, talk),
@@ -351,12 +351,12 @@ def render(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701  `_escape` is the escaping SIPp understands
+        autoescape=False,  # noqa: S701  `escape` is the escaping SIPp understands
     )
     return environment.get_template(template).render(**values)
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Return `text` so that SIPp sends exactly these bytes (`[`, CR, LF and all)."""
     return "".join(chr(byte) if byte in PLAIN else f"\\x{byte:02X}" for byte in text.encode())
 
@@ -366,8 +366,8 @@ def _from(name: str, user: str | None, host: str, withheld: bool) -> str:
     if withheld:
         return '"Anonymous" <sip:anonymous@anonymous.invalid>'
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    display = _escape(f'"{quoted}" ') if name else ""
-    return f"{display}<sip:{_escape(user) + '@' if user is not None else ''}{host}>"
+    display = escape(f'"{quoted}" ') if name else ""
+    return f"{display}<sip:{escape(user) + '@' if user is not None else ''}{host}>"
 
 
 def _ms(span: timedelta) -> int:

@@ -11,6 +11,7 @@ import re
 import tempfile
 import wave
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -296,11 +297,15 @@ class Actors:
 
     def close(self) -> None:
         """End everybody; raise `ActorFailed` if a phone or the carrier had died before."""
-        for actor in self._all:
-            if isinstance(actor, Phone):
-                actor.stop(leave=self.pbx.process.is_running)
-            else:
-                actor.stop()
+        with ExitStack() as endings:
+            for actor in self._all:
+                if isinstance(actor, Phone):
+                    endings.callback(actor.stop, leave=self.pbx.process.is_running)
+                else:
+                    endings.callback(actor.stop)
+            for actor in self._all:
+                if not isinstance(actor, Caller):
+                    actor.check()
 
 
 def short_home() -> Path:
