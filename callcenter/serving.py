@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from callcenter.asterisk.bridge import Bridge, RosterSource
 from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 FOLLOW = timedelta(milliseconds=200)
 #: How often the line is looked at.
 LOOK = timedelta(seconds=10)
+#: More bytes than the longest row of the journal has.
+A_ROW = 4096
 #: How often old journal files are put away.
 TIDY = timedelta(hours=1)
 
@@ -58,6 +60,7 @@ class Server:
         )
         self._eyes = Eyes(app.console(), app.clock)
         self._watch = Watch(store, app.road, self._live, settings.alarms)
+        self._last_probe: datetime | None = None
         self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
 
     async def run(self) -> None:
@@ -71,6 +74,7 @@ class Server:
                 group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow")),
                 group.create_task(_forever(TIDY, self._tidy, "journal.tidy")),
                 group.create_task(_forever(LOOK, self._look, "watch.look")),
+                group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round")),
                 group.create_task(self._bridge.run()),
             ]
             ticker.start()
@@ -87,7 +91,8 @@ class Server:
             while True:
                 result = await self._worker.run(lambda: self._follower.poll(self._app.clock()))
                 self._eyes.note_journal(result.newest_at)
-                if result.caught_up:
+                # Sizes are taken before reading: what is left is at most a row still being written.
+                if result.caught_up or result.behind < A_ROW:
                     return
 
     async def _tidy(self) -> None:
@@ -97,12 +102,10 @@ class Server:
             await self._worker.run(lambda: self._follower.rotate(self._app.clock(), keep=keep))
 
     async def _look(self) -> None:
-        """Look at the line once, off the loop; call ourselves when today's probe is due."""
+        """Look at the line once, off the loop."""
         await asyncio.to_thread(self._eyes.look)
         self._eyes.note_link(connected=self._link.connected, members=await self._members())
         await asyncio.to_thread(self._watch.once, self._app.clock())
-        if self._link.connected and await asyncio.to_thread(self._probe_is_due):
-            await self._probe()
 
     def _live(self) -> Live:
         return replace(self._eyes.live(), without_number=self._app.numbers.in_a_row)
@@ -113,16 +116,22 @@ class Server:
         except PbxError:
             return None
 
-    def _probe_is_due(self) -> bool:
-        settings = self._app.settings
-        with self._app.store() as work:
-            last = last_self_dial(work)
-        return is_due(last, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
-
-    async def _probe(self) -> None:
+    async def _call_ourselves(self) -> None:
+        """Make today's self-dial when it is due."""
+        if not self._link.connected or not await asyncio.to_thread(self._probe_is_due):
+            return
+        self._last_probe = self._app.clock()
         ear = JournalEar(self._app.settings.pbx_home / "log" / "cel-custom")
         done = await self_dial(self._queue, self._calls, ear, self._app.settings.site, self._app.clock)
         await asyncio.to_thread(settle, self._watch.bell, done, self._app.clock())
+
+    def _probe_is_due(self) -> bool:
+        settings = self._app.settings
+        with self._app.store() as work:
+            known = last_self_dial(work)
+        # Our own memory counts too: a store that cannot be written must not make us call all day.
+        last = max((at for at in (known, self._last_probe) if at), default=None)
+        return is_due(last, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
 
 
 async def _forever(pause: timedelta, act: Callable[[], Awaitable[None]], name: str) -> None:
