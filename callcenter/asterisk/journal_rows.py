@@ -9,7 +9,10 @@ place where a whole row stands.
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from callcenter.domain.journal import Row
@@ -51,6 +54,11 @@ class Parsed:
 
 def parse_journal(data: bytes, *, final: bool = False) -> Parsed:
     """Read every whole row. `final`: nothing will ever follow, so that an unfinished row is a scrap."""
+    with _collector_resting():
+        return _parse(data, final)
+
+
+def _parse(data: bytes, final: bool) -> Parsed:
     text = data.decode("latin-1")  # one character per byte: offsets stay true, nothing fails
     rows: list[Row] = []
     offsets: list[int] = []
@@ -67,6 +75,22 @@ def parse_journal(data: bytes, *, final: bool = False) -> Parsed:
             return Parsed(rows=rows, offsets=offsets, scraps=scraps, consumed=at)
         scraps += _scraps(data, at, then)
         at = then
+
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Keep the garbage collector from walking tens of thousands of new rows: they hold no cycles.
+
+    It costs a third of the parsing otherwise (CPython 3.11).
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _next_row(text: str, at: int, final: bool) -> int | None:
