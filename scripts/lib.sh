@@ -97,3 +97,13 @@ need_sipp() {
   wake_sudo
   as_root /sbin/setcap cap_net_raw+ep "$copy" || say "Note: SIPp cannot press keys here (setcap failed)."
 }
+
+# PostgreSQL's server programs for the tests, without the server that the package would start.
+need_postgres() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return 0
+  wake_sudo
+  as_root mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+  need_packages postgresql
+}
