@@ -51,7 +51,7 @@ def test_stopped_in_mid_call_nothing_is_left_running(folder: Path, stop: signal.
         start_new_session=True,
     ) as rehearsal:
         journal = folder / "asterisk/log/cel-custom/journal.csv"
-        until(lambda: b'"hotline-trunk"' in journal.read_bytes() if journal.exists() else False, 120, what="a call")
+        until(lambda: journal.exists() and b'"hotline-trunk"' in journal.read_bytes(), 120, what="a call")
         assert len(of_folder(folder)) >= 4
         os.killpg(rehearsal.pid, stop)
         rehearsal.communicate(timeout=60)
