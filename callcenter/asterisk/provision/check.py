@@ -38,10 +38,8 @@ Rendered = Callable[[PbxPlan], Files]
 LOOPBACK = "127.0.0.1"
 #: Digits pressed in both check calls. No row of the journal may hold one of them by itself.
 PRESSED = "739"
-#: Calls in the journal when all is over: out of the trunk, in by the trunk, and the feature code.
-CALLS = 3
-#: How long they may take, seconds.
-PATIENCE = 60.0
+#: How long both calls may take, seconds.
+PATIENCE = 30.0
 #: Lines of the log that are no fault: a caller who cannot be queued goes on to the escalation chain.
 #: The feature code is dialled through a Local channel, which has no endpoint.
 _EXPECTED = re.compile(r"Unable to join queue 'hotline'|item requested: 'endpoint'")
@@ -127,7 +125,8 @@ def _running(plan: PbxPlan, files: Files, program: AsteriskProgram) -> Iterator[
 def _findings(plan: PbxPlan, files: Files, process: AsteriskProcess) -> Iterator[Finding]:
     yield _all_modules(process)
     yield _all_words(files, process)
-    rows = _call_in(plan)
+    _make_calls(plan, process)
+    rows = list(parse_journal(_journal_bytes(plan), final=True).rows)
     yield _said(
         any(words_of(row).get("flow") == "inbound" for row in rows)
         and any(row.app == "Queue" for row in rows),
@@ -165,31 +164,26 @@ def _all_words(files: Files, process: AsteriskProcess) -> Finding:
     )
 
 
-def _call_in(plan: PbxPlan) -> list[Row]:
-    """Make a call through the trunk into the line, and one to a feature code; return the journal."""
+def _make_calls(plan: PbxPlan, process: AsteriskProcess) -> None:
+    """Make a call through the trunk into the line, and one to a feature code, and wait for their end."""
     spool = Spool(plan.home)
     keys = ("Context: hotline-check", "Extension: keys", "Priority: 1")
     spool.put("check-in.call", (f"Channel: PJSIP/{plan.public_number}@trunk", *keys))
     spool.put("check-code.call", ("Channel: Local/*11@hotline-phones/n", *keys))
-    _until(lambda: _ended(_journal_bytes(plan)) >= CALLS)
-    return list(parse_journal(_journal_bytes(plan), final=True).rows)
+    deadline = time.monotonic() + PATIENCE
+    while _at_work(plan, process) and time.monotonic() < deadline:
+        time.sleep(0.3)
+
+
+def _at_work(plan: PbxPlan, process: AsteriskProcess) -> bool:
+    """Tell whether an order waits (its file goes when it is done) or a channel is up."""
+    waiting = any((plan.home / "spool" / "outgoing").iterdir())
+    return waiting or not process.console.run("core show channels count").startswith("0 active channel")
 
 
 def _journal_bytes(plan: PbxPlan) -> bytes:
     file = plan.home / "log" / "cel-custom" / "journal.csv"
     return file.read_bytes() if file.exists() else b""
-
-
-def _ended(journal: bytes) -> int:
-    """Return how many whole calls stand in the journal."""
-    return sum(row.event == "LINKEDID_END" for row in parse_journal(journal).rows)
-
-
-def _until(true: Callable[[], bool]) -> None:
-    """Wait for `true`, at most `PATIENCE`; the findings tell what is missing after that."""
-    deadline = time.monotonic() + PATIENCE
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 def _journal(plan: PbxPlan, rows: list[Row]) -> Iterator[Finding]:
@@ -226,7 +220,7 @@ def _sockets(plan: PbxPlan, process: AsteriskProcess) -> Iterator[Finding]:
     sockets = listening(process.pid)
     ours = [one for one in sockets if one.is_loopback]
     wide = [one for one in sockets if not one.is_loopback]
-    known = [one for one in wide if _is_pjsips_own(one)]
+    known = [one for one in wide if _is_pjsips_own(one, plan)]
     yield _said(
         wide == known,
         f"只在设定的地址上监听:{' '.join(map(str, ours))}",
@@ -237,8 +231,11 @@ def _sockets(plan: PbxPlan, process: AsteriskProcess) -> Iterator[Finding]:
         yield Finding(good=True, text=f"res_pjsip 自行打开的端口,不接受呼叫:{' '.join(map(str, known))}")
 
 
-def _is_pjsips_own(one: Listening) -> bool:
-    return one.protocol.startswith("udp") and one.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+def _is_pjsips_own(one: Listening, plan: PbxPlan) -> bool:
+    """Tell res_pjsip's own UDP sockets from a transport or RTP that is open to the world."""
+    everywhere = one.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    ours = one.port == plan.sip_port or plan.rtp_first <= one.port <= plan.rtp_last
+    return one.protocol.startswith("udp") and everywhere and not ours
 
 
 def _prompts(plan: PbxPlan, files: Files) -> Finding:
