@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -28,9 +29,7 @@ class Repository:
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return an INSERT that knows ON CONFLICT; both dialects spell it alike."""
-        if self._is_postgresql:
-            return postgresql.insert(table)
-        return sqlite.insert(table)
+        return insert_into(table, self._dialect)
 
     def _insert_new(self, table: Table, row: Row) -> bool:
         """Insert unless a unique key is taken; tell whether it was inserted.
@@ -43,14 +42,13 @@ class Repository:
         """Insert the rows whose unique keys are free; return how many were."""
         if not rows:
             return 0
-        new = self._insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-        return self._connection.execute(new, rows).rowcount
+        return self._connection.execute(_insert_new_into(table, self._dialect), rows).rowcount
 
     def _all(self, query: Select[Any]) -> list[Row]:
         return list(self._connection.execute(query).mappings().all())
 
-    def _first(self, query: Select[Any]) -> Row | None:
-        return self._connection.execute(query).mappings().first()
+    def _first(self, query: Select[Any], values: Row | None = None) -> Row | None:
+        return self._connection.execute(query, values).mappings().first()
 
     def _wait_turn(self, lock: int) -> None:
         """Let one transaction at a time pass here. SQLite has one writer anyway."""
@@ -58,8 +56,22 @@ class Repository:
             self._connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
     @property
+    def _dialect(self) -> str:
+        return self._connection.dialect.name
+
+    @property
     def _is_postgresql(self) -> bool:
-        return self._connection.dialect.name == "postgresql"
+        return self._dialect == "postgresql"
+
+
+def insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT of that dialect (`sqlite`, `postgresql`)."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def _insert_new_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    return insert_into(table, dialect).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def chunks(ids: Iterable[T]) -> Iterator[list[T]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from callcenter.db.repositories.base import Repository, Row, chunks
+from callcenter.db.repositories.base import Repository, Row, chunks, insert_into
 from callcenter.db.tables import calls
 from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
 from callcenter.errors import NotFound
@@ -23,12 +25,7 @@ class SqlCalls(Repository):
         rows = [self._row(record) for record in records]
         if not rows:
             return
-        insert = self._insert(calls)
-        changes = {column.name: insert.excluded[column.name] for column in calls.c if column.name != "id"}
-        newer = (calls.c.outcome == _OPEN) | (insert.excluded.outcome != _OPEN)
-        self._connection.execute(
-            insert.on_conflict_do_update(index_elements=["id"], set_=changes, where=newer), rows
-        )
+        self._connection.execute(_upsert(self._dialect), rows)
 
     def get(self, call_id: str) -> CallRecord:
         """Return a call, or raise `NotFound`."""
@@ -119,3 +116,12 @@ class SqlCalls(Repository):
             flow_outcome=row["flow_outcome"],
             witness=row["witness"],
         )
+
+
+@cache
+def _upsert(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """Return the statement of `put_many`. Made once: the journal's follower says it five times a second."""
+    insert = insert_into(calls, dialect)
+    changes = {column.name: insert.excluded[column.name] for column in calls.c if column.name != "id"}
+    newer = (calls.c.outcome == _OPEN) | (insert.excluded.outcome != _OPEN)
+    return insert.on_conflict_do_update(index_elements=["id"], set_=changes, where=newer)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cache
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from callcenter.db.repositories.base import Repository
+from callcenter.db.repositories.base import Repository, insert_into
 from callcenter.db.tables import checkpoints, unread
 from callcenter.ports import Checkpoint, UnreadRow
+
+_PLACE = select(checkpoints).where(checkpoints.c.source == bindparam("of"))
 
 
 class SqlJournal(Repository):
@@ -16,19 +21,12 @@ class SqlJournal(Repository):
 
     def checkpoint(self, source: str) -> Checkpoint | None:
         """Return how far a source has been folded."""
-        row = self._first(select(checkpoints).where(checkpoints.c.source == source))
+        row = self._first(_PLACE, {"of": source})
         return Checkpoint(**row) if row else None
 
     def set_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Replace the position of its source."""
-        place = {
-            "segment": checkpoint.segment,
-            "offset": checkpoint.offset,
-            "low_segment": checkpoint.low_segment,
-            "low_offset": checkpoint.low_offset,
-        }
-        insert = self._insert(checkpoints).values(source=checkpoint.source, **place)
-        self._connection.execute(insert.on_conflict_do_update(index_elements=["source"], set_=place))
+        self._connection.execute(_replace_place(self._dialect), asdict(checkpoint))
 
     def keep_unread(self, rows: Iterable[UnreadRow]) -> int:
         """Keep rows whose key is new; return how many were."""
@@ -52,3 +50,10 @@ class SqlJournal(Repository):
     def forget(self) -> None:
         """Drop all checkpoints, so that the next reading starts at the oldest file."""
         self._connection.execute(delete(checkpoints))
+
+
+@cache
+def _replace_place(dialect: str) -> sqlite.Insert | postgresql.Insert:
+    insert = insert_into(checkpoints, dialect)
+    place = {column.name: insert.excluded[column.name] for column in checkpoints.c if column.name != "source"}
+    return insert.on_conflict_do_update(index_elements=["source"], set_=place)
