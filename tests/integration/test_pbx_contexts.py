@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from hashlib import sha1
+from threading import Event, Thread
 
 import pytest
 from harness import Actors, Pbx
 
 from callcenter.asterisk.spool import Spool
 from callcenter.demo.runner import until
-from callcenter.demo.sipp import SECOND, VOICEMAIL, Answer, Carrier, presses
+from callcenter.demo.sipp import SECOND, VOICEMAIL, Answer, presses
 
 pytestmark = pytest.mark.asterisk
 
@@ -41,11 +43,6 @@ def order(pbx: Pbx, *lines: str) -> None:
 def bridged(pbx: Pbx) -> set[str]:
     """Return the technology and endpoint of every channel that was in a talk."""
     return {row[6].partition("-")[0] for row in pbx.journal() if row[0] == "BRIDGE_ENTER"}
-
-
-def invites(carrier: Carrier, number: str) -> str:
-    """Return the INVITEs that reached the carrier for a number, header by header."""
-    return "\n".join(m.first for m in carrier._run.messages() if number in m.first)
 
 
 # --- nobody at the line ---------------------------------------------------------------------
@@ -167,6 +164,63 @@ def test_a_caller_at_risk_goes_first_however_the_number_is_spelt(
     waits = re.compile(r"\(wait: .*prio: 7\)")
     until(lambda: waits.search(pbx.console("queue show hotline")), what="the caller to wait first")
     caller.wait()
+
+
+# --- a carrier that redirects -----------------------------------------------------------------
+
+
+@pytest.fixture
+def redirecting(pbx: Pbx) -> Iterator[list[str]]:
+    """A carrier that sends every call on to another number; yields the numbers it was asked for."""
+    asked: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind((pbx.trunk.host, pbx.trunk.port))
+        line.settimeout(0.2)
+        done = Event()
+        answering = Thread(target=_redirect, args=(line, asked, done))
+        answering.start()
+        yield asked
+        done.set()
+        answering.join()
+
+
+def _redirect(line: socket.socket, asked: list[str], done: Event) -> None:
+    """Answer OPTIONS with 200 and INVITE with 302 to 13700000000."""
+    while not done.is_set():
+        try:
+            request, sender = line.recvfrom(4096)
+        except TimeoutError:
+            continue
+        head = request.decode(errors="replace").split("\r\n")
+        method, _, rest = head[0].partition(" ")
+        if method not in ("OPTIONS", "INVITE"):
+            continue
+        kept = [h for h in head if h.split(":")[0] in ("Via", "From", "Call-ID", "CSeq")]
+        to = next(h for h in head if h.startswith("To:"))
+        status = "SIP/2.0 200 OK"
+        if method == "INVITE":
+            asked.append(rest.removeprefix("sip:").partition("@")[0])
+            status = "SIP/2.0 302 Moved Temporarily"
+            kept.append(f"Contact: <sip:13700000000@{sender[0]}>")
+        reply = [status, *kept, f"{to};tag=r", "Content-Length: 0", "", ""]
+        line.sendto("\r\n".join(reply).encode(), sender)
+
+
+def test_a_redirected_check_in_is_not_answered_by_our_own_line(pbx: Pbx, redirecting: list[str]) -> None:
+    """A redirect comes back as Local/<number>@hotline-trunk: it must not pass for a call to the line."""
+    place = ("Context: flow-checkin", "Extension: s", "Priority: 1")
+    order(pbx, "Channel: PJSIP/13711112222@trunk", *place)
+    until(lambda: redirecting, what="the person to be called")
+    until(lambda: pbx.channels() == 0, what="the call to fail")
+    assert redirecting == ["13711112222"]
+    assert said(pbx, "IVR_NODE") == []
+
+
+def test_a_redirected_contact_counts_as_not_reached(pbx: Pbx, actors: Actors, redirecting: list[str]) -> None:
+    caller = actors.caller(talk=4 * SECOND)
+    caller.wait()
+    assert redirecting == [FIRST, SECOND_CONTACT]
+    assert "flow=inbound&outcome=overflowed" in said(pbx, "IVR_OUTCOME")
 
 
 # --- facts without system rights --------------------------------------------------------------
