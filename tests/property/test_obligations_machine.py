@@ -64,7 +64,9 @@ class _Telephone(MemoryCallControl):
 class Debts(RuleBasedStateMachine):
     """A year of work, in any order."""
 
-    @initialize(days=st.integers(0, 60), hour=st.integers(0, 23))
+    @initialize(
+        days=st.sampled_from([0, 1, 2, 10, 5, 11, 46, 60]), hour=st.sampled_from([9, 10, 15, 17, 3, 13, 21])
+    )
     def enrol(self, days: int, hour: int) -> None:
         self.store, self.control, self.queue = MemoryStore(), _Telephone(), MemoryQueue()
         self.now = START.replace(hour=hour) + timedelta(days=days)
@@ -99,6 +101,12 @@ class Debts(RuleBasedStateMachine):
     def tick(self) -> None:
         self.control.now = self.now
         asyncio.run(self.round())
+
+    @rule(ticks=st.integers(2, 6), minutes=st.sampled_from([1, 4, 40]))
+    def the_line_runs_for_a_while(self, ticks: int, minutes: int) -> None:
+        for _ in range(ticks):
+            self.tick()
+            self.now += timedelta(minutes=minutes)
 
     @rule(when=st.sampled_from(["before", "after"]))
     def tick_and_die(self, when: str) -> None:
@@ -272,4 +280,4 @@ class Debts(RuleBasedStateMachine):
 
 
 TestDebts = Debts.TestCase
-TestDebts.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestDebts.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
