@@ -1,0 +1,226 @@
+"""`hotline hardship` and `hotline queue`, as a clerk and a supervisor type them."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from callcenter.bootstrap import App, Telephony
+from callcenter.cli.hardship import hardship
+from callcenter.cli.queue import queue
+from callcenter.config import Settings
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.users import PhoneKind, Role, User
+from callcenter.errors import NotFound, PbxUnreachable, Refused
+from callcenter.memory import MemoryCallControl, MemoryQueue, MemoryStore
+from callcenter.service.debts import settle
+from scheduler.cadence import SHANGHAI
+
+MORNING = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)
+LIST = """档案编号,职工姓名,联系电话,困难类别,认定日期,区县,是否同意,同意日期,家庭人口
+WX-001,沈建国,13800001111,深度困难,2026-09-01,梁溪区,是,2026-09-01,3
+WX-002,周秀英,13900002222,相对困难,2026-08-05,滨湖区,否,,2
+WX-003,钱小妹,,意外致困,2026-11-20,惠山区,,,1
+"""
+
+
+class DeskApp(App):
+    """An App with its store and telephone in memory and a clock that stands."""
+
+    def __init__(self) -> None:
+        super().__init__(settings=Settings())
+        self.now = MORNING.astimezone(UTC)
+        self.__dict__["store"] = MemoryStore()
+        self.clock = lambda: self.now  # type: ignore[method-assign]
+        self.calls, self.queue = MemoryCallControl(), MemoryQueue()
+
+    @asynccontextmanager
+    async def telephony(self) -> AsyncIterator[Telephony]:
+        yield Telephony(calls=self.calls, queue=self.queue)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> DeskApp:
+    """A line whose list has been imported."""
+    app = DeskApp()
+    with app.store() as work:
+        roles = frozenset({Role.SUPERVISOR, Role.COUNSELLOR})
+        work.users.add(User(code="s001", name="孙立", roles=roles, phone=PhoneKind.SIP))
+        work.commit()
+    file = tmp_path / "名单.csv"
+    file.write_text(LIST, encoding="utf-8")
+    assert run(app, hardship, "import", str(file)).exit_code == 0
+    return app
+
+
+def run(app: App, group: click.Command, *words: str) -> Result:
+    return CliRunner().invoke(group, [*words], obj=app, env={"HOTLINE_ACTOR": "s001"}, catch_exceptions=False)
+
+
+def rows(app: App, group: click.Command, *words: str) -> list[dict[str, object]]:
+    found = json.loads(run(app, group, *words, "--json").output)
+    assert isinstance(found, list)
+    return found
+
+
+def debt_of(app: App, file_no: str) -> str:
+    return str(next(r["id"] for r in rows(app, queue, "list", "--all") if r["file_no"] == file_no))
+
+
+def width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def test_an_import_says_what_is_new_and_what_it_does_not_keep(app: DeskApp, tmp_path: Path) -> None:
+    file = tmp_path / "next.csv"
+    file.write_text(LIST.replace("梁溪区", "新吴区").replace("WX-003", "WX-004"), encoding="gb18030")
+    said = run(app, hardship, "import", str(file), "--dry-run").output
+    assert "试算，没有写入" in said
+    assert "新增 1，变更 1，不变 1" in said
+    assert "区县 梁溪区 → 新吴区" in said
+    assert "WX-003" in said
+    assert "家庭人口" in said
+    with app.store() as work:
+        assert len(work.people.files()) == 3
+
+
+def test_a_list_with_a_fault_changes_nothing_and_says_where(app: DeskApp, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(LIST.replace("滨湖区", "=1+1").replace("WX-001", "WX-009"), encoding="utf-8")
+    with pytest.raises(Refused, match="第3行 F列"):
+        run(app, hardship, "import", str(file))
+    with app.store() as work:
+        assert work.people.file("WX-009") is None
+
+
+def test_who_is_owed_since_when_and_why_not_yet(app: DeskApp) -> None:
+    said = run(app, hardship, "owed").output
+    assert "WX-001" in said
+    assert "2026-09-30" in said
+    assert "没有同意接听自动回访" in said.replace("\n", "").replace(" ", "")
+    assert "共 2 人" in said
+    assert [r["file_no"] for r in rows(app, hardship, "owed", "--all")] == ["WX-001", "WX-002", "WX-003"]
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (hardship, ["list"]),
+        (hardship, ["owed", "--all"]),
+        (hardship, ["show", "WX-001"]),
+        (queue, ["list", "--all"]),
+        (queue, ["next"]),
+    ],
+)
+def test_r51_masked_and_within_eighty_columns(app: DeskApp, group: click.Command, words: list[str]) -> None:
+    for text in (run(app, group, *words).output, run(app, group, *words, "--json").output):
+        for secret in ("建国", "秀英", "小妹", "13800001111", "13900002222"):
+            assert secret not in text
+    for line in run(app, group, *words).output.splitlines():
+        assert width(line.rstrip()) <= 80
+
+
+def test_r29_the_oldest_breach_stands_first_and_promises_before_what_is_not_broken(app: DeskApp) -> None:
+    promise = CallRecord(
+        id="c1",
+        direction=Direction.INBOUND,
+        outcome=Outcome.PROMISED,
+        started_at=MORNING,
+        ended_at=MORNING,
+        number="13700007777",
+    )
+    with app.store() as work:
+        settle(work, [promise], MORNING)
+        work.commit()
+    app.now = MORNING + timedelta(days=13)
+    found = rows(app, queue, "list", "--all")
+    assert [r["file_no"] for r in found] == ["WX-001", "WX-002", None, "WX-003"]
+    app.now = MORNING
+    assert [r["file_no"] for r in rows(app, queue, "list")] == ["WX-001", "WX-002", None]
+
+
+def test_why_prints_the_whole_chain_and_every_gate(app: DeskApp) -> None:
+    said = run(app, queue, "why", debt_of(app, "WX-002")).output
+    assert "档案 WX-002：相对困难，在档，自 2026-08-05 起" in said
+    assert "没有同意接听自动回访" in said
+    assert said.count("\n  过 ") + said.count("\n  拦 ") == 20
+    found = json.loads(run(app, queue, "why", debt_of(app, "WX-002"), "--json").output)
+    assert [g["gate"] for g in found["gates"] if not g["passed"]] == ["no_ivr_consent"]
+
+
+def test_why_says_so_when_the_line_cannot_be_seen(app: DeskApp) -> None:
+    app.queue.failing = PbxUnreachable()
+    said = run(app, queue, "why", debt_of(app, "WX-001")).output
+    assert "拦 看不到线路状态" in said
+    assert "来电在等候" not in said
+
+
+def test_the_next_thing_for_a_human_is_the_worker_no_machine_may_call(app: DeskApp) -> None:
+    found = json.loads(run(app, queue, "next", "--json").output)
+    assert (found["file_no"], found["who_next"]) == ("WX-002", "human")
+
+
+def test_dialling_by_machine_and_with_ones_own_phone_first(app: DeskApp) -> None:
+    assert "已拨出：at-" in run(app, queue, "dial", debt_of(app, "WX-001")).output
+    run(app, queue, "dial", debt_of(app, "WX-002"), "--agent", "s001")
+    assert [(c.flow, c.first_ring) for c in app.calls.placed] == [("checkin", None), ("preview", "s001")]
+
+
+def test_a_gate_that_refuses_says_why_and_dials_nothing(app: DeskApp) -> None:
+    app.queue.waiting = 2
+    with pytest.raises(Refused, match="有来电在等候"):
+        run(app, queue, "dial", debt_of(app, "WX-001"))
+    assert app.calls.placed == []
+
+
+def test_done_needs_one_proof_that_exists(app: DeskApp) -> None:
+    debt = debt_of(app, "WX-001")
+    for words in ([], ["--call", "c1", "--visit", "7"]):
+        with pytest.raises(Refused, match="凭据"):
+            run(app, queue, "done", debt, *words)
+    with pytest.raises(NotFound):
+        run(app, queue, "done", debt, "--call", "c404")
+    assert "已完成" in run(app, queue, "done", debt, "--visit", "走访-7").output
+    assert [r["file_no"] for r in rows(app, hardship, "owed")] == ["WX-002"]
+    after = next(r for r in rows(app, hardship, "owed", "--all") if r["file_no"] == "WX-001")
+    assert str(after["owed_since"]) == "2026-12-24"
+
+
+def test_an_attempt_in_doubt_stands_above_everything(app: DeskApp) -> None:
+    run(app, queue, "dial", debt_of(app, "WX-001"))
+    died = CallRecord(
+        id=app.calls.placed[0].id,
+        direction=Direction.OUTBOUND,
+        outcome=Outcome.OUTBOUND,
+        started_at=MORNING,
+        ended_at=MORNING,
+        end_is_uncertain=True,
+    )
+    with app.store() as work:
+        settle(work, [died], MORNING)
+        work.commit()
+    first = rows(app, queue, "list")[0]
+    assert (first["file_no"], first["why"]) == ("WX-001", "in_doubt")
+
+
+def test_files_that_left_are_listed_for_a_human_to_check(app: DeskApp, tmp_path: Path) -> None:
+    file = tmp_path / "left.csv"
+    head, *lines = LIST.splitlines()
+    file.write_text("\n".join([f"{head},状态", *(f"{line},退档" for line in lines[:1])]), encoding="utf-8")
+    run(app, hardship, "import", str(file))
+    assert "1 份档案已退档" in run(app, hardship, "owed").output
+    assert [r["file_no"] for r in rows(app, hardship, "list", "--left")] == ["WX-001"]
+    assert [r["file_no"] for r in rows(app, hardship, "owed")] == ["WX-002"]
+
+
+def test_a_file_nobody_has_is_not_found(app: DeskApp) -> None:
+    with pytest.raises(NotFound, match="WX-404"):
+        run(app, hardship, "show", "WX-404")
