@@ -86,9 +86,10 @@ class App:
     def ami_link(self) -> AmiLink:
         """Return a link to the PBX's manager interface, not yet running."""
         from callcenter.asterisk.ami import AmiLink
+        from callcenter.asterisk.translate import HEARD
 
-        pbx = self.settings.asterisk
-        return AmiLink(pbx.ami_address, pbx.ami_port, "bridge", self.keys.password("ami:bridge"))
+        pbx, secret = self.settings.asterisk, self.keys.password("ami:bridge")
+        return AmiLink(pbx.ami_address, pbx.ami_port, "bridge", secret, wanted=HEARD)
 
     def console(self) -> Console:
         """Return the PBX's own console."""

@@ -128,6 +128,10 @@ EVENTS = frozenset(
     }
 )
 
+#: What anybody of ours listens for. QueueMemberStatus comes several times with each call and Newchannel
+#: with each leg: reading them would be most of the bridge's work.
+HEARD = EVENTS - {"QueueMemberStatus", "Newchannel", "Hangup"}
+
 Event = FullyBooted | Shutdown | MemberChanged | MemberRemoved | Originated | ChannelBorn | ChannelGone
 
 
