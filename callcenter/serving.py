@@ -126,12 +126,20 @@ class Server:
         await asyncio.to_thread(settle, self._watch.bell, done, self._app.clock())
 
     def _probe_is_due(self) -> bool:
-        settings = self._app.settings
+        """Tell whether to call ourselves now; the store is asked only when our own memory does not know.
+
+        A store that cannot be written must not make us call all day, so our memory counts by itself.
+        """
+        if not self._is_probe_due():
+            return False
         with self._app.store() as work:
             known = last_self_dial(work)
-        # Our own memory counts too: a store that cannot be written must not make us call all day.
-        last = max((at for at in (known, self._last_probe) if at), default=None)
-        return is_due(last, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
+        self._last_probe = max((at for at in (known, self._last_probe) if at), default=None)
+        return self._is_probe_due()
+
+    def _is_probe_due(self) -> bool:
+        settings = self._app.settings
+        return is_due(self._last_probe, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
 
 
 async def _forever(pause: timedelta, act: Callable[[], Awaitable[None]], name: str) -> None:
