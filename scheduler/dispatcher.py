@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
+from secrets import token_hex
 
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
 from scheduler.gates import (
@@ -77,7 +77,7 @@ class Dispatcher:
         return await self._dispatch(obligation_id, agent)
 
     async def _dispatch(self, obligation_id: str, by: str) -> Dispatched:
-        now, attempt_id = self.clock(), f"at-{uuid4().hex}"
+        now, attempt_id = self.clock(), f"at-{token_hex(8)}"
         try:
             claimed = await asyncio.to_thread(self.ledger.claim, obligation_id, attempt_id, now, now + LEASE)
         except LeaseLost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,4 +63,6 @@ class _Hotline(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
     """心线:热线、值守与回访。"""
+    # What a command has to say it says itself; only `serve` keeps a log.
+    logging.getLogger().addHandler(logging.NullHandler())
     ctx.obj = App(config_file=config)

@@ -59,11 +59,16 @@ def show_rows(
         click.echo(json.dumps([dict(r) for r in rows], ensure_ascii=False, indent=2, default=plain))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for _, title in columns:
-        table.add_column(title, overflow="fold")
+    for key, title in columns:
+        table.add_column(title, overflow="fold", no_wrap=all(_is_short(row.get(key)) for row in rows))
     for row in rows:
         table.add_row(*(said(row.get(key)) for key, _ in columns))
     console().print(table)
+
+
+def _is_short(value: object) -> bool:
+    """Tell whether a cell must not be folded: a moment or a duration reads badly in two lines."""
+    return value is None or isinstance(value, datetime | timedelta)
 
 
 def show_one(row: Mapping[str, object], titles: Sequence[tuple[str, str]], as_json: bool = False) -> None:
