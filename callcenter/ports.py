@@ -309,6 +309,10 @@ class AlarmRoad(Protocol):
     """Rings the supervisors through the PBX without AMI or database."""
 
     def ring(self, alarm: Alarm) -> None: ...
+    def silence(self, alarm_id: str) -> None:
+        """End a climb that is under way: somebody acknowledged by another road."""
+        ...
+
     def rearm_watchdog(self, at: datetime) -> None:
         """Have the PBX ring by itself at `at` unless this is called again first."""
         ...

@@ -111,6 +111,15 @@ class SpoolAlarms:
         self._spool.put(f"alarm-{alarm.id}.call", _alarm_lines(alarm.id, alarm.kind))
         log.info("alarm handed to the PBX", extra={"action": "spool.alarm_rung", "alarm": alarm.id})
 
+    def silence(self, alarm_id: str) -> None:
+        """Have a climb that is under way end after the phone that rings now."""
+        _check_alarm_id(alarm_id)
+        mark = alarm_id.rsplit("-", 1)[-1]
+        lines = ("Channel: Local/put@hotline-put/n", "Application: NoOp")
+        self._spool.put(
+            f"silence-{alarm_id}.call", (*lines, f"Setvar: KEY_1=hotline-acked/{mark}", "Setvar: VALUE_1=1")
+        )
+
     def rearm_watchdog(self, at: datetime) -> None:
         """Have the PBX ring by itself at `at` unless this is called again first."""
         stamp = whole_second(at)
@@ -155,11 +164,15 @@ def _lists(codes: Iterable[str]) -> Iterator[str]:
 
 
 def _alarm_lines(alarm: str, kind: AlarmKind) -> Iterator[str]:
-    if not _ALARM_ID.fullmatch(alarm):
-        raise PbxError("an alarm's id is 1-64 of a-z, 0-9, `-` and `_`")
+    _check_alarm_id(alarm)
     yield "Channel: Local/idle@hotline-alarm/n"
     yield "Context: hotline-alarm"
     yield "Extension: climb"
     yield "Priority: 1"
     yield f"Setvar: ALARM={alarm}"
     yield f"Setvar: KIND={kind}"
+
+
+def _check_alarm_id(alarm: str) -> None:
+    if not _ALARM_ID.fullmatch(alarm):
+        raise PbxError("an alarm's id is 1-64 of a-z, 0-9, `-` and `_`")

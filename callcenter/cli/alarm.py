@@ -56,6 +56,7 @@ def ack(app: App, alarm_id: str, reason: str, actor: str, as_json: bool) -> None
     with app.store() as work:
         done = service.acknowledge(work, alarm_id, actor, app.clock(), reason=reason)
         work.commit()
+    app.road.silence(alarm_id)
     show_one(_row(done), [*_COLUMNS, ("acknowledged_at", "确认时间")], as_json)
 
 
@@ -68,7 +69,7 @@ def test(app: App, actor: str, as_json: bool) -> None:
     with app.store() as work:
         people = service.chain(work.users.all())
     if not people:
-        raise Refused("告警名单是空的,告警不会有人听到。用 hotline user change 给督导设 --alarm-rank。")
+        raise Refused("告警名单是空的,告警不会有人听到。用 hotline user set 给督导设 --alarm-rank。")
     bell = service.Bell(app.store, app.road, service.policy_of(app.settings.alarms))
     rung = bell.raise_alarm(AlarmKind.TEST, "by_command", app.clock(), actor=actor)
     if rung.rung_at is None:

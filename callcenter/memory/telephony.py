@@ -115,11 +115,16 @@ class MemoryAlarmRoad:
 
     def __init__(self) -> None:
         self.rung: list[Alarm] = []
+        self.silenced: list[str] = []
         self.watchdog_at: datetime | None = None
 
     def ring(self, alarm: Alarm) -> None:
         """Remember the alarm."""
         self.rung.append(alarm)
+
+    def silence(self, alarm_id: str) -> None:
+        """Remember which."""
+        self.silenced.append(alarm_id)
 
     def rearm_watchdog(self, at: datetime) -> None:
         """Remember the instant."""

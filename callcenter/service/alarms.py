@@ -213,6 +213,9 @@ class _Tape:
         self._road.ring(alarm)
         self.rung.append(alarm)
 
+    def silence(self, alarm_id: str) -> None:
+        self._road.silence(alarm_id)
+
     def rearm_watchdog(self, at: datetime) -> None:
         self._road.rearm_watchdog(at)
 

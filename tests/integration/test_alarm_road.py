@@ -82,6 +82,17 @@ def test_the_first_supervisor_does_not_take_it_and_the_second_acknowledges(
     assert _rung(carrier) == [FIRST, SECOND]
 
 
+def test_an_alarm_acknowledged_at_the_desk_rings_nobody_else(
+    pbx: Pbx, actors: Actors, store: MemoryStore
+) -> None:
+    carrier = actors.carrier({FIRST: RingOn(), SECOND: ACKNOWLEDGES})
+    alarm = _ring(pbx, store)
+    until(lambda: _rung(carrier) == [FIRST], 20, what="the first ring")
+    SpoolAlarms(pbx.home).silence(alarm.id)
+    until(lambda: pbx.channels() == 0, 30, what="the climb to end")
+    assert _rung(carrier) == [FIRST]
+
+
 def test_a_voicemail_acknowledges_nothing_and_the_chain_is_climbed_again(
     pbx: Pbx, actors: Actors, store: MemoryStore
 ) -> None:
