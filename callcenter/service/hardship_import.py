@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, tzinfo
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,8 @@ from callcenter.service.hardship_tables import ImportRefused, Problem, Progress,
 from callcenter.service.settling import note, pseudonym
 from scheduler.cadence import SHANGHAI
 
+#: Finds whom a number belongs to, as things stood before the import.
+Known = Callable[[str], Person | None]
 #: Consents that came with a list.
 CHANNEL = "hardship_import"
 
@@ -92,9 +95,10 @@ def import_entries(
     Raises `ImportRefused`, before anything is written, if a number belongs to another open file.
     """
     files = {file.file_no: file for file in work.people.files()}
-    _check_numbers(work, entries, files)
+    known = cache(work.people.by_number)
+    _check_numbers(known, entries, files)
     people = work.people.many({file.person for file in files.values()})
-    planner = _Planner(work, files, people, now, zone)
+    planner = _Planner(work, known, files, people, now, zone)
     targets = [planner.target(entry) for entry in entries]
     if not dry_run:
         for target in targets:
@@ -108,12 +112,14 @@ class _Planner:
     def __init__(
         self,
         work: UnitOfWork,
+        known: Known,
         files: Mapping[str, HardshipFile],
         people: Mapping[str, Person],
         now: datetime,
         zone: tzinfo,
     ) -> None:
         self._work, self._files, self._people, self._now, self._zone = work, files, people, now, zone
+        self._known = known
         self._linked: set[str] = set()
 
     def target(self, entry: Entry) -> _Target:
@@ -135,7 +141,7 @@ class _Planner:
     def _known_caller(self, entry: Entry) -> Person | None:
         """Return somebody we know by number and who is, as far as anybody knows, this person."""
         for number in entry.phones:
-            found = self._work.people.by_number(number)
+            found = self._known(number)
             if found is None or found.id in self._linked or found.name not in {None, entry.name}:
                 continue
             self._linked.add(found.id)
@@ -165,7 +171,7 @@ class _Planner:
         return listed + bad
 
     def _new_phone(self, number: str) -> Phone:
-        elsewhere = self._work.people.by_number(number)
+        elsewhere = self._known(number)
         others = elsewhere.phones if elsewhere is not None else ()
         status = next((p.status for p in others if p.number == number), PhoneStatus.OK)
         return Phone(number=number, status=status)
@@ -186,7 +192,7 @@ class _Planner:
         ), ()
 
 
-def _check_numbers(work: UnitOfWork, entries: Sequence[Entry], files: Mapping[str, HardshipFile]) -> None:
+def _check_numbers(known: Known, entries: Sequence[Entry], files: Mapping[str, HardshipFile]) -> None:
     leaving = {e.file_no for e in entries if e.status is FileStatus.CLOSED}
     owner = {
         f.person: f.file_no
@@ -197,7 +203,7 @@ def _check_numbers(work: UnitOfWork, entries: Sequence[Entry], files: Mapping[st
         Problem(row=entry.row, column="", message=f"电话号码已登记在另一份档案（{other}）")
         for entry in entries
         for number in entry.phones
-        if (found := work.people.by_number(number)) is not None
+        if (found := known(number)) is not None
         and (other := owner.get(found.id)) is not None
         and other != entry.file_no
     ]
