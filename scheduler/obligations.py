@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -101,6 +101,8 @@ class Attempt:
     settled_at: datetime | None = None
     #: What the network said (Q.850), if it said anything.
     cause: int | None = None
+    #: Where it went, in words of the one who dials; opaque here.
+    callee: str | None = field(default=None, repr=False)
 
     @property
     def in_doubt(self) -> bool:

@@ -317,6 +317,7 @@ attempts = Table(
     _text("result", null=True),
     _moment("settled_at", null=True),
     _whole("cause", null=True),
+    _sealed("callee", null=True),
     UniqueConstraint("obligation", "n"),
     Index(None, "planned_at"),
 )

@@ -85,7 +85,8 @@ class StoreLedger:
             lease = work.debts.get(claimed.id).lease
             if lease is None or lease.owner != attempt.id or lease.until <= attempt.planned_at:
                 raise LeaseLost(claimed.id)
-            work.debts.add_attempt(attempt)
+            person = work.people.get(claimed.person)
+            work.debts.add_attempt(replace(attempt, callee=next(iter(usable_numbers(person)), None)))
             note(work, SYSTEM, "attempt.begin", attempt.id, attempt.planned_at, reason=claimed.id)
             work.commit()
 
@@ -123,10 +124,10 @@ class LineDialler:
         return Line(waiting=waiting, free_channels=await asyncio.to_thread(self._free_channels))
 
     async def place(self, attempt: Attempt) -> None:
-        """Place the attempt's call to the person's first usable number, under the attempt's id."""
+        """Place the attempt's call to the number written with it, under the attempt's id."""
         number = await asyncio.to_thread(self._number_for, attempt)
         if number is None:
-            raise PlacingFailed("the number went out of use at the last moment")
+            raise PlacingFailed("the last usable number went out of use at the last moment")
         try:
             await self.control.place(self._call(attempt, number))
         except InDoubt as error:
@@ -146,8 +147,8 @@ class LineDialler:
 
     def _number_for(self, attempt: Attempt) -> str | None:
         with self.store() as work:
-            person = work.people.get(work.debts.get(attempt.obligation).person)
-        return next(iter(usable_numbers(person)), None)
+            written = work.debts.attempt(attempt.id)
+        return written.callee if written else None
 
     def _free_channels(self) -> int:
         with self.store() as work:

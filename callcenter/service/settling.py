@@ -165,7 +165,7 @@ def _apply(work: UnitOfWork, obligation: Obligation, attempt: Attempt, record: C
             )
         )
     if result in _PHONE_STATUS:
-        _mark_phone(work, obligation.person, record, _PHONE_STATUS[result])
+        _mark_phone(work, obligation.person, attempt, _PHONE_STATUS[result])
 
 
 def _prove_by_key(
@@ -186,10 +186,9 @@ def _prove_by_key(
     )
 
 
-def _mark_phone(work: UnitOfWork, person_id: str, record: CallRecord, status: PhoneStatus) -> None:
-    person = work.people.get(person_id)
-    dialled = {record.number, record.dialled}
-    known = [p.number for p in person.phones if p.number in dialled] or usable_numbers(person)[:1]
+def _mark_phone(work: UnitOfWork, person_id: str, attempt: Attempt, status: PhoneStatus) -> None:
+    """Mark the number that was dialled, and no other of theirs."""
+    known = [p.number for p in work.people.get(person_id).phones if p.number == attempt.callee]
     for number in known:
         work.people.set_phone_status(number, status)
 

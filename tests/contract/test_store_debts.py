@@ -45,7 +45,9 @@ def owed(n: int, now: datetime, **changes: object) -> Obligation:
 
 
 def attempt(n: int, now: datetime, **changes: object) -> Attempt:
-    plain = Attempt(id=f"at-{n}", obligation="ob-1", n=n, planned_at=now + n * HOUR, by="ivr")
+    plain = Attempt(
+        id=f"at-{n}", obligation="ob-1", n=n, planned_at=now + n * HOUR, by="ivr", callee="13800000001"
+    )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 

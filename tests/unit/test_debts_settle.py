@@ -54,7 +54,7 @@ def dial(work: MemoryUnit, by: str = BY_IVR, attempt_id: str = "at-1") -> Attemp
     debt = the_debt(work)
     work.debts.claim(debt, attempt_id, NOW, NOW + timedelta(minutes=3))
     n = len(work.debts.attempts(debt)) + 1
-    made = Attempt(id=attempt_id, obligation=debt, n=n, planned_at=NOW, dialled_at=NOW, by=by)
+    made = Attempt(id=attempt_id, obligation=debt, n=n, planned_at=NOW, dialled_at=NOW, by=by, callee=NUMBER)
     work.debts.add_attempt(made)
     return made
 
@@ -149,6 +149,17 @@ def test_r33_a_refused_or_wrong_number_is_marked_everywhere(
     for who in ("p1", "p2"):
         assert [p.status for p in work.people.get(who).phones] == [status]
     assert work.people.suppressions("p1") == []
+
+
+def test_only_the_number_that_was_dialled_is_marked_though_the_list_changed_meanwhile(
+    work: MemoryUnit,
+) -> None:
+    dial(work)
+    new = Phone(number="13912340000")
+    person = work.people.get("p1")
+    work.people.update(replace(person, phones=(new, *person.phones)))
+    settled(work, call("wrong_person"))
+    assert [p.status for p in work.people.get("p1").phones] == [PhoneStatus.OK, PhoneStatus.WRONG]
 
 
 @pytest.mark.parametrize(

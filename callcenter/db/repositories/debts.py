@@ -131,29 +131,31 @@ class SqlDebts(Repository):
     def add_attempt(self, attempt: Attempt) -> None:
         """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
         self.get(attempt.obligation)
-        if not self._insert_new(attempts, _attempt_row(attempt)):
+        if not self._insert_new(attempts, self._attempt_row(attempt)):
             raise Conflict(f"外呼 {attempt.id}(第 {attempt.n} 次)已有记录。")
 
     def update_attempt(self, attempt: Attempt) -> None:
         """Replace an attempt, or raise `NotFound`."""
-        change = update(attempts).where(attempts.c.id == attempt.id).values(**_attempt_row(attempt))
+        change = update(attempts).where(attempts.c.id == attempt.id).values(**self._attempt_row(attempt))
         if self._connection.execute(change).rowcount != 1:
             raise NotFound(f"没有外呼 {attempt.id}。")
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """Return an attempt."""
         row = self._first(select(attempts).where(attempts.c.id == attempt_id))
-        return _attempt(row) if row else None
+        return self._attempt(row) if row else None
 
     def attempts(self, obligation_id: str) -> Sequence[Attempt]:
         """Return the attempts at an obligation, in order."""
         made = select(attempts).where(attempts.c.obligation == obligation_id)
-        return [_attempt(row) for row in self._all(made.order_by(attempts.c.n))]
+        return [self._attempt(row) for row in self._all(made.order_by(attempts.c.n))]
 
     def attempts_in_doubt(self) -> Sequence[Attempt]:
         """Return the attempts without a result, oldest first."""
         unsettled = select(attempts).where(attempts.c.result.is_(None))
-        return [_attempt(row) for row in self._all(unsettled.order_by(attempts.c.planned_at, attempts.c.id))]
+        return [
+            self._attempt(row) for row in self._all(unsettled.order_by(attempts.c.planned_at, attempts.c.id))
+        ]
 
     def attempts_since(self, since: datetime) -> int:
         """Count the attempts dialled (or, not yet dialled, planned) at `since` or later."""
@@ -224,6 +226,25 @@ class SqlDebts(Repository):
             next_at=row["next_at"],
         )
 
+    def _attempt_row(self, attempt: Attempt) -> Row:
+        return {
+            "id": attempt.id,
+            "obligation": attempt.obligation,
+            "n": attempt.n,
+            "planned_at": attempt.planned_at,
+            "by": attempt.by,
+            "dialled_at": attempt.dialled_at,
+            "result": attempt.result.value if attempt.result else None,
+            "settled_at": attempt.settled_at,
+            "cause": attempt.cause,
+            "callee": self._cipher.seal(attempt.callee, "attempts.callee"),
+        }
+
+    def _attempt(self, row: Row) -> Attempt:
+        result = None if row["result"] is None else Result(row["result"])
+        callee = self._cipher.open(row["callee"], "attempts.callee")
+        return Attempt(**{**row, "result": result, "callee": callee})
+
     def _closing(self, row: Row) -> Closing | None:
         if row["closed_at"] is None:
             return None
@@ -250,25 +271,6 @@ def _lease(row: Row) -> Lease | None:
     if row["lease_owner"] is None:
         return None
     return Lease(owner=row["lease_owner"], until=row["lease_until"], fence=row["fence"])
-
-
-def _attempt_row(attempt: Attempt) -> Row:
-    return {
-        "id": attempt.id,
-        "obligation": attempt.obligation,
-        "n": attempt.n,
-        "planned_at": attempt.planned_at,
-        "by": attempt.by,
-        "dialled_at": attempt.dialled_at,
-        "result": attempt.result.value if attempt.result else None,
-        "settled_at": attempt.settled_at,
-        "cause": attempt.cause,
-    }
-
-
-def _attempt(row: Row) -> Attempt:
-    result = None if row["result"] is None else Result(row["result"])
-    return Attempt(**{**row, "result": result})
 
 
 def _evidence(row: Row) -> Evidence:

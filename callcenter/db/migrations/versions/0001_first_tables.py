@@ -271,6 +271,7 @@ def _create_tables() -> None:
         sa.Column("result", sa.Text(), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cause", sa.Integer(), nullable=True),
+        sa.Column("callee", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["obligation"], ["obligations.id"], name=op.f("fk_attempts_obligation")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
         sa.UniqueConstraint("obligation", "n", name=op.f("uq_attempts_obligation_n")),
