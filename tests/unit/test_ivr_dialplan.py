@@ -58,7 +58,7 @@ def test_the_queue_continues_when_the_counsellor_hangs_up_and_never_lets_a_star_
     queue = section(
         compiled(shipped("inbound"), queue_options=QueueOptions(cap=timedelta(minutes=4))), "queue"
     )
-    assert "Queue(hotline,cC,,,240)" in queue
+    assert "Queue(hotline,cCi,,,240)" in queue
 
 
 def test_the_promise_is_written_before_it_is_spoken() -> None:
@@ -77,10 +77,10 @@ def test_secret_keys_leave_no_row() -> None:
 def test_waits_are_scaled_but_never_to_asterisks_no_limit() -> None:
     text = compiled(shipped("inbound"), time_scale=0.1)
     assert "Read(HOTLINE_KEY,hotline/reconnect,1,t,1,0.5)" in text
-    assert "Queue(hotline,cC,,,18)" in text
+    assert "Queue(hotline,cCi,,,18)" in text
     text = compiled(shipped("inbound"), time_scale=0)
     assert "Read(HOTLINE_KEY,hotline/reconnect,1,t,1,0.05)" in text
-    assert "Queue(hotline,cC,,,1)" in text
+    assert "Queue(hotline,cCi,,,1)" in text
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def _trial_plan(plan: PbxPlan, home: Path) -> PbxPlan:
     sip, ami = _free_ports(2)
     return replace(
         plan,
+        log_levels=("notice", "warning", "error"),
         home=home,
         sip_address=LOOPBACK,
         sip_port=sip,

@@ -116,6 +116,8 @@ class PbxPlan:
     #: Seconds between two rounds of the alarm chain.
     alarm_pause: int = 20
     outbound_ring: int
+    #: What `messages.log` keeps. A running line keeps errors only: warnings may name callers.
+    log_levels: tuple[str, ...] = ("error",)
 
     #: Compiled flows: the text of contexts `flow-<name>`, by name.
     flows: tuple[tuple[str, str], ...] = field(repr=False)
