@@ -57,6 +57,11 @@ class AmiTap:
             self._awaited = b""
             self._armed = moment, act
 
+    def disarm(self) -> None:
+        """Forget an act whose moment has not come."""
+        with self._lock:
+            self._armed, self._awaited = None, b""
+
     def until_struck(self, seconds: float = 60) -> None:
         """Wait until the armed act is done."""
         if not self.struck.wait(seconds):

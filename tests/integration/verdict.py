@@ -70,7 +70,7 @@ def _offered_adds_up(inbound: Sequence[CallRecord]) -> Iterator[str]:
 
 
 def _one_session_each(site: Site, records: Sequence[CallRecord]) -> Iterator[str]:
-    with site.app.store() as work:
+    with site.looking() as work:
         sessions = Counter(session.call for session in work.sessions.all())
     talks = {record.id for record in records if was_talk(record)}
     yield from (f"{sessions[call]} sessions for the talk {call}" for call in talks if sessions[call] != 1)
@@ -108,7 +108,7 @@ def _true_times(
 
 
 def _nothing_unread(site: Site) -> Iterator[str]:
-    with site.app.store() as work:
+    with site.looking() as work:
         unread = work.journal.unread_count()
     if unread:
         yield f"{unread} journal rows nobody could read"
@@ -118,7 +118,7 @@ def _debts(site: Site, carrier: Carrier, workers: Sequence[str]) -> Iterator[str
     """Nobody is forgotten, and nobody is called twice for one attempt."""
     born = Counter(row[8] for row in _journal(site) if row[0] == "CHAN_START" and row[8].startswith("at-"))
     yield from (f"attempt {i} was dialled {n} times" for i, n in born.items() if n > 1)
-    with site.app.store() as work:
+    with site.looking() as work:
         attempts = {i: work.debts.attempt(i) for i in {*site.tap.ordered, *born}}
         yield from (
             f"attempt {i} was dialled and never written down" for i, a in attempts.items() if a is None

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -33,9 +33,11 @@ from harness import Actors, Pbx, short_home
 from callcenter.asterisk.spool import whole_second
 from callcenter.bootstrap import App
 from callcenter.config import load_settings
+from callcenter.db.unit_of_work import SqlStore
 from callcenter.demo.runner import free_ports, until
 from callcenter.demo.sipp import Caller, CallTiming, presses
 from callcenter.domain.calls import CallRecord
+from callcenter.ports import UnitOfWork
 from callcenter.service import duty
 
 HOTLINE = (sys.executable, "-m", "callcenter.cli")
@@ -221,7 +223,7 @@ class Site:
         self._configure()
         settings = load_settings(self.config)
         self.app = App(settings=settings)
-        with self.app.store() as work:
+        with self.looking() as work:
             users = tuple(work.users.all())
         self.pbx = Pbx(settings=settings, keys=self.app.keys, users=users)
         self.tap = AmiTap(settings.asterisk.ami_port)
@@ -338,9 +340,15 @@ class Site:
 
     # --- what is on record --------------------------------------------------------------------
 
+    def looking(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a unit of work that only reads, so that whoever hangs with the store's lock is left to it."""
+        store = self.app.store
+        assert isinstance(store, SqlStore)
+        return store.reading()
+
     def records(self) -> list[CallRecord]:
         """Return every call on record since this site began."""
-        with self.app.store() as work:
+        with self.looking() as work:
             return list(work.calls.between(self.began - HOUR, datetime.now(UTC) + HOUR))
 
     def record_of(self, call: Call) -> CallRecord:
