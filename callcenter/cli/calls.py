@@ -14,8 +14,9 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import console, json_option, local, minutes, pass_app, show_one, show_rows
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
-from callcenter.service.records import count_outcomes
-from callcenter.words import OUTCOMES
+from callcenter.service.records import count_outcomes, with_callees
+from callcenter.words import OUTCOMES, RESULT_WORDS
+from scheduler.obligations import Result
 
 _DIRECTIONS = {Direction.INBOUND: "来电", Direction.OUTBOUND: "去电", Direction.INTERNAL: "内部"}
 _ROADS = {"queue": "排队接入", "escalation": "值守手机", "direct": "直接接通"}
@@ -79,7 +80,9 @@ def list_calls(app: App, day: datetime | None, everything: bool, as_json: bool) 
     """列出一天的通话。号码已遮盖。"""
     start = _midnight(app, day)
     with app.store() as work:
-        found = work.calls.between(start.astimezone(UTC), _next_midnight(start).astimezone(UTC))
+        found = with_callees(
+            work, work.calls.between(start.astimezone(UTC), _next_midnight(start).astimezone(UTC))
+        )
     shown = [call for call in found if everything or call.direction is not Direction.INTERNAL]
     show_rows([_row(call) for call in shown], _COLUMNS, as_json)
     if not as_json:
@@ -93,7 +96,7 @@ def list_calls(app: App, day: datetime | None, everything: bool, as_json: bool) 
 def show(app: App, call_id: str, as_json: bool) -> None:
     """看一通电话的全过程。号码已遮盖。"""
     with app.store() as work:
-        call = work.calls.get(call_id)
+        [call] = with_callees(work, [work.calls.get(call_id)])
     show_one(_row(call), _DETAILS, as_json)
 
 
@@ -160,7 +163,7 @@ def _row(call: CallRecord) -> dict[str, object]:
         "direction": call.direction,
         "direction_text": _DIRECTIONS[call.direction],
         "outcome": call.outcome,
-        "outcome_text": OUTCOMES[call.outcome],
+        "outcome_text": _outcome(call),
         "number": mask_number(call.number),
         "dialled": call.dialled,
         "started_at": call.started_at,
@@ -188,6 +191,11 @@ def _row(call: CallRecord) -> dict[str, object]:
     }
 
 
+def _outcome(call: CallRecord) -> str:
+    told = call.flow_outcome if call.direction is Direction.OUTBOUND else None
+    return RESULT_WORDS[Result(told)] if told in set(Result) else OUTCOMES[call.outcome]
+
+
 def _ring(one: str) -> str:
     agent, _, end = one.partition("=")
     return f"{agent}{_RINGS.get(end, end)}"
@@ -204,7 +212,8 @@ def _sum(found: list[CallRecord]) -> str:
 def _picture(app: App) -> str:
     now = app.clock()
     with app.store() as work:
-        found = [call for call in work.calls.open_calls() if call.direction is not Direction.INTERNAL]
+        going_on = with_callees(work, work.calls.open_calls())
+        found = [call for call in going_on if call.direction is not Direction.INTERNAL]
     lines = [f"{local(now)}  进行中 {len(found)} 通"]
     for state, group in groupby(sorted(found, key=_state), key=lambda call: _state(call)[1]):
         lines += ["", state, *(_line(call, now) for call in group)]

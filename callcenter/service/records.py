@@ -5,8 +5,8 @@ Everything is an upsert or keyed, so the same facts again change nothing (P6).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callcenter.domain.alarms import AlarmAck
@@ -58,6 +58,11 @@ def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -
     return Applied(sessions=opened, presence=heard)
 
 
+def with_callees(work: UnitOfWork, calls: Iterable[CallRecord]) -> list[CallRecord]:
+    """Return the calls, our own ones with the number their attempt dialled: the journal has none."""
+    return [_with_callee(work, call) if call.direction is Direction.OUTBOUND else call for call in calls]
+
+
 def was_talk(call: CallRecord) -> bool:
     """Tell whether a person of the line talked in it: then somebody has a record to write."""
     if call.direction is Direction.OUTBOUND:
@@ -80,3 +85,8 @@ def _session(call: CallRecord) -> SessionRow:
         counsellor=call.answered_by,
         opened_at=call.answered_at or call.started_at,
     )
+
+
+def _with_callee(work: UnitOfWork, call: CallRecord) -> CallRecord:
+    attempt = work.debts.attempt(call.id)
+    return replace(call, number=attempt.callee) if attempt and call.number is None else call
