@@ -61,9 +61,21 @@ def test_every_context_is_explained_and_no_other() -> None:
     assert told == rendered
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "hotline-probe"])
+@pytest.mark.parametrize(
+    "family", sorted({*FAMILIES, *re.findall(r"DB(?:_DELETE)?\((hotline-[a-z]+)/", EXTENSIONS)})
+)
 def test_every_family_of_facts_is_explained(family: str) -> None:
     assert f"`{family}/" in page("dialplan")
+
+
+def test_every_kind_of_call_file_is_explained() -> None:
+    orders = set(
+        re.findall(
+            r'f"([a-z]+)-\{[^"]*\.call"', (ROOT / "callcenter/asterisk/spool.py").read_text(encoding="utf-8")
+        )
+    )
+    told = set(re.findall(r"^\| `([a-z]+)-<[a-z<>-]+>\.call` \|", page("dialplan"), re.MULTILINE))
+    assert told == orders
 
 
 def test_every_feature_code_is_explained() -> None:
