@@ -90,9 +90,9 @@ class Trunk(_Section):
 class Queue(_Section):
     """How callers wait."""
 
-    strategy: str = Field(
-        default="leastrecent", pattern=r"^(leastrecent|fewestcalls|rrmemory|random|ringall)$"
-    )
+    #: Only strategies that move on when nobody picks up: `leastrecent` and `fewestcalls` would ring the
+    #: same deserted phone again and again while somebody else is free (Asterisk 22.10).
+    strategy: str = Field(default="rrmemory", pattern=r"^(rrmemory|random|ringall)$")
     ring: timedelta = timedelta(seconds=20)
     #: R4: after this wait the caller is not simply left waiting.
     wait_cap: timedelta = timedelta(minutes=3)
