@@ -16,6 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from callcenter.asterisk.console import Console
@@ -130,8 +131,13 @@ class AsteriskProcess:
         try:
             pid = int(self._pid_file.read_text())
         except (FileNotFoundError, ValueError):
-            return None
-        return pid if self._is_ours(pid) else None
+            return self._found_running()
+        return pid if self._is_ours(pid) else self._found_running()
+
+    def _found_running(self) -> int | None:
+        """Return the Asterisk of this folder that somebody else started (a service manager, a hand)."""
+        found = (int(place.name) for place in Path("/proc").glob("[0-9]*"))
+        return next((pid for pid in found if self._is_ours(pid) and not _is_console(pid)), None)
 
     @property
     def is_running(self) -> bool:
@@ -221,7 +227,7 @@ class AsteriskProcess:
         """Tell whether `pid` is a live Asterisk of this folder, not a stranger with a recycled number."""
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:
             return False
         return str(self.home / "etc/asterisk.conf").encode() in words  # a zombie's is empty
 
@@ -237,9 +243,18 @@ def _link(link: Path, target: Path) -> None:
     link.symlink_to(target)
 
 
+def _is_console(pid: int) -> bool:
+    """Tell whether that Asterisk is no PBX but `-rx` talking to one."""
+    with suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return any(word.startswith(b"-r") for word in words[1:])
+    return True
+
+
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Send a signal to the whole process group; a group that is already gone is no error."""
+    """Send a signal to the process and, if it leads one, to its group; one already gone is no error."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
-        return
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
