@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -99,7 +100,13 @@ class Server:
         """Begin a new journal file when it is time, and delete what is old enough."""
         keep = timedelta(days=self._app.settings.asterisk.journal_days)
         async with self._reading:
-            await self._worker.run(lambda: self._follower.rotate(self._app.clock(), keep=keep))
+            await self._worker.run(
+                lambda: self._follower.rotate(self._app.clock(), keep=keep, reopen=self._reopen_queue_log)
+            )
+
+    def _reopen_queue_log(self) -> None:
+        with suppress(PbxError):  # Asterisk goes on in the renamed file; the next round tries again
+            self._app.console().run("logger reload")
 
     async def _look(self) -> None:
         """Look at the line once, off the loop."""

@@ -201,20 +201,24 @@ class JournalFollower:
         return None if born is None else datetime.fromtimestamp(born, UTC)
 
     def rotate(
-        self, now: datetime, *, keep: timedelta = timedelta(days=7), size: int = _ROTATE_SIZE
+        self,
+        now: datetime,
+        *,
+        keep: timedelta = timedelta(days=7),
+        size: int = _ROTATE_SIZE,
+        reopen: Callable[[], object] | None = None,
     ) -> list[Path]:
-        """Begin a new journal file when the present one is big or a day old; return the files deleted.
+        """Begin new files when the present ones are big or a day old; return the files deleted.
 
-        Asterisk opens the journal for each row (22.10.1), so that a rename is enough. Only files wholly
-        folded into the store and last written `keep` ago are deleted.
+        Asterisk opens the journal for each row (22.10.1), so that a rename is enough. It keeps queue_log
+        open: `reopen` (`logger reload`) makes it begin a new one, and without it queue_log is left alone.
+        Only files wholly folded into the store and last written `keep` ago are deleted.
         """
-        self._journal.look()
-        current = next((s for s in self._journal.segments if s.path == self._journal.current), None)
-        if current is not None and (current.size >= size or now.timestamp() - current.born >= 86_400):
-            target = current.path.with_name(f"{current.path.name}.{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
-            if not target.exists():
-                current.path.rename(target)
-                target.chmod(0o600)
+        _begin_anew(self._journal, now, size)
+        if reopen is not None:
+            _begin_anew(self._queue, now, size)
+            if not self._queue.current.exists():
+                reopen()
         return [*self._delete_old(self._journal, now, keep), *self._delete_old(self._queue, now, keep)]
 
     def _poll(self, work: UnitOfWork, now: datetime) -> PollResult:
@@ -324,6 +328,18 @@ class JournalFollower:
     def _sources(self) -> tuple[_Source, _Source]:
         journal, queue = (_Source(name, path) for name, path in self._paths.items())
         return journal, queue
+
+
+def _begin_anew(source: _Source, now: datetime, size: int) -> None:
+    """Rename a log that is big or a day old."""
+    source.look()
+    current = next((s for s in source.segments if s.path == source.current), None)
+    if current is None or (current.size < size and now.timestamp() - current.born < 86_400):
+        return
+    target = current.path.with_name(f"{current.path.name}.{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    if not target.exists():
+        current.path.rename(target)
+        target.chmod(0o600)
 
 
 def _queue_rows(data: bytes, source: _Source, offset: int) -> tuple[list[QueueRow], list[Place]]:

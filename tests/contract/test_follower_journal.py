@@ -161,6 +161,26 @@ def test_own_rotation_begins_a_new_file_and_deletes_only_what_is_folded_and_old(
     assert len(table(store)) == 2
 
 
+def test_queue_log_begins_a_new_file_only_when_asterisk_can_be_told(store: Store, pbx: Folder) -> None:
+    pbx.play("answered")
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    log = pbx.home / "log" / "queue_log"
+    follower.rotate(LATER, size=1)
+    assert log.exists()
+    told: list[str] = []
+    follower.rotate(LATER, size=1, reopen=lambda: told.append("logger reload"))
+    assert told == ["logger reload"]
+    assert not log.exists()
+    (rotated,) = log.parent.glob("queue_log.*")
+    assert rotated.stat().st_mode & 0o777 == 0o600
+    pbx.play("abandoned")
+    follower.catch_up(LATER)
+    assert len(table(store)) == 2
+    follower.rotate(LATER + timedelta(days=400), size=1 << 30, reopen=lambda: None)
+    assert not rotated.exists()
+
+
 def test_place_survives_a_copy_of_the_folder(store: Store, pbx: Folder, tmp_path: Path) -> None:
     pbx.play("answered")
     JournalFollower(pbx.home, store).catch_up(LATER)
