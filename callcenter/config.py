@@ -213,9 +213,10 @@ class Settings(BaseSettings):
 
 def load_settings(file: Path | None = None, **options: Any) -> Settings:
     """Return the configuration, or raise `ConfigError` naming each wrong key and the mend."""
-    chosen = file or Path(os.environ.get("HOTLINE_CONFIG", DEFAULT_FILE))
-    if file is not None and not chosen.exists():
-        raise ConfigError(f"{chosen}: no such file. Run `hotline init` to write one.")
+    named = file or os.environ.get("HOTLINE_CONFIG")
+    chosen = Path(named or DEFAULT_FILE)
+    if named and not chosen.is_file():
+        raise ConfigError(f"{chosen}: no such file. Name an existing one, or none for the defaults.")
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=chosen)

@@ -141,6 +141,8 @@ class SippRun:
         """Start SIPp on the scenario, with further `arguments`; `full_trace` keeps whole messages."""
         words = [sipp_program(), str(self._pbx), "-sf", str(self.scenario), "-nostdin"]
         words += ["-i", self._local.host, "-mi", self._local.host, "-p", str(self._local.port)]
+        # Its remote-control port would be open to the world otherwise.
+        words += ["-ci", self._local.host]
         if full_trace:
             words += ["-trace_msg", "-message_file", str(self.messages_file)]
         words += ["-trace_shortmsg", "-shortmessage_file", str(self._short_file)]
