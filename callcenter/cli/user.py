@@ -165,6 +165,26 @@ def pin(app: App, code: str, pin: str | None, reason: str, actor: str) -> None:
 @click.argument("code")
 @click.option("--reason", required=True, help="原因(记入操作留痕)")
 @actor_option
+@json_option
+@pass_app
+def account(app: App, code: str, reason: str, actor: str, as_json: bool) -> None:
+    """显示 CODE 的话机怎样注册(含密码;留痕)。"""
+    with app.store() as work:
+        users.note_account_shown(work, code, actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+    pbx = app.settings.asterisk
+    row = {
+        "server": f"{pbx.sip_address}:{pbx.sip_port}",
+        "user": code,
+        "password": app.keys.password(f"sip:{code}"),
+    }
+    show_one(row, [("server", "服务器"), ("user", "用户名"), ("password", "密码")], as_json)
+
+
+@user.command()
+@click.argument("code")
+@click.option("--reason", required=True, help="原因(记入操作留痕)")
+@actor_option
 @pass_app
 def disable(app: App, code: str, reason: str, actor: str) -> None:
     """停用人员 CODE:不再能操作,不再被呼叫;以往记录不变。"""

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha1
 from itertools import pairwise
 
-from callcenter.domain.users import Role, User
+from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 
@@ -88,6 +88,18 @@ def set_pin(
     work.users.update(changed)
     _record_fields(work, actor, "set_pin", code, ["pin_verifier"], now, reason)
     return changed
+
+
+def note_account_shown(work: UnitOfWork, code: str, *, actor: str, now: datetime, reason: str) -> User:
+    """Record that an administrator was shown how a SIP phone registers, or raise `Refused`."""
+    _check_admin(work, actor)
+    user = _active(work, code)
+    if user.phone is not PhoneKind.SIP:
+        raise Refused(f"{code} 没有 SIP 话机。")
+    if not reason.strip():
+        raise Refused("查看话机账号必须写明原因。")
+    _record(work, actor, "show_account", code, now, reason=reason)
+    return user
 
 
 def check_pin(pin: str) -> str:

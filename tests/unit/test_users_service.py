@@ -20,6 +20,7 @@ from callcenter.service.users import (
     change_user,
     check_pin,
     disable_user,
+    note_account_shown,
     pin_verifier,
     set_pin,
 )
@@ -164,3 +165,21 @@ def test_a_malformed_or_trivial_pin_is_refused_and_not_repeated(pin: str) -> Non
 def test_different_pins_have_different_verifiers(one: str, other: str) -> None:
     assert (pin_verifier("S", "c017", one) == pin_verifier("S", "c017", other)) == (one == other)
     assert pin_verifier("S", "c017", one) != pin_verifier("S", "c018", one)
+
+
+def test_showing_a_phones_account_needs_an_administrator_a_reason_and_is_on_record(
+    line: MemoryStore, now: datetime
+) -> None:
+    with line() as work:
+        add_user(
+            work,
+            replace(LIN, code="c009", phone=PhoneKind.SIP, mobile=None, escalation_rank=None),
+            actor="admin",
+            now=now,
+        )
+        for actor, reason in (("c009", "换话机"), ("admin", " ")):
+            with pytest.raises(Refused):
+                note_account_shown(work, "c009", actor=actor, now=now, reason=reason)
+        note_account_shown(work, "c009", actor="admin", now=now, reason="换话机")
+        newest = work.audit.recent(1)[0]
+    assert (newest.verb, newest.object, newest.reason) == ("show_account", "user:c009", "换话机")
