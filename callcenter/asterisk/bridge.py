@@ -13,12 +13,14 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Protocol, TypeVar
 
+from callcenter.asterisk import wire
 from callcenter.asterisk.ami import AmiLink, Headers
 from callcenter.asterisk.control import PhoneBook
 from callcenter.domain.reconcile import Changes, Wanted, plan_changes
@@ -233,6 +235,8 @@ class Bridge:
             return await self._lay_edges_alone()
         await self._in_thread(self._source.refresh_phones)
         state, facts = await self._queue.state(), await self._queue.facts()
+        unreachable = frozenset(m.agent for m in state.members if not m.reachable)
+        await self._ask_phones(unreachable)
         await self._wait_for_journal()
         wanted = await self._in_thread(self._source.wanted)
         await self._lay(wanted)
@@ -241,10 +245,21 @@ class Bridge:
         self._status = BridgeStatus(
             last_sync=self._clock(),
             members=frozenset(m.agent for m in state.members),
-            unreachable=frozenset(m.agent for m in state.members if not m.reachable),
+            unreachable=unreachable,
             waiting=state.waiting,
         )
         return wanted, changes
+
+    async def _ask_phones(self, agents: frozenset[str]) -> None:
+        """Have Asterisk ask these phones at once whether they are there.
+
+        After its start it takes each phone for gone until its next OPTIONS, up to half a minute later
+        (res_pjsip, 22.10), and calls would go to the mobiles meanwhile. Only a phone answers; who has
+        a mobile is refused, which does no harm.
+        """
+        for agent in sorted(agents):
+            with suppress(PbxError):
+                await self._link.send("PJSIPQualify", Endpoint=wire.argument(agent))
 
     async def _lay_edges_alone(self) -> tuple[Wanted, Changes]:
         """Without AMI the spool can still be reached: the coming shift edges need no connection."""
