@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness import USERS, Actors, Pbx, short_home, test_settings
+from violence import Site
 
 from callcenter.asterisk.tree import find_asterisk
 from callcenter.demo.runner import sipp_program
@@ -66,3 +67,13 @@ def actors(pbx: Pbx, tmp_path: Path) -> Iterator[Actors]:
     cast = Actors(pbx=pbx, folder=tmp_path)
     yield cast
     cast.close()
+
+
+@pytest.fixture
+def site(_tools: None, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A whole line of its own, `hotline serve` included, with nobody on duty. For violence."""
+    whole = Site()
+    try:
+        yield whole.open()
+    finally:
+        whole.close(keep=bool(request.session.testsfailed))

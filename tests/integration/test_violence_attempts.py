@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,14 +21,6 @@ LOST, RUNG, TOLD, HUNG, CUT = (f"1370000000{n}" for n in range(5))
 #: Says at once who it is and that all is well.
 FINE = Answer(after=SOON, keys=presses("1@1 1@2.4"))
 HEADING = "档案编号,姓名,联系电话,困难类别,档案状态,建档日期,同意自动回访,同意日期"
-
-
-@pytest.fixture
-def site(_tools: None, request: pytest.FixtureRequest) -> Iterator[Site]:
-    """A running line with nobody on duty."""
-    site = Site()
-    yield site.open()
-    site.close(keep=bool(request.session.testsfailed))
 
 
 def enlist(site: Site, number: str) -> None:

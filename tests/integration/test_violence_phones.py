@@ -13,12 +13,12 @@ from callcenter.demo.sipp import Answer, RingOn
 from callcenter.domain.users import PhoneKind
 from callcenter.keys import KeyRing
 
-pytestmark = pytest.mark.asterisk
+pytestmark = [pytest.mark.asterisk, pytest.mark.usefixtures("_tools")]
 SOON = timedelta(milliseconds=300)
 RING = timedelta(seconds=2)
 
 
-def test_call_moves_on_from_a_phone_nobody_picks_up(_tools: None, keys: KeyRing, tmp_path: Path) -> None:
+def test_call_moves_on_from_a_phone_nobody_picks_up(keys: KeyRing, tmp_path: Path) -> None:
     queue = Queue(ring=RING, wrap_up=timedelta(0), wait_cap=timedelta(seconds=20))
     at_desks = [user for user in USERS if user.phone is PhoneKind.SIP]
     pbx = Pbx(settings=test_settings(short_home(), queue=queue), keys=keys, users=at_desks)

@@ -47,6 +47,8 @@ NAMES = {"c001": "王芳", "c002": "李娜", "c003": "张秀英"}
 #: The duty mobile: rung when nobody is at the line.
 DUTY_MOBILE = "13900000021"
 HOUR = timedelta(hours=1)
+#: What `queue show` says of a member whose phone would ring.
+IDLE = "(Not in use)"
 
 CONFIG = """\
 home = {home}
@@ -295,6 +297,17 @@ class Site:
         """Wait until exactly these are in the real queue."""
         wanted = {self.pbx.interface(code) for code in codes}
         until(lambda: self.pbx.members() == wanted, seconds, what=f"the queue to hold {codes}")
+
+    def until_reachable(self, *codes: str) -> None:
+        """Wait until these phones would ring: Asterisk takes a phone it has not asked for gone."""
+
+        wanted = {f"({self.pbx.interface(code)})" for code in codes}
+
+        def free() -> bool:
+            idle = [line for line in self.pbx.console("queue show hotline").splitlines() if IDLE in line]
+            return all(any(phone in line for line in idle) for phone in wanted)
+
+        until(free, 10, what=f"the phones of {codes} to be there")
 
     def until_laid(self, code: str, edge: datetime) -> None:
         """Wait until the PBX knows the shift's edge and has it in its own hands."""
