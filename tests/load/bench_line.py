@@ -74,9 +74,10 @@ class Line:
 
     name = ""
 
-    def __init__(self, folder: Path, *, seats: int, greeting: float) -> None:
+    def __init__(self, folder: Path, *, seats: int, greeting: float, ring: float = 0.0) -> None:
         self.folder = folder
         self._greeting = greeting
+        self._ring = ring
         self.agents = tuple(
             User(
                 code=f"c{place:03d}",
@@ -112,7 +113,13 @@ class Line:
         return self.folder / "hotline.toml"
 
     def _files(self) -> dict[str, str]:
-        plan = plan_from(self.settings, self.keys, self.agents, flows=site_flows(self.settings))
+        plan = plan_from(
+            self.settings,
+            self.keys,
+            self.agents,
+            flows=site_flows(self.settings),
+            journal=self.asterisk.program.journal,
+        )
         # The phones send no sound, and a talk of the bench may be long.
         return render(replace(plan, phone_rtp_timeout=600))
 
@@ -135,7 +142,7 @@ class Line:
         self._actors.append(carrier.start())
         passwords = {user.code: self.keys.password(f"sip:{user.code}") for user in self.agents}
         local = Address(host=self.pbx.host, port=free_ports(1)[0])
-        seats = Seats(self.folder / "seats", self.pbx, local, passwords)
+        seats = Seats(self.folder / "seats", self.pbx, local, passwords, self._ring)
         self._actors.append(seats)
         seats.start()
         self._until(lambda: self._contacts() >= len(self.agents), "the phones to register")

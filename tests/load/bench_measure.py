@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -66,6 +65,7 @@ class QueueWatch:
         self._source = self._file.open("rb")
         self._source.seek(0, os.SEEK_END)
         self._rest = b""
+        self._notes = _notes_of(self._file)
         self._thread.start()
         return self
 
@@ -75,6 +75,7 @@ class QueueWatch:
         self._ended.set()
         self._thread.join()
         self._source.close()
+        os.close(self._notes)
 
     def waits(self) -> list[float]:
         """Return the seconds from the queue to the counsellor, of each call that reached one."""
@@ -85,17 +86,10 @@ class QueueWatch:
             PermissionError
         ):  # waking late would count as waiting; this thread does next to nothing
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -15)
-        libc = ctypes.CDLL(None, use_errno=True)
-        notes = libc.inotify_init1(os.O_CLOEXEC)
-        if notes < 0 or libc.inotify_add_watch(notes, os.fsencode(self._file), _IN_MODIFY) < 0:
-            raise OSError(ctypes.get_errno(), "inotify")
-        try:
-            while not self._ended.is_set():
-                if select.select([notes], [], [], 0.2)[0]:
-                    os.read(notes, 4096 * struct.calcsize("iIII"))
-                    self._read(time.monotonic())
-        finally:
-            os.close(notes)
+        while not self._ended.is_set():
+            if select.select([self._notes], [], [], 0.2)[0]:
+                os.read(self._notes, 4096)
+                self._read(time.monotonic())
 
     def _read(self, now: float) -> None:
         *lines, self._rest = (self._rest + self._source.read()).split(b"\n")
@@ -106,3 +100,12 @@ class QueueWatch:
                     self.entered.setdefault(words[1], now)
                 case "CONNECT":
                     self.connected.setdefault(words[1], now)
+
+
+def _notes_of(file: Path) -> int:
+    """Return a descriptor that is readable when the file has grown (inotify(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    notes: int = libc.inotify_init1(os.O_CLOEXEC)
+    if notes < 0 or libc.inotify_add_watch(notes, os.fsencode(file), _IN_MODIFY) < 0:
+        raise OSError(ctypes.get_errno(), "inotify", str(file))
+    return notes

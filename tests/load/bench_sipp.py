@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from callcenter.demo.runner import Address, sipp_program
+from callcenter.demo.runner import Address, free_media_port, sipp_program
 
 HERE = Path(__file__).resolve().parent
 
@@ -45,6 +45,7 @@ class _Sipp:
             "-mi", local.host, "-p", str(local.port), "-trace_err", "-error_file", str(folder / "errors.log"),
             "-watchdog_minor_maxtriggers", "1000000", "-watchdog_major_maxtriggers", "1000000",
         ]  # fmt: skip
+        self._media = str(free_media_port(local.host))
         self._process: subprocess.Popen[bytes] | None = None
 
     def _start(self, *words: str) -> None:
@@ -72,11 +73,14 @@ class _Sipp:
 
 
 class Seats(_Sipp):
-    """All counsellors' phones: they register and pick up at once."""
+    """All counsellors' phones: they register, ring `ring` seconds and are picked up."""
 
-    def __init__(self, folder: Path, pbx: Address, local: Address, users: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, pbx: Address, local: Address, users: Mapping[str, str], ring: float
+    ) -> None:
         super().__init__(folder, "register.xml", pbx, local)
         self._users = users
+        self._ring = ring
 
     def start(self) -> None:
         """Register, 50 phones a second."""
@@ -85,7 +89,8 @@ class Seats(_Sipp):
         count = str(len(rows))
         self._start(
             "-inf", "users.csv", "-m", count, "-l", count, "-r", "50",
-            "-oocsf", str(HERE / "seat.xml"), "-aa", "-mp", "31000",
+            "-oocsf", str(HERE / "seat.xml"), "-aa", "-mp", self._media,
+            "-d", str(round(self._ring * 1000)),
         )  # fmt: skip
 
 
@@ -104,7 +109,7 @@ class Callers(_Sipp):
         _write_rows(self._folder / "numbers.csv", self._numbers)
         self._start(
             "-inf", "numbers.csv", "-m", str(self._shape.calls), "-r", f"{self._shape.rate:g}", "-l", "5000",
-            "-d", str(round(self._shape.hold * 1000)), "-mp", "31500", "-aa", "-recv_timeout", "20000",
+            "-d", str(round(self._shape.hold * 1000)), "-mp", self._media, "-aa", "-recv_timeout", "20000",
             "-trace_stat", "-stf", "stat.csv", "-fd", "1",
         )  # fmt: skip
 
