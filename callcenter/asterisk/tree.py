@@ -12,13 +12,17 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from callcenter.errors import ConfigError
 
 #: The oldest Asterisk whose dialplan, CEL and AMI this line is written for.
 OLDEST = 20
-#: What the journal is written with, as quoted dsv. Asterisk 22 has it since 22.8.
-JOURNAL_MODULE = "res_cdrel_custom.so"
+#: What quoted dsv is written with. Asterisk 22 has it since 22.8; Ubuntu 24.04's 20.6 has not.
+DSV_MODULE = "res_cdrel_custom.so"
+#: How the journal is asked for in cel_custom.conf: as fields of quoted dsv, or as a line of dialplan
+#: expressions, which every version understands and which costs it more. Both write the same rows.
+JournalFormat = Literal["dsv", "legacy"]
 TREE_VARIABLE = "HOTLINE_ASTERISK_TREE"
 TREE_FOLDER = Path(".cache") / "asterisk"
 MEND = "Run scripts/fetch-asterisk, or name one as asterisk.program in hotline.toml."
@@ -37,6 +41,11 @@ class AsteriskProgram:
     def version_text(self) -> str:
         """Return the version as people write it, `22.10.1`."""
         return ".".join(str(part) for part in self.version)
+
+    @property
+    def journal(self) -> JournalFormat:
+        """Return how this Asterisk must be asked for the journal; the only place that decides it."""
+        return "dsv" if (self.module_dir / DSV_MODULE).is_file() else "legacy"
 
 
 def find_asterisk(program: str = "", *, start: Path | None = None) -> AsteriskProgram:
@@ -107,8 +116,6 @@ def _describe(argv: tuple[str, ...], prefix: Path, state: Path) -> AsteriskProgr
     data = _first(prefix / "share/asterisk", "documentation") or _first(state / "asterisk", "documentation")
     if modules is None or data is None:
         raise ConfigError(f"{argv[-1]}: its modules or documentation are missing. {MEND}")
-    if not (modules / JOURNAL_MODULE).is_file():
-        raise ConfigError(f"{argv[-1]}: it has no {JOURNAL_MODULE}, which the journal needs. {MEND}")
     return AsteriskProgram(argv=argv, module_dir=modules, data_dir=data.parent, version=version)
 
 

@@ -14,7 +14,7 @@ from callcenter.asterisk.provision.flows import site_flows
 from callcenter.asterisk.provision.plan import PbxPlan, plan_from
 from callcenter.asterisk.provision.render import render as render_files
 from callcenter.asterisk.provision.write import write
-from callcenter.asterisk.tree import find_asterisk
+from callcenter.asterisk.tree import AsteriskProgram, find_asterisk
 from callcenter.bootstrap import App
 from callcenter.cli.common import pass_app
 from ivr.prompts.catalogue import load_catalogue
@@ -46,9 +46,7 @@ def apply(app: App) -> None:
     """写入配置,合成缺少的提示音;Asterisk 正在运行时让它重新读取,不影响正在进行的通话。"""
     plan = _plan(app)
     spoken = synthesise(load_catalogue(), plan.home / "sounds")
-    process = AsteriskProcess(
-        find_asterisk(app.settings.asterisk.program), plan.home, name=app.settings.asterisk.name
-    )
+    process = AsteriskProcess(_program(app), plan.home, name=app.settings.asterisk.name)
     done = apply_plan(plan, process)
     if spoken:
         click.echo(f"新合成提示音 {len(spoken)} 条。")
@@ -63,7 +61,7 @@ def apply(app: App) -> None:
 @pass_app
 def check(app: App) -> None:
     """在临时启动的 Asterisk 里装入全部配置,试拨一通,核对日志和监听端口。"""
-    findings = check_plan(_plan(app), find_asterisk(app.settings.asterisk.program))
+    findings = check_plan(_plan(app), _program(app))
     for finding in findings:
         click.echo(f"{'对' if finding.good else '错'}  {finding.text}")
     if not all(finding.good for finding in findings):
@@ -71,7 +69,13 @@ def check(app: App) -> None:
     click.echo("检查通过。")
 
 
+def _program(app: App) -> AsteriskProgram:
+    return find_asterisk(app.settings.asterisk.program)
+
+
 def _plan(app: App) -> PbxPlan:
     with app.store() as work:
         users = work.users.all()
-    return plan_from(app.settings, app.keys, users, flows=site_flows(app.settings))
+    return plan_from(
+        app.settings, app.keys, users, flows=site_flows(app.settings), journal=_program(app).journal
+    )

@@ -21,7 +21,7 @@ from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.provision.plan import PROMPTS, dial_strings, plan_from
 from callcenter.asterisk.provision.render import render
 from callcenter.asterisk.provision.write import write, write_hold_tone
-from callcenter.asterisk.tree import find_asterisk
+from callcenter.asterisk.tree import DSV_MODULE, JournalFormat, find_asterisk
 from callcenter.config import Asterisk, Escalation, Queue, Settings, Trunk
 from callcenter.demo.runner import Address, free_ports, until
 from callcenter.demo.sipp import Behaviour, Caller, Carrier, Phone, Press
@@ -104,6 +104,8 @@ class Pbx:
     #: Seconds between two OPTIONS to the trunk. 0: never asked, always believed alive. Only a test of
     #: the trunk's health asks: a late answer to the carrier of the test before would confuse the rest.
     trunk_qualify: int = 0
+    #: None: as this Asterisk does best.
+    journal_format: JournalFormat | None = None
     process: AsteriskProcess = field(init=False)
     _journal_from: int = 0
     _queue_log_from: int = 0
@@ -143,9 +145,15 @@ class Pbx:
             )
             for name in ("inbound", "checkin")
         }
-        plan = plan_from(self.settings, self.keys, self.users, flows=flows)
+        able = self.process.program.journal
+        journal = self.journal_format or able
+        plan = plan_from(self.settings, self.keys, self.users, flows=flows, journal=journal)
+        files = render(replace(plan, trunk_qualify=self.trunk_qualify, alarm_pause=2))
+        if able != journal:
+            # From 22.8 on cel_custom does not load without it, whichever way it is asked to write.
+            files["modules.conf"] += f"load = {DSV_MODULE}\n"
         self.process.prepare()
-        write(render(replace(plan, trunk_qualify=self.trunk_qualify, alarm_pause=2)), self.home / "etc")
+        write(files, self.home / "etc")
         write_hold_tone(self.home)
         write_short_prompts(self.home / "sounds" / self.settings.site.language / "hotline")
 

@@ -335,5 +335,5 @@ def test_a_call_without_a_way_out_is_surely_not_placed(pbx: Pbx) -> None:
 
 
 def test_interfaces_are_spelt_as_rendered(keys: KeyRing, pbx: Pbx) -> None:
-    plan = plan_from(pbx.settings, keys, USERS, flows={})
+    plan = plan_from(pbx.settings, keys, USERS, flows={}, journal=pbx.process.program.journal)
     assert {a.code: a.interface for a in plan.agents} == {u.code: interface_of(u) for u in USERS}

@@ -31,7 +31,8 @@ def _session_pbx(new_pbx: Callable[..., Pbx]) -> Pbx:
 
 def plan_of(pbx: Pbx, *more: User) -> PbxPlan:
     flows = site_flows(pbx.settings)
-    return plan_from(pbx.settings, pbx.keys, (*pbx.users, *more), flows=flows)
+    journal = pbx.process.program.journal
+    return plan_from(pbx.settings, pbx.keys, (*pbx.users, *more), flows=flows, journal=journal)
 
 
 def test_a_new_counsellor_comes_and_goes_while_a_call_is_up(pbx: Pbx, actors: Actors) -> None:

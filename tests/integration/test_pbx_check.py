@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +22,9 @@ pytestmark = pytest.mark.asterisk
 
 
 @pytest.fixture
-def plan(keys: KeyRing, tmp_path: Path) -> PbxPlan:
+def plan(keys: KeyRing, tmp_path: Path, program: AsteriskProgram) -> PbxPlan:
     settings = test_settings(tmp_path)
-    return plan_from(settings, keys, USERS, flows=site_flows(settings))
+    return plan_from(settings, keys, USERS, flows=site_flows(settings), journal=program.journal)
 
 
 @pytest.fixture
@@ -65,8 +66,9 @@ def test_the_product_passes_and_leaves_nothing_behind(plan: PbxPlan, program: As
 @pytest.mark.parametrize(
     ("file", "old", "new", "found"),
     [
-        ("cel.conf", "events = ", "events = DTMF,", "按键内容"),
-        ("cel_custom.conf", "EventTime(double)", "EventTimme", "通话日志没有写入"),
+        # 22.10 writes digits then; 20.6 knows no such event and drops the file.
+        ("cel.conf", "events = ", "events = DTMF,", "按键内容|Unknown event name 'DTMF'"),
+        ("cel_custom.conf", "journal.csv", "journal.tsv", "通话日志没有写入"),
         ("modules.conf", "load = app_read.so", "", "app_read"),
         ("modules.conf", "load = func_sha1.so", "", "SHA1"),
         ("pjsip.conf", "dtmf_mode = rfc4733", "dtmf_modus = rfc4733", "dtmf_modus"),
@@ -77,7 +79,7 @@ def test_the_product_passes_and_leaves_nothing_behind(plan: PbxPlan, program: As
 def test_a_fault_is_found(
     plan: PbxPlan, program: AsteriskProgram, file: str, old: str, new: str, found: str
 ) -> None:
-    assert found in faults(check(plan, program, rendered=changed(file, old, new)))
+    assert re.search(found, faults(check(plan, program, rendered=changed(file, old, new))))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ USERS = (
 )
 SETTINGS = Settings(home=Path("/srv/hotline"))
 FLOWS = site_flows(SETTINGS)
-PLAN = plan_from(SETTINGS, KEYS, USERS, flows=FLOWS)
+PLAN = plan_from(SETTINGS, KEYS, USERS, flows=FLOWS, journal="dsv")
 FILES = render(PLAN)
 
 #: Fields that a person or a file outside can fill with text.
@@ -61,7 +61,7 @@ def test_who_has_a_phone_is_an_agent_and_chains_follow_the_ranks() -> None:
 
 
 def test_the_same_plan_gives_the_same_bytes() -> None:
-    assert render(plan_from(SETTINGS, KEYS, USERS[::-1], flows=FLOWS)) == FILES
+    assert render(plan_from(SETTINGS, KEYS, USERS[::-1], flows=FLOWS, journal="dsv")) == FILES
 
 
 def test_a_plan_shows_neither_secrets_nor_numbers() -> None:
@@ -74,7 +74,7 @@ def test_a_plan_shows_neither_secrets_nor_numbers() -> None:
 def test_the_trunk_may_not_share_the_phones_address() -> None:
     settings = SETTINGS.model_copy(update={"trunk": Trunk(host="127.0.0.1")})
     with pytest.raises(ConfigError, match=r"trunk\.host"):
-        plan_from(settings, KEYS, USERS, flows=FLOWS)
+        plan_from(settings, KEYS, USERS, flows=FLOWS, journal="dsv")
 
 
 def test_journal_names_its_events_and_none_holds_a_digit() -> None:

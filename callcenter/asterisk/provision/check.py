@@ -23,7 +23,7 @@ from pathlib import Path
 from callcenter.asterisk.journal_rows import parse_journal
 from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.provision.plan import PROMPTS, PbxPlan
-from callcenter.asterisk.provision.render import MODULES, render
+from callcenter.asterisk.provision.render import modules_of, render
 from callcenter.asterisk.provision.sockets import Listening, listening
 from callcenter.asterisk.provision.write import write, write_hold_tone
 from callcenter.asterisk.spool import Spool
@@ -124,7 +124,7 @@ def _running(plan: PbxPlan, files: Files, program: AsteriskProgram) -> Iterator[
 
 
 def _findings(plan: PbxPlan, files: Files, process: AsteriskProcess) -> Iterator[Finding]:
-    yield _all_modules(process)
+    yield _all_modules(plan, process)
     yield _all_words(files, process)
     _make_calls(plan, process)
     rows = list(parse_journal(_journal_bytes(plan), final=True).rows)
@@ -143,10 +143,11 @@ def _said(good: bool, right: str, wrong: str) -> Finding:
     return Finding(good=good, text=right if good else wrong)
 
 
-def _all_modules(process: AsteriskProcess) -> Finding:
+def _all_modules(plan: PbxPlan, process: AsteriskProcess) -> Finding:
+    wanted = modules_of(plan)
     shown = process.console.run("module show")
-    absent = [name for name in MODULES if not re.search(rf"^{name}\.so .* Running ", shown, re.MULTILINE)]
-    return _said(not absent, f"{len(MODULES)} 个模块全部装入", f"没有装入的模块:{' '.join(absent)}")
+    absent = [name for name in wanted if not re.search(rf"^{name}\.so .* Running ", shown, re.MULTILINE)]
+    return _said(not absent, f"{len(wanted)} 个模块全部装入", f"没有装入的模块:{' '.join(absent)}")
 
 
 def _all_words(files: Files, process: AsteriskProcess) -> Finding:

@@ -24,6 +24,7 @@ _SHAPES = {
     "secret": re.compile(r"[A-Za-z0-9]{16,64}"),
     "salt": re.compile(r"[A-Za-z0-9]{16,64}"),
     "language": re.compile(r"[a-z]{2}(-[A-Za-z]{2,8})?"),
+    "journal": re.compile(r"dsv|legacy"),
     "queue_strategy": re.compile(r"[a-z]{1,16}"),
     "trunk_host": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),
     "sip_address": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from callcenter.asterisk.tree import JournalFormat
 from callcenter.config import Settings
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import ConfigError
@@ -118,6 +119,8 @@ class PbxPlan:
     outbound_ring: int
     #: What `messages.log` keeps. A running line keeps errors only: warnings may name callers.
     log_levels: tuple[str, ...] = ("error",)
+    #: How the Asterisk that reads these files writes its journal (`AsteriskProgram.journal`).
+    journal: JournalFormat
 
     #: Compiled flows: the text of contexts `flow-<name>`, by name.
     flows: tuple[tuple[str, str], ...] = field(repr=False)
@@ -148,9 +151,14 @@ class PbxPlan:
 
 
 def plan_from(
-    settings: Settings, keys: KeyRing, users: Sequence[User], *, flows: Mapping[str, str]
+    settings: Settings,
+    keys: KeyRing,
+    users: Sequence[User],
+    *,
+    flows: Mapping[str, str],
+    journal: JournalFormat,
 ) -> PbxPlan:
-    """Return the plan of a site. `flows`: compiled text by flow name.
+    """Return the plan of a site. `flows`: compiled text by flow name; `journal`: the Asterisk's way.
 
     Raises `ConfigError` when users and settings cannot make a working line.
     """
@@ -183,6 +191,7 @@ def plan_from(
         alarm_ring=_seconds(settings.alarms.ring),
         alarm_rounds=settings.alarms.rounds,
         outbound_ring=_seconds(settings.outbound.ring),
+        journal=journal,
         flows=tuple(sorted(flows.items())),
     )
 

@@ -8,16 +8,19 @@ import jinja2
 
 from callcenter.asterisk.provision.guard import check_values, compiled, safe
 from callcenter.asterisk.provision.plan import PbxPlan
+from callcenter.asterisk.tree import DSV_MODULE
 from callcenter.errors import ConfigError
 
 TEMPLATES = Path(__file__).with_name("templates")
 
+#: Writes the journal as quoted dsv; an Asterisk without it has the legacy mapping instead.
+DSV = DSV_MODULE.removesuffix(".so")
 #: Loaded besides the required ones; each is used by a context of ours, or another of them needs it.
 MODULES = (
     # timing, sound files and the two codecs Chinese trunks and our prompts use
     *("res_timing_timerfd", "format_wav", "format_pcm", "codec_alaw"),
     # the journal, and orders that run on time by themselves
-    *("res_cdrel_custom", "cel_custom", "pbx_spool"),
+    *(DSV, "cel_custom", "pbx_spool"),
     # queue, dialling and speaking
     *(
         "app_queue",
@@ -46,9 +49,14 @@ def render(plan: PbxPlan) -> dict[str, str]:
     check_values(plan)
     environment = _environment()
     return {
-        name.removesuffix(".j2"): environment.get_template(name).render(plan=plan, modules=MODULES)
+        name.removesuffix(".j2"): environment.get_template(name).render(plan=plan, modules=modules_of(plan))
         for name in sorted(environment.list_templates(extensions=["j2"]))
     }
+
+
+def modules_of(plan: PbxPlan) -> tuple[str, ...]:
+    """Return what is loaded besides the required modules."""
+    return tuple(name for name in MODULES if plan.journal == "dsv" or name != DSV)
 
 
 class _Checked(str):
