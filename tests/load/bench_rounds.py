@@ -42,6 +42,11 @@ class Round:
     #: The machine's load average when it began.
     load: float
 
+    @property
+    def is_good(self) -> bool:
+        """Tell whether every call reached a counsellor and is on record once."""
+        return not (self.failed or self.unconnected or self.lost)
+
 
 def run_round(line: Line, shape: Shape, number: int) -> Round:
     """Put one load on a running line and measure it."""
