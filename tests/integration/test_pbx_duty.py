@@ -86,13 +86,18 @@ def test_a_removed_edge_does_not_run(pbx: Pbx) -> None:
 
 def test_a_file_moved_forward_runs_at_its_first_time(pbx: Pbx) -> None:
     """The trap of pbx_spool that makes every order of ours a new file (22.10)."""
-    shift(pbx, "c001", (now() - SECOND, now() + timedelta(hours=1)))
+    for code in ("c001", "c004"):
+        shift(pbx, code, (now() - SECOND, now() + timedelta(hours=1)))
     edges = SpoolEdges(pbx.home)
-    edges.lay({now() + 2 * SECOND: frozenset({"c001"})})
+    later = now() + 5 * SECOND
+    edges.lay({later: frozenset({"c001"})})
     (file,) = (pbx.home / "spool" / "outgoing").glob("*.call")
+    # A second order that has run proves that Asterisk has taken note of the first.
+    edges.lay({later: frozenset({"c001"}), now() - SECOND: frozenset({"c004"})})
+    until(lambda: pbx.members() == {MOBILE}, what="the order that is due at once")
     time_far_ahead = time.time() + 3600
     os.utime(file, (time_far_ahead, time_far_ahead))
-    until(lambda: pbx.members() == {PHONE}, what="the moved edge to run all the same")
+    until(lambda: pbx.members() == {PHONE, MOBILE}, 20, what="the moved edge to run all the same")
 
 
 def test_an_edge_that_came_due_while_asterisk_was_down_runs_at_its_start(pbx: Pbx) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -67,10 +68,12 @@ def test_killed_and_hung_around_the_order_to_dial(site: Site) -> None:
     until(lambda: is_settled(site, TOLD, Result.REACHED_SELF_IVR_OK), 20, what="the journal to tell of TOLD")
 
     site.tap.arm(Moment.ORDERED, site.python.sigstop)
-    enlist(site, HUNG)
-    site.tap.until_struck()
-    until(lambda: carrier.calls(HUNG) and carrier.calls(HUNG)[0].ended_at, 20, what="the call to end")
-    site.python.sigcont()
+    with ThreadPoolExecutor(1) as aside:  # the importing command may be hung with the rest
+        enlisting = aside.submit(enlist, site, HUNG)
+        site.tap.until_struck()
+        until(lambda: carrier.calls(HUNG) and carrier.calls(HUNG)[0].ended_at, 20, what="the call to end")
+        site.python.sigcont()
+        enlisting.result()
     until(lambda: is_settled(site, HUNG, Result.REACHED_SELF_IVR_OK), 20, what="the journal to tell of HUNG")
 
     site.tap.arm(Moment.ORDERED, site.tap.sever)
