@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
@@ -185,9 +186,15 @@ def _text_cell(value: str) -> Cell:
 
 
 def _xlsx_rows(file: Path) -> Iterator[Row]:
-    _check_zip(file)
+    # Opened here: given a path, openpyxl refuses a workbook whose name ends in .csv, as offices send them.
+    with file.open("rb") as opened:
+        yield from _sheet_rows(opened)
+
+
+def _sheet_rows(opened: BinaryIO) -> Iterator[Row]:
+    _check_zip(opened)
     try:
-        book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
+        book = load_workbook(opened, read_only=True, data_only=False, keep_links=False)
     except (InvalidFileException, KeyError, ValueError, OSError, SyntaxError, zipfile.BadZipFile) as error:
         raise refused("不是完好的 .xlsx 文件。请用表格软件打开后另存一份。") from error
     try:
@@ -204,9 +211,9 @@ def _xlsx_rows(file: Path) -> Iterator[Row]:
         book.close()
 
 
-def _check_zip(file: Path) -> None:
+def _check_zip(opened: BinaryIO) -> None:
     try:
-        with zipfile.ZipFile(file) as packed:
+        with zipfile.ZipFile(opened) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
     except zipfile.BadZipFile as error:
         raise refused("不是完好的 .xlsx 文件。请用表格软件打开后另存一份。") from error
