@@ -10,7 +10,7 @@ import os
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -26,7 +26,10 @@ DEFAULT_FILE = Path("hotline.toml")
 
 
 def _known_zone(name: str) -> str:
-    ZoneInfo(name)
+    try:
+        ZoneInfo(name)
+    except ZoneInfoNotFoundError as error:  # a KeyError, which pydantic does not take for a wrong value
+        raise ValueError("no such time zone") from error
     return name
 
 

@@ -55,6 +55,10 @@ class _Hotline(click.Group):
             return super().invoke(ctx)
         except (CallCenterError, IvrError, SchedulerError) as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.filename is None:  # a closed pipe is click's to handle
+                raise
+            raise click.ClickException(f"{error.filename}:{error.strerror}") from error
 
 
 @click.group(cls=_Hotline, context_settings={"help_option_names": ["-h", "--help"]})

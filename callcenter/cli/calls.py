@@ -11,7 +11,16 @@ from rich.live import Live
 from rich.text import Text
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import console, json_option, local, minutes, pass_app, show_one, show_rows
+from callcenter.cli.common import (
+    check_year,
+    console,
+    json_option,
+    local,
+    minutes,
+    pass_app,
+    show_one,
+    show_rows,
+)
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
 from callcenter.service.records import count_outcomes, with_callees
@@ -239,6 +248,7 @@ def _line(call: CallRecord, now: datetime) -> str:
 def _midnight(app: App, day: datetime | None) -> datetime:
     zone = app.settings.site.zone
     date = day.date() if day else app.clock().astimezone(zone).date()
+    check_year(date)
     return datetime.combine(date, datetime.min.time(), tzinfo=zone)
 
 

@@ -60,10 +60,15 @@ def show_rows(
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for key, title in columns:
-        table.add_column(title, overflow="fold", no_wrap=all(_is_short(row.get(key)) for row in rows))
+        whole = key in _COPIED or all(_is_short(row.get(key)) for row in rows)
+        table.add_column(title, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(said(row.get(key)) for key, _ in columns))
     console().print(table)
+
+
+#: Columns people copy into the next command, or know by sight: never folded.
+_COPIED = frozenset({"id", "call", "number"})
 
 
 def _is_short(value: object) -> bool:
@@ -114,6 +119,12 @@ def minutes(length: timedelta) -> str:
     """Return a duration as `m:ss`."""
     whole = round(length.total_seconds())
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def check_year(day: date) -> None:
+    """Raise `Refused` for a year no line has: arithmetic with the last days of the calendar fails."""
+    if not 2000 <= day.year <= 2100:
+        raise Refused("年份应在 2000 至 2100 之间。")
 
 
 def plain(value: object) -> object:

@@ -43,6 +43,8 @@ def demo(check: bool, folder: Path) -> None:
     # A plain `kill` must take the same orderly way out as Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
     rehearsal = Rehearsal(folder, Screen(console(), Settings().site.zone))
+    # Before `try`: what belongs to another rehearsal is not ours to close.
+    rehearsal.stage.claim()
     try:
         rehearsal.play()
         right = rehearsal.summary()
@@ -50,9 +52,11 @@ def demo(check: bool, folder: Path) -> None:
             rehearsal.stage.serve()
             click.echo(f"\n{NEXT}")
             Event().wait()
+    except TimeoutError as error:
+        raise click.ClickException(f"排练没有走完:{error}") from error
     except KeyboardInterrupt:
         click.echo("\n正在收场……")
-        right = True
+        right = not check  # a check that was cut short has proved nothing
     finally:
         rehearsal.stage.close()
     sys.exit(0 if right else 1)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
+from callcenter.cli.common import actor_option, check_year, json_option, pass_app, show_rows
 from callcenter.domain.duty import Presence, PresenceAct
 from callcenter.domain.numbers import mask_name
 from callcenter.errors import Refused
@@ -196,6 +196,7 @@ def _wall(text: str, zone: ZoneInfo) -> datetime:
         local = datetime(*map(int, found.groups()), tzinfo=zone)  # type: ignore[misc,arg-type]
     except ValueError:
         raise Refused(f"看不懂时间 {text!r}。请写成 2026-11-23 19:00") from None
+    check_year(local)
     return local.astimezone(UTC)
 
 
@@ -222,9 +223,11 @@ def _length(text: str) -> timedelta:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise Refused(f"看不懂日期 {text!r}。请写成 2026-11-23") from None
+    check_year(day)
+    return day
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

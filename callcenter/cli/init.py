@@ -6,7 +6,8 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import pass_app
-from callcenter.db.migrate import upgrade
+from callcenter.db.migrate import is_begun, upgrade
+from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
 from callcenter.service import users
 
@@ -20,6 +21,11 @@ def init(app: App, admin: str, name: str) -> None:
     settings = app.settings
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not settings.key_file.exists():
+        if is_begun(settings.database_url):
+            raise ConfigError(
+                f"数据库已有内容,密钥 {settings.key_file} 却不在。请把另存的那份放回原处(0600);"
+                "新的密钥读不出其中的姓名和号码。"
+            )
         KeyRing.create(settings.key_file)
         click.echo(f"密钥已写入 {settings.key_file}(0600)。请另存一份:没有它,姓名和号码无法读出。")
     upgrade(settings.database_url)

@@ -7,6 +7,7 @@ what Asterisk journals, by nothing here.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.tree import find_asterisk
@@ -24,7 +25,7 @@ from callcenter.bootstrap import App
 from callcenter.config import Settings, load_settings
 from callcenter.demo.runner import ActorFailed, Address, free_ports, until
 from callcenter.demo.sipp import Behaviour, Caller, Carrier, Phone
-from callcenter.errors import CallCenterError
+from callcenter.errors import CallCenterError, Refused
 
 #: Where the carrier and the callers are: not the phones' address, so that the trunk is known by it.
 TRUNK = "127.0.0.2"
@@ -77,6 +78,29 @@ class Stage:
         self._serving: subprocess.Popen[bytes] | None = None
         self._actors: list[Caller | Phone | Carrier] = []
         self._places = 0
+        self._lock: IO[str] | None = None
+
+    def claim(self) -> None:
+        """Keep the folder to ourselves until this process ends; raise `Refused` if another has it.
+
+        The lock dies with its holder, so what a killed rehearsal left behind can still be cleared.
+        """
+        beside = self.folder.with_name(f"{self.folder.name}.lock")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = beside.open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise Refused(
+                f"{self.folder} 里已有一场排练在进行。请先在那个终端按 Ctrl-C,或用 --folder 另指一个文件夹。"
+            ) from None
+
+    def release(self) -> None:
+        """Let others have the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def clear(self) -> None:
         """End what an interrupted rehearsal left running, then empty the folder but for the prompts."""
@@ -264,6 +288,7 @@ class Stage:
         self._actors.clear()
         self.stop_serving()
         self.asterisk.stop()
+        self.release()
 
     def _place(self) -> Path:
         self._places += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -121,9 +122,12 @@ def column_name(index: int, heading: str = "") -> str:
 
 def _size_of(file: Path) -> int:
     try:
-        return file.stat().st_size
+        found = file.stat()
     except OSError as error:
         raise refused(f"打不开 {file.name}：没有这个文件，或没有读取的权限。") from error
+    if not stat.S_ISREG(found.st_mode):  # a device or a pipe may never end
+        raise refused(f"{file.name} 不是普通文件。")
+    return found.st_size
 
 
 def _checked(rows: Iterable[Row], progress: Progress | None) -> Iterator[Row]:

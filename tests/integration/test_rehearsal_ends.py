@@ -56,3 +56,4 @@ def test_stopped_in_mid_call_nothing_is_left_running(folder: Path, stop: signal.
         os.killpg(rehearsal.pid, stop)
         rehearsal.communicate(timeout=60)
     assert of_folder(folder) == []
+    assert rehearsal.returncode == 1, "a check that was cut short has proved nothing"
