@@ -46,8 +46,7 @@ def apply(app: App) -> None:
     """写入配置,合成缺少的提示音;Asterisk 正在运行时让它重新读取,不影响正在进行的通话。"""
     plan = _plan(app)
     spoken = synthesise(load_catalogue(), plan.home / "sounds")
-    process = AsteriskProcess(_program(app), plan.home, name=app.settings.asterisk.name)
-    done = apply_plan(plan, process)
+    done = apply_plan(plan, _process(app))
     if spoken:
         click.echo(f"新合成提示音 {len(spoken)} 条。")
     click.echo(f"{len(done.changed)} 个文件有变化。" if done.changed else "配置都是最新的。")
@@ -55,6 +54,33 @@ def apply(app: App) -> None:
         click.echo("Asterisk 已重新读取。")
     if done.restart:
         click.echo(f"要重新启动 Asterisk 才能生效:{' '.join(sorted(done.restart))}")
+
+
+@pbx.command()
+@pass_app
+def start(app: App) -> None:
+    """启动本线路的 Asterisk;已在运行的不打扰。没有用系统服务管理时使用。"""
+    process = _process(app)
+    if process.is_running:
+        click.echo("Asterisk 已在运行。")
+        return
+    process.start()
+    click.echo(f"Asterisk {process.program.version_text} 已启动。")
+
+
+@pbx.command()
+@click.option("--yes", is_flag=True, help="不再询问:正在进行的通话会断开")
+@pass_app
+def stop(app: App, yes: bool) -> None:
+    """停止本线路的 Asterisk。正在进行的通话会断开。"""
+    process = _process(app)
+    if not process.is_running:
+        click.echo("Asterisk 没有在运行。")
+        return
+    if not yes:
+        click.confirm("正在进行的通话会断开,停止吗?", abort=True)
+    process.stop()
+    click.echo("Asterisk 已停止。")
 
 
 @pbx.command()
@@ -67,6 +93,10 @@ def check(app: App) -> None:
     if not all(finding.good for finding in findings):
         raise click.ClickException("检查没有通过。")
     click.echo("检查通过。")
+
+
+def _process(app: App) -> AsteriskProcess:
+    return AsteriskProcess(_program(app), app.settings.pbx_home, name=app.settings.asterisk.name)
 
 
 def _program(app: App) -> AsteriskProgram:

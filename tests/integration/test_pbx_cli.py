@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -138,3 +140,24 @@ def test_an_unusable_setting_changes_nothing_and_names_its_field(
     assert refused.exit_code == 1
     assert "trunk.host" in refused.output
     assert {f.name: f.read_bytes() for f in (site.settings.pbx_home / "etc").glob("*.conf")} == before
+
+
+def test_the_line_is_started_found_again_and_stopped(hotline: Hotline, site: App) -> None:
+    assert hotline("pbx", "apply").exit_code == 0
+    # In a process of its own, since the PBX outlives the command.
+    subprocess.run([sys.executable, "-m", "callcenter.cli", "pbx", "start"], check=True, timeout=90)
+    try:
+        # As if a service manager had started it: nobody left us a note.
+        (site.settings.pbx_home / "run" / "hotline-pbx.pid").unlink()
+        assert "已在运行" in hotline("pbx", "start").output
+        with site.store() as work:
+            work.users.add(
+                User(code="c002", name="李娜", roles=frozenset({Role.COUNSELLOR}), phone=PhoneKind.SIP)
+            )
+            work.commit()
+        assert "已重新读取" in hotline("pbx", "apply").output
+        assert "c002" in site.console().run("pjsip show endpoints")
+    finally:
+        stopped = hotline("pbx", "stop", "--yes")
+    assert "已停止" in stopped.output
+    assert "没有在运行" in hotline("pbx", "stop", "--yes").output
