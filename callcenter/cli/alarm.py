@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
+from callcenter.cli.common import actor_option, json_option, local, pass_app, show_one, show_rows
 from callcenter.domain.alarms import Alarm, AlarmKind
 from callcenter.errors import PbxUnreachable, Refused
 from callcenter.service import alarms as service
@@ -18,7 +18,7 @@ _COLUMNS = [
     ("id", "编号"),
     ("kind_text", "告警"),
     ("raised_at", "发生"),
-    ("cleared_at", "恢复"),
+    ("cleared_text", "恢复"),
     ("rings", "响铃"),
     ("acknowledged_by", "确认人"),
 ]
@@ -110,6 +110,7 @@ def _row(one: Alarm) -> dict[str, object]:
         "rung_at": one.rung_at,
         "rings": one.rounds + 1 if one.rung_at else 0,
         "cleared_at": one.cleared_at,
+        "cleared_text": local(one.cleared_at)[6:11] if one.cleared_at else None,
         "acknowledged_at": one.acknowledged_at,
         "acknowledged_by": one.acknowledged_by,
     }
