@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from ami_tap import AmiTap
@@ -389,12 +388,6 @@ class Site:
 def until_after(moment: datetime, seconds: float = 150) -> None:
     """Wait until the clock has passed this instant."""
     until(lambda: datetime.now(UTC) > moment, seconds, what="the clock")
-
-
-def until_elapsed(seconds: float) -> None:
-    """Wait out a span that belongs to a scene (a pause between two blows), on the monotonic clock."""
-    end = monotonic() + seconds
-    until(lambda: monotonic() >= end, seconds + 30)
 
 
 def _words(pid: int) -> list[bytes]:
