@@ -58,6 +58,9 @@ def demo(check: bool, folder: Path) -> None:
         click.echo("\n正在收场……")
         right = not check  # a check that was cut short has proved nothing
     finally:
+        # An impatient second Ctrl-C must not leave half of it running; each step below has its own end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         rehearsal.stage.close()
     sys.exit(0 if right else 1)
 

@@ -54,6 +54,9 @@ def test_stopped_in_mid_call_nothing_is_left_running(folder: Path, stop: signal.
         until(lambda: journal.exists() and b'"hotline-trunk"' in journal.read_bytes(), 120, what="a call")
         assert len(of_folder(folder)) >= 4
         os.killpg(rehearsal.pid, stop)
+        assert rehearsal.stdout is not None
+        until(lambda: "正在收场" in rehearsal.stdout.readline().decode(), 30, what="the end")
+        os.killpg(rehearsal.pid, stop)  # somebody impatient
         rehearsal.communicate(timeout=60)
     assert of_folder(folder) == []
     assert rehearsal.returncode == 1, "a check that was cut short has proved nothing"
