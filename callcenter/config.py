@@ -34,6 +34,9 @@ def _known_zone(name: str) -> str:
 
 
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
+#: Whole seconds and more: Asterisk reads 0 as "no limit".
+Span = Annotated[timedelta, Field(ge=timedelta(seconds=1))]
+Pause = Annotated[timedelta, Field(ge=timedelta(0))]
 DialNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,15}$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -96,18 +99,18 @@ class Queue(_Section):
     #: Only strategies that move on when nobody picks up: `leastrecent` and `fewestcalls` would ring the
     #: same deserted phone again and again while somebody else is free (Asterisk 22.10).
     strategy: str = Field(default="rrmemory", pattern=r"^(rrmemory|random|ringall)$")
-    ring: timedelta = timedelta(seconds=20)
+    ring: Span = timedelta(seconds=20)
     #: R4: after this wait the caller is not simply left waiting.
-    wait_cap: timedelta = timedelta(minutes=3)
-    wrap_up: timedelta = timedelta(seconds=10)
+    wait_cap: Span = timedelta(minutes=3)
+    wrap_up: Pause = timedelta(seconds=10)
 
 
 class Escalation(_Section):
     """How long each duty mobile rings when nobody is at the line."""
 
-    ring: timedelta = timedelta(seconds=25)
+    ring: Span = timedelta(seconds=25)
     #: How long a person who picked up has to press the accept key.
-    accept: timedelta = timedelta(seconds=10)
+    accept: Span = timedelta(seconds=10)
 
 
 class Outbound(_Section):
@@ -118,11 +121,11 @@ class Outbound(_Section):
     quiet: tuple[time, time] = (time(22), time(8))
     #: True stops every automated call; humans still dial.
     paused: bool = False
-    ring: timedelta = timedelta(seconds=45)
+    ring: Span = timedelta(seconds=45)
     daily_cap: int = Field(default=40, ge=1, le=1000)
     #: Trunk channels always left for callers.
     reserved_channels: int = Field(default=1, ge=1)
-    sweep: timedelta = timedelta(minutes=1)
+    sweep: Span = timedelta(minutes=1)
 
 
 class CalendarTable(_Section):
@@ -134,11 +137,11 @@ class CalendarTable(_Section):
 class Alarms(_Section):
     """The alarm road: how long a supervisor rings, and when silence is itself alarming."""
 
-    ring: timedelta = timedelta(seconds=30)
+    ring: Span = timedelta(seconds=30)
     rounds: int = Field(default=3, ge=1, le=20)
-    climb_after: timedelta = timedelta(minutes=5)
+    climb_after: Span = timedelta(minutes=5)
     #: The PBX itself rings the supervisor when nothing of ours has been alive this long.
-    watchdog: timedelta = timedelta(minutes=10)
+    watchdog: Span = timedelta(minutes=10)
     self_dial_at: time = time(8, 30)
 
 
@@ -221,6 +224,8 @@ def load_settings(file: Path | None = None, **options: Any) -> Settings:
     if named and not chosen.is_file():
         raise ConfigError(f"{chosen}: no such file. Name an existing one, or none for the defaults.")
 
+    _check_environment()
+
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=chosen)
 
@@ -230,6 +235,20 @@ def load_settings(file: Path | None = None, **options: Any) -> Settings:
         raise ConfigError(_say(chosen, error)) from error
     except ValueError as error:  # not TOML at all
         raise ConfigError(f"{chosen}: {error}") from error
+
+
+#: HOTLINE_* that are no settings.
+_OTHER_VARIABLES = {"CONFIG", "ACTOR", "ASTERISK_TREE", "DEBIAN_MIRROR"}
+
+
+def _check_environment() -> None:
+    """Refuse a HOTLINE_* that names no section: pydantic passes over it, and with it over a typo."""
+    for name in os.environ:
+        if not name.startswith("HOTLINE_"):
+            continue
+        section = name.removeprefix("HOTLINE_").split("__")[0]
+        if section not in _OTHER_VARIABLES and section.lower() not in Settings.model_fields:
+            raise ConfigError(f"{name}: names no section of the configuration; mend its spelling or unset it")
 
 
 def _say(file: Path, error: ValidationError) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from threading import Event
 from types import FrameType
 
 import click
@@ -51,7 +50,7 @@ def demo(check: bool, folder: Path) -> None:
         if not check:
             rehearsal.stage.serve()
             click.echo(f"\n{NEXT}")
-            Event().wait()
+            rehearsal.stage.stay_up()
     except TimeoutError as error:
         raise click.ClickException(f"排练没有走完:{error}") from error
     except KeyboardInterrupt:

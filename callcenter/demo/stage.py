@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -218,6 +219,15 @@ class Stage:
         """Raise if `hotline serve` has ended by itself."""
         if self._serving is not None and self._serving.poll() is not None:
             raise ActorFailed(f"hotline serve ended. See {self.folder / 'serve.log'}")
+
+    def stay_up(self) -> None:
+        """Return never; raise as soon as the PBX or `hotline serve` is no longer there."""
+        asterisk = self.asterisk
+        while True:
+            self.check_serving()
+            if not asterisk.is_running:
+                raise ActorFailed(f"Asterisk ended. See {asterisk.home / 'log'}")
+            time.sleep(1)
 
     def members(self) -> set[str]:
         """Return the codes of those in the queue, as Asterisk says."""

@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from callcenter.bootstrap import App
 from callcenter.cli import main
 from callcenter.cli.common import show_rows
-from callcenter.config import Settings
+from callcenter.config import Settings, load_settings
 from callcenter.demo.stage import Stage
+from callcenter.errors import ConfigError
 from callcenter.service.hardship_tables import ImportRefused, read_rows
 
 
@@ -123,3 +124,18 @@ def test_ids_stay_whole_at_80_columns(capsys: pytest.CaptureFixture[str]) -> Non
     with Context(Command("x"), obj=App(settings=Settings())):
         show_rows(rows, [("id", "编号"), ("reason", "现状"), ("reason", "现状"), ("reason", "现状")])
     assert "pbx1-1795464524.1234" in capsys.readouterr().out
+
+
+def test_a_variable_that_names_no_section_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOTLINE_OUTBUND__PAUSED", "true")
+    with pytest.raises(ConfigError, match="HOTLINE_OUTBUND__PAUSED"):
+        load_settings()
+
+
+@pytest.mark.parametrize("variable", ["HOTLINE_QUEUE__RING", "HOTLINE_ALARMS__WATCHDOG"])
+def test_a_span_that_asterisk_would_take_for_no_limit_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "0")
+    with pytest.raises(ConfigError, match="greater than or equal"):
+        load_settings()
