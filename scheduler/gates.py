@@ -57,7 +57,7 @@ SENTENCES: dict[Gate, tuple[str, str]] = {
     Gate.NO_IVR_CONSENT: ("同意接听自动回访", "没有同意接听自动回访，由工作人员联系"),
     Gate.NO_PHONE: ("有可拨的号码", "没有登记电话号码"),
     Gate.PHONE_QUARANTINED: ("号码可用", "登记的号码都不可用(停用、打错或被拒),请联系人核实"),
-    Gate.COOL_DOWN: ("已过间隔时间", "距上次拨打间隔不够"),
+    Gate.COOL_DOWN: ("已过间隔时间", "还没到下次可以拨打的时间"),
     Gate.PERSON_DAY_CAP: ("今天还可以拨打此人", "今天已拨打此人两次"),
     Gate.DIALLER_PAUSED: ("自动拨打开着", "自动拨打已暂停"),
     Gate.BREAKER_OPEN: ("线路没有连续故障", "线路连续故障，自动拨打暂时停止"),

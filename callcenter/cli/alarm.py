@@ -9,7 +9,7 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, local, pass_app, show_one, show_rows
 from callcenter.domain.alarms import Alarm, AlarmKind
-from callcenter.errors import PbxUnreachable, Refused
+from callcenter.errors import CallCenterError, PbxUnreachable, Refused
 from callcenter.service import alarms as service
 from callcenter.service.self_dial import JournalEar, SelfDial, self_dial, settle
 from callcenter.words import ALARMS
@@ -22,6 +22,8 @@ _COLUMNS = [
     ("rings", "响铃"),
     ("acknowledged_by", "确认人"),
 ]
+#: The order lies in the spool folder and is carried out when Asterisk comes up.
+_LATER = "Asterisk 没有在运行,要等它启动后才会依次呼叫:"
 _PROBLEMS = {
     "not_placed": "呼叫没有发出去,请看电话系统是否在运行、外线是否注册。",
     "not_heard": "呼叫发出后没有回到热线,请与运营商核对线路。",
@@ -75,7 +77,7 @@ def test(app: App, actor: str, as_json: bool) -> None:
     if rung.rung_at is None:
         raise PbxUnreachable(f"{app.settings.pbx_home}/spool 写不进去,告警没有响。请检查磁盘和权限。")
     if not as_json:
-        click.echo("正在依次呼叫:" + " → ".join(person.code for person in people))
+        click.echo(("正在依次呼叫:" if _pbx_answers(app) else _LATER) + " → ".join(p.code for p in people))
     show_one(_row(rung), _COLUMNS[:3], as_json)
 
 
@@ -92,6 +94,14 @@ def selfdial(app: App, actor: str, as_json: bool) -> None:
     show_one(_said(result), titles, as_json)
     if result.problem:
         raise PbxUnreachable(_PROBLEMS[result.problem])
+
+
+def _pbx_answers(app: App) -> bool:
+    try:
+        app.console().run("core show uptime")
+    except CallCenterError:
+        return False
+    return True
 
 
 async def _dial(app: App) -> SelfDial:

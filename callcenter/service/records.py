@@ -59,7 +59,7 @@ def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -
 
 
 def with_callees(work: UnitOfWork, calls: Iterable[CallRecord]) -> list[CallRecord]:
-    """Return the calls, our own ones with the number their attempt dialled: the journal has none."""
+    """Return the calls, our own with what their attempt knows: the number dialled, and the result."""
     return [_with_callee(work, call) if call.direction is Direction.OUTBOUND else call for call in calls]
 
 
@@ -89,4 +89,7 @@ def _session(call: CallRecord) -> SessionRow:
 
 def _with_callee(work: UnitOfWork, call: CallRecord) -> CallRecord:
     attempt = work.debts.attempt(call.id)
-    return replace(call, number=attempt.callee) if attempt and call.number is None else call
+    if attempt is None:
+        return call
+    told = attempt.result.value if attempt.result else None
+    return replace(call, number=call.number or attempt.callee, flow_outcome=call.flow_outcome or told)
