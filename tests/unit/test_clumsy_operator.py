@@ -136,6 +136,6 @@ def test_a_variable_that_names_no_section_is_refused_by_name(monkeypatch: pytest
 def test_a_span_that_asterisk_would_take_for_no_limit_is_refused(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    monkeypatch.setenv(variable, "0")
+    monkeypatch.setenv(variable, "PT0S")
     with pytest.raises(ConfigError, match="greater than or equal"):
         load_settings()
