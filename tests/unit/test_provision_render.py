@@ -161,3 +161,14 @@ def test_a_flow_may_not_reach_past_its_own_context(line: str) -> None:
 def test_a_flow_must_open_its_own_context() -> None:
     with pytest.raises(ConfigError, match=r"\[flow-inbound\]"):
         compiled(("inbound", "exten => s,1,Answer()\n"))
+
+
+def test_r11_nothing_ends_a_talk_by_the_clock() -> None:
+    text = FILES["extensions.conf"]
+    limits = re.findall(r"TIMEOUT\(absolute\)=(\d+)", text)
+    assert limits
+    assert set(limits) == {"0"}
+    # Dial's L(ms) and S(s) would cut a talk; its third argument holds the options.
+    options = re.findall(r"\bDial\([^,\n]*,[^,\n]*,([^\n]*)\)$", text, re.MULTILINE)
+    assert options
+    assert not [one for one in options if re.search(r"[LS]\(", one)]
