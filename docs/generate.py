@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,4 +72,7 @@ def cli_page() -> str:
 
 
 if __name__ == "__main__":
-    CLI_PAGE.write_text(cli_page(), encoding="utf-8")
+    if sys.argv[1:] == ["--print"]:
+        sys.stdout.buffer.write(cli_page().encode())
+    else:
+        CLI_PAGE.write_text(cli_page(), encoding="utf-8")
