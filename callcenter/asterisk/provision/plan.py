@@ -13,7 +13,7 @@ from pathlib import Path
 
 from callcenter.asterisk.tree import JournalFormat
 from callcenter.config import Settings
-from callcenter.domain.users import PhoneKind, User
+from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
 
@@ -108,6 +108,8 @@ class PbxPlan:
     phone_rtp_timeout: int = 60
 
     agents: tuple[Agent, ...]
+    #: Whether a counsellor takes calls at a mobile: then the queue has to ring longer.
+    mobile_members: bool
     escalation: tuple[Agent, ...]
     escalation_ring: int
     accept: int
@@ -142,7 +144,7 @@ class PbxPlan:
         A mobile's owner must still hear the prompt and press the key after picking up at the last
         moment, or the queue would take the call away between `Hello` and the key.
         """
-        return self.queue_ring + (self.accept + 10 if self.mobiles else 0)
+        return self.queue_ring + (self.accept + 10 if self.mobile_members else 0)
 
     @property
     def outbound_tail(self) -> str:
@@ -184,6 +186,7 @@ def plan_from(
         queue_ring=_seconds(settings.queue.ring),
         wrap_up=int(settings.queue.wrap_up.total_seconds()),
         agents=tuple(agents[code] for code in sorted(agents)),
+        mobile_members=any(u.active and u.phone is PhoneKind.MOBILE for u in users if _takes_calls(u)),
         escalation=_chain(agents, users, lambda u: u.escalation_rank),
         escalation_ring=_seconds(settings.escalation.ring),
         accept=_seconds(settings.escalation.accept),
@@ -199,6 +202,10 @@ def plan_from(
 def dial_strings(settings: Settings) -> dict[str, str]:
     """Return the dial string of every destination a flow may hand a caller over to."""
     return {LINE_12356: f"PJSIP/{LINE_12356}@trunk"}
+
+
+def _takes_calls(user: User) -> bool:
+    return Role.COUNSELLOR in user.roles
 
 
 def _agent(user: User, keys: KeyRing) -> Agent:
