@@ -233,14 +233,15 @@ class Pbx:
 
     def reset(self) -> None:
         """Hang up everything, empty the queue and forget the line's facts."""
+        for file in (self.home / "spool" / "outgoing").iterdir():  # Asterisk watches the folder itself
+            file.unlink(missing_ok=True)
+        # Facts before members: an edge that is just running would seat somebody again.
+        for family in re.findall(r"^/(hotline-[a-z]+)/", self.console("database show"), re.MULTILINE):
+            self.console(f"database deltree {family}")
         self.console("channel request hangup all")
         until(lambda: self.channels() == 0, 15, what="the channels to go")
         for interface in self.members():
             self.console(f"queue remove member {interface} from hotline")
-        for family in re.findall(r"^/(hotline-[a-z]+)/", self.console("database show"), re.MULTILINE):
-            self.console(f"database deltree {family}")
-        for file in (self.home / "spool" / "outgoing").iterdir():  # Asterisk watches the folder itself
-            file.unlink()
         self._journal_from = _size(self.journal_file)
         self._queue_log_from = _size(self._queue_log_file)
 

@@ -9,13 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from alembic.util.exc import CommandError
 from postgres import Server
 from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from callcenter.db.engine import make_engine
-from callcenter.db.errors import StoreNotReady, StoreUnreachable
+from callcenter.db.errors import StoreError, StoreNotReady
 from callcenter.db.migrate import check, downgrade, is_current, upgrade
 from callcenter.db.tables import APPEND_ONLY, evidence, metadata, obligations
 from callcenter.db.unit_of_work import SqlStore
@@ -86,7 +85,7 @@ def test_the_alembic_command_finds_the_configured_database(tmp_path: Path) -> No
 
 
 def test_an_unknown_revision_is_refused(bare_url: str) -> None:
-    with pytest.raises(CommandError):
+    with pytest.raises(StoreError, match="版本"):
         upgrade(bare_url, "9999")
 
 
