@@ -14,7 +14,7 @@ from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from callcenter.db.engine import make_engine
-from callcenter.db.errors import StoreError, StoreNotReady
+from callcenter.db.errors import StoreError, StoreNotReady, StoreUnreachable
 from callcenter.db.migrate import check, downgrade, is_current, upgrade
 from callcenter.db.tables import APPEND_ONLY, evidence, metadata, obligations
 from callcenter.db.unit_of_work import SqlStore
