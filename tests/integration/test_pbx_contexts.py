@@ -219,7 +219,7 @@ def test_a_redirected_check_in_is_not_answered_by_our_own_line(pbx: Pbx, redirec
 def test_a_redirected_contact_counts_as_not_reached(pbx: Pbx, actors: Actors, redirecting: list[str]) -> None:
     caller = actors.caller(talk=4 * SECOND)
     caller.wait()
-    # Asterisk may still repeat an INVITE of an earlier test, whose carrier has gone (SIP timer A: up to 32 s).
+    # Asterisk may still repeat an INVITE of an earlier test, whose carrier has gone (SIP timer A).
     ours = [number for number in redirecting if number in (FIRST, SECOND_CONTACT)]
     assert ours == [FIRST, SECOND_CONTACT]
     assert "flow=inbound&outcome=overflowed" in said(pbx, "IVR_OUTCOME")
