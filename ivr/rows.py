@@ -7,20 +7,18 @@ long CEL user data in mid-row and swallows the next one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import assert_never
 
-from ivr.machine import (
-    Ask,
-    Climb,
+from ivr.acts import (
     Effect,
     Entered,
-    HangUp,
-    Join,
-    Play,
+    Kept,
+    Left,
+    PlayPiece,
     Pressed,
     Promised,
-    Put,
     Recorded,
+    Scored,
+    Totalled,
 )
 
 #: Name and text of one row.
@@ -34,14 +32,22 @@ def row_of(flow: str, effect: Effect) -> Row | None:
             return "IVR_NODE", f"flow={flow}&node={effect.node}"
         case Pressed():
             return "IVR_KEY", f"flow={flow}&node={effect.node}&key={effect.key}"
+        case Kept():
+            return "IVR_DIGITS", f"flow={flow}&node={effect.node}&keep={effect.keep}&digits={effect.digits}"
+        case Scored():
+            return "IVR_ANSWER", f"flow={flow}&node={effect.node}&item={effect.item}&score={effect.score}"
+        case Totalled():
+            return "IVR_SCORE", f"flow={flow}&node={effect.node}&score={effect.score}"
+        case PlayPiece():
+            return "IVR_ITEM", f"flow={flow}&node={effect.node}&item={effect.piece}"
         case Recorded():
             return "IVR_OUTCOME", f"flow={flow}&outcome={effect.outcome}"
         case Promised():
             return "PROMISE", f"flow={flow}&kind={effect.kind}"
-        case Play() | Ask() | Join() | Climb() | Put() | HangUp():
-            return None
+        case Left():
+            return "IVR_LEFT", f"flow={flow}&node={effect.node}"
         case _:
-            assert_never(effect)
+            return None
 
 
 def rows_of(flow: str, effects: Iterable[Effect]) -> list[Row]:
