@@ -1,40 +1,67 @@
 """Prove a flow safe before a caller meets it. A finding names the place, the problem and the mend.
 
-What is proved holds for *every* sequence of keys and silences, because it is proved on the graph.
+What is proved holds for *every* sequence of keys, silences and answers: it is proved on the graph, or on
+every state the machine can come to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ivr.explore import zero_is_lost
 from ivr.flow import (
+    HUMAN,
+    Digits,
     Direction,
     End,
     Enqueue,
-    Escalate,
+    Fact,
     Flow,
+    Free,
+    Hours,
+    Identify,
+    Language,
+    Library,
     Menu,
+    Mode,
     Node,
-    Outcome,
     Promise,
+    Questionnaire,
+    Record,
     Say,
     Transfer,
     Way,
+    options_of,
     prompts_of,
-    ways,
 )
+from ivr.graph import first_loop, idle_ways, reach, rings
 from ivr.prompts.catalogue import Catalogue
+from ivr.vocabulary import (
+    DIAGNOSTIC_WORDS,
+    EXPECTED,
+    FACTS,
+    HONEST_NUMBERS,
+    HOURS,
+    KEEPS,
+    LANGUAGES,
+    NEUTRAL_NUMBERS,
+    NUMBER_WORD,
+    PROMISES,
+    PURPOSE_WORDS,
+    QUEUES,
+)
 
-#: Words that tell a relative what a call is about (R24). The neutral name of the line,
-#: 职工服务热线, is none of them.
-PURPOSE_WORDS = ("心理", "困难", "帮扶", "回访", "咨询", "危机", "情绪", "12356")
-#: Counsellors and their line screen and advise, they do not diagnose (R16; Mental Health Law art. 23).
-DIAGNOSTIC_WORDS = ("诊断", "确诊", "患有", "病人")
-#: An honest last message names all of these (R5).
-HONEST_NUMBERS = ("12356", "110", "120")
 #: Keys a caller can hold in mind at once; 0 (a human) does not count.
 MOST_KEYS = {Direction.INBOUND: 3, Direction.OUTBOUND: 4}
+#: Key that stops something, everywhere.
+STOP = "9"
+#: Longest sentence, and longest greeting before somebody is rung, in seconds (R1).
+LONGEST_SENTENCE = 12.0
+LONGEST_GREETING = 12.0
+
+#: Seconds of real audio by prompt id, as far as there is any.
+Lengths = Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,244 +76,287 @@ class Finding:
         return f"{self.where}: {self.problem} {self.mend}"
 
 
-def check(flow: Flow, catalogue: Catalogue) -> tuple[Finding, ...]:
-    """Return everything unsafe about a flow; nothing means that it may go on the line."""
-    broken = tuple(_lost_targets(flow))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """A flow and what it is held against."""
+
+    flow: Flow
+    catalogue: Catalogue
+    lengths: Lengths
+
+    def find(self, node: str, problem: str, mend: str) -> Finding:
+        return Finding(where=self.flow.where(node), problem=problem, mend=mend)
+
+    def text(self, prompt: str) -> str:
+        found = self.catalogue.prompts.get(prompt)
+        return found.text if found else ""
+
+    def words(self, node: str) -> str:
+        return "".join(self.text(prompt) for prompt in prompts_of(self.flow.nodes[node]))
+
+
+def check(flow: Flow, catalogue: Catalogue, lengths: Lengths | None = None) -> tuple[Finding, ...]:
+    """Return everything unsafe about a flow; nothing means that it may go on the line.
+
+    `lengths` are measured from the sound files; without them no sentence is too long.
+    """
+    case = _Case(flow=flow, catalogue=catalogue, lengths=lengths or {})
+    broken = tuple(_lost_targets(case))
     if broken:  # the other rules walk the graph, so it has to be whole
         return broken
-    return tuple(finding for rule in _RULES for finding in rule(flow, catalogue))
+    return tuple(finding for rule in _RULES for finding in rule(case))
 
 
-def _lost_targets(flow: Flow) -> Iterator[Finding]:
-    if flow.start not in flow.nodes:
-        yield Finding(where=flow.name, problem=f"starts at `{flow.start}`, which is missing.", mend="Add it.")
-    for name, node in flow.nodes.items():
-        for way in ways(node):
-            if way.target not in flow.nodes:
-                yield Finding(
-                    where=flow.where(name),
-                    problem=f"`{way.by}` leads to `{way.target}`, which is missing.",
-                    mend="Add that node, or name another.",
-                )
+# --- the graph is whole ------------------------------------------------------------------------
 
 
-def _every_prompt_exists(flow: Flow, catalogue: Catalogue) -> Iterator[Finding]:
-    for name, node in flow.nodes.items():
-        for prompt in prompts_of(node):
-            if prompt not in catalogue.prompts:
-                yield Finding(
-                    where=flow.where(name),
-                    problem=f"says `{prompt}`, which is not in the catalogue.",
-                    mend="Add it there, or mend the id.",
-                )
-        if isinstance(node, Say | Menu) and not node.prompts:
-            yield Finding(where=flow.where(name), problem="says nothing.", mend="Give it a prompt.")
-
-
-def _every_node_is_reached(flow: Flow, _: Catalogue) -> Iterator[Finding]:
-    reached = _reach(flow, [flow.start], ways)
-    for name in flow.nodes.keys() - reached:
-        yield Finding(
-            where=flow.where(name),
-            problem="no caller can come here.",
-            mend="Lead a way to it, or take it out.",
-        )
-
-
-def _every_loop_passes_a_human(flow: Flow, _: Catalogue) -> Iterator[Finding]:
-    """Without the ways behind an answered call the graph has no loop: so every stretch is bounded."""
-    looped = _first_loop(flow)
-    if looped:
-        yield Finding(
-            where=flow.where(looped[0]),
-            problem=f"a caller can go round for ever: {' -> '.join(looped)}.",
-            mend="Let one of these ways end, or pass a human.",
-        )
-
-
-def _zero_reaches_a_human(flow: Flow, _: Catalogue) -> Iterator[Finding]:
-    for name, node in flow.nodes.items():
-        if isinstance(node, Menu) and not _leads_to_people(flow, node.options.get("0")):
-            yield Finding(
-                where=flow.where(name),
-                problem="key 0 does not lead straight to a human (R2).",
-                mend="Add 0 to its options, leading to an enqueue, escalate or transfer node.",
-            )
-
-
-def _few_keys(flow: Flow, _: Catalogue) -> Iterator[Finding]:
-    most = MOST_KEYS[flow.direction]
-    for name, node in flow.nodes.items():
-        if isinstance(node, Menu) and len(node.options.keys() - {"0"}) > most:
-            yield Finding(
-                where=flow.where(name), problem=f"offers more than {most} keys.", mend="Split the menu."
-            )
-        if isinstance(node, Menu) and node.repeat in node.options:
-            yield Finding(
-                where=flow.where(name),
-                problem=f"`{node.repeat}` both repeats and chooses.",
-                mend="Give one of them another key.",
-            )
-
-
-def _silence_is_connected(flow: Flow, _: Catalogue) -> Iterator[Finding]:
-    """R1: a caller who presses nothing at all comes to a human."""
-    if flow.direction is not Direction.INBOUND:
-        return
-    name = flow.start
-    for _step in flow.nodes:
-        node = flow.nodes[name]
-        if isinstance(node, Enqueue | Escalate):
+def _lost_targets(case: _Case) -> Iterator[Finding]:
+    flow = case.flow
+    for name, what in ((flow.start, "starts at"), (flow.human, "sends 0 to")):
+        if name not in flow.nodes:
+            yield Finding(where=flow.name, problem=f"{what} `{name}`, which is missing.", mend="Add it.")
             return
-        if isinstance(node, End | Transfer):
-            break
-        name = node.on_silence if isinstance(node, Menu) else node.next
-    yield Finding(
-        where=flow.where(flow.start),
-        problem="a caller who presses nothing is never connected (R1).",
-        mend="Lead silence to an enqueue node.",
-    )
+    for name in flow.nodes:
+        for way in flow.ways(name):
+            if way.target not in flow.nodes:
+                problem = f"`{way.by}` leads to `{way.target}`, which is missing."
+                yield case.find(name, problem, "Add that node, or name another.")
 
 
-def _no_end_without_honesty(flow: Flow, catalogue: Catalogue) -> Iterator[Finding]:
-    """R3, R5: whoever leaves an inbound flow met a human, or heard where else to turn."""
+def _every_node_is_reached(case: _Case) -> Iterator[Finding]:
+    for name in case.flow.nodes.keys() - reach([case.flow.start], case.flow.ways):
+        yield case.find(name, "no caller can come here.", "Lead a way to it, or take it out.")
+
+
+def _no_loop_without_people(case: _Case) -> Iterator[Finding]:
+    """Whoever goes round rings somebody each time; who does nothing, with nobody there, comes to an end."""
+    flow = case.flow
+
+    def between_people(name: str) -> tuple[Way, ...]:
+        return () if rings(flow.nodes[name]) else flow.ways(name)
+
+    for out in (between_people, lambda name: idle_ways(flow, name)):
+        if loop := first_loop(flow, out):
+            problem = f"a caller can go round for ever: {' -> '.join(loop)}."
+            yield case.find(loop[0], problem, "Let one of these ways end, or pass a human.")
+
+
+# --- every word is known -----------------------------------------------------------------------
+
+
+def _every_prompt_exists(case: _Case) -> Iterator[Finding]:
+    for name, node in case.flow.nodes.items():
+        for prompt in prompts_of(node):
+            if prompt not in case.catalogue.prompts:
+                problem = f"says `{prompt}`, which is not in the catalogue."
+                yield case.find(name, problem, "Add it there, or mend the id.")
+        if isinstance(node, Say | Menu | Digits | Identify | Record) and not node.prompts:
+            yield case.find(name, "says nothing.", "Give it a prompt.")
+
+
+def _every_word_is_known(case: _Case) -> Iterator[Finding]:
+    """A misspelt word would never be true while callers listen."""
+    for name, node in case.flow.nodes.items():
+        for word, known in _words(node):
+            if word not in known:
+                mend = f"Use one of {', '.join(sorted(known))}."
+                yield case.find(name, f"nobody around the flow knows `{word}`.", mend)
+
+
+def _words(node: Node) -> tuple[tuple[str, frozenset[str]], ...]:
+    match node:
+        case Fact():
+            return ((node.fact, FACTS),)
+        case Hours():
+            return ((node.hours, HOURS),)
+        case Free() | Enqueue():
+            return ((node.queue, QUEUES),)
+        case Identify():
+            return ((node.expect, EXPECTED),)
+        case Promise() | Record():
+            return ((node.kind, PROMISES),)
+        case Digits() if node.keep:
+            return ((node.keep, KEEPS),)
+        case Language():
+            return ((node.language, LANGUAGES),)
+        case _:
+            return ()
+
+
+def _short_sentences(case: _Case) -> Iterator[Finding]:
+    """R1: no sentence over 12 s of real audio. Pieces of a library are there to be listened to."""
+    for name, node in case.flow.nodes.items():
+        if isinstance(node, Library):
+            continue
+        for prompt in prompts_of(node):
+            if case.lengths.get(prompt, 0.0) > LONGEST_SENTENCE:
+                problem = f"`{prompt}` takes {case.lengths[prompt]:.1f} s."
+                yield case.find(name, problem, f"Split it: a sentence has {LONGEST_SENTENCE:.0f} s (R1).")
+
+
+def _short_greeting(case: _Case) -> Iterator[Finding]:
+    """R1: whoever presses nothing is rung for within 12 s, where the flow greets and then rings."""
+    if case.flow.direction is not Direction.INBOUND:
+        return
+    seconds = _seconds_to_ring(case, case.flow.start)
+    if seconds is not None and seconds > LONGEST_GREETING:
+        problem = f"a caller hears {seconds:.1f} s of greeting before anybody is rung (R1)."
+        yield case.find(case.flow.start, problem, f"Shorten it to {LONGEST_GREETING:.0f} s.")
+
+
+def _seconds_to_ring(case: _Case, name: str) -> float | None:
+    """Return the longest way of an idle caller to a ring; None if a question comes first."""
+    node = case.flow.nodes[name]
+    if rings(node):
+        return 0.0
+    if isinstance(node, Digits | Identify | Questionnaire | End | Library) or getattr(node, "tries", 1) > 1:
+        return None
+    said = sum(case.lengths.get(prompt, 0.0) for prompt in prompts_of(node))
+    waited = node.timeout.total_seconds() if isinstance(node, Menu) else 0.0
+    rest = [_seconds_to_ring(case, way.target) for way in idle_ways(case.flow, name)]
+    lengths = [seconds for seconds in rest if seconds is not None]
+    return said + waited + max(lengths) if len(lengths) == len(rest) else None
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+def _zero_reaches_a_human(case: _Case) -> Iterator[Finding]:
+    for name in sorted(zero_is_lost(case.flow)):
+        mend = (
+            "Lead 0 (`human` of the flow, or its own option) to an enqueue, owner, escalate or transfer node."
+        )
+        yield case.find(name, "pressing 0 does not surely lead to a human (R2).", mend)
+
+
+def _few_keys(case: _Case) -> Iterator[Finding]:
+    most = MOST_KEYS[case.flow.direction]
+    for name, node in case.flow.nodes.items():
+        if isinstance(node, Menu) and len(node.options.keys() - {HUMAN}) > most:
+            yield case.find(name, f"offers more than {most} keys.", "Split the menu.")
+
+
+def _nine_stops(case: _Case) -> Iterator[Finding]:
+    for name, node in case.flow.nodes.items():
+        target = options_of(node).get(STOP)
+        if target and not isinstance(node, Library) and rings(case.flow.nodes[target]):
+            problem = "9 rings somebody, where everywhere else it stops something."
+            yield case.find(name, problem, "Offer another key for it.")
+
+
+# --- nobody is stranded ------------------------------------------------------------------------
+
+
+def _silence_is_connected(case: _Case) -> Iterator[Finding]:
+    """R1: a caller who presses nothing at all comes to a human."""
+    flow = case.flow
     if flow.direction is not Direction.INBOUND:
         return
 
-    def unmet(node: Node) -> tuple[Way, ...]:
-        return () if _is_honest(node, catalogue) else _unanswered(node)
+    def until_rung(name: str) -> Iterable[Way]:
+        return () if rings(flow.nodes[name]) else idle_ways(flow, name)
 
-    for name in sorted(_reach(flow, [flow.start], unmet)):
-        node = flow.nodes[name]
-        if isinstance(node, End) and not _is_honest(node, catalogue):
-            yield Finding(
-                where=flow.where(name),
-                problem="a caller can end here without a human or an honest message.",
-                mend=f"Pass a prompt that names {', '.join(HONEST_NUMBERS)} on the way.",
-            )
+    for name in sorted(reach([flow.start], until_rung)):
+        if isinstance(flow.nodes[name], End):
+            problem = "a caller who presses nothing ends here and is never connected (R1)."
+            yield case.find(name, problem, "Lead silence to an enqueue node.")
 
 
-def _identity_comes_first(flow: Flow, catalogue: Catalogue) -> Iterator[Finding]:
-    """R24: no purpose word, and no hand-over that would be one, before the identity key."""
-    if flow.direction is not Direction.OUTBOUND:
+def _no_end_without_honesty(case: _Case) -> Iterator[Finding]:
+    """R3, R5: whoever leaves an inbound flow met a human, or heard where else to turn."""
+    flow = case.flow
+    if flow.direction is not Direction.INBOUND:
         return
-    if flow.identity is None:
-        yield Finding(
-            where=flow.where(flow.start),
-            problem="an outbound flow asks nobody who they are (R24).",
-            mend="Add `identity: {menu: ..., key: ...}`.",
-        )
+    numbers = NEUTRAL_NUMBERS if flow.neutral else HONEST_NUMBERS
+
+    def unmet(name: str) -> Iterable[Way]:
+        if _is_honest(case, name, numbers):
+            return ()
+        return (way for way in flow.ways(name) if way.by != "answered")
+
+    for name in sorted(reach([flow.start], unmet)):
+        if isinstance(flow.nodes[name], End) and not _is_honest(case, name, numbers):
+            problem = "a caller can end here without a human or an honest message."
+            yield case.find(name, problem, f"Pass a prompt that names {', '.join(numbers)} on the way.")
+
+
+def _is_honest(case: _Case, name: str, numbers: Iterable[str]) -> bool:
+    words = case.words(name)
+    return all(number in words for number in numbers)
+
+
+def _told_before_put_through(case: _Case) -> Iterator[Finding]:
+    for name, node in case.flow.nodes.items():
+        if isinstance(node, Transfer) and node.mode is Mode.BLIND and NUMBER_WORD not in case.words(name):
+            problem = "puts the caller through without saying that their number may not come along."
+            yield case.find(name, problem, f"Say so in its prompts ({NUMBER_WORD}), or hand over warm.")
+
+
+# --- nothing is disclosed, nothing diagnosed ---------------------------------------------------
+
+
+def _identity_comes_first(case: _Case) -> Iterator[Finding]:
+    """R24: no purpose word, and no hand-over that would be one, before the right person is known."""
+    flow = case.flow
+    if flow.direction is Direction.OUTBOUND and flow.identity is None:
+        problem = "an outbound flow asks nobody who they are (R24)."
+        yield case.find(flow.start, problem, "Add `identity: {node: ..., way: ...}`.")
         return
-    for name in sorted(_before_identity(flow)):
-        node = flow.nodes[name]
-        if isinstance(node, Transfer):
-            yield Finding(
-                where=flow.where(name),
-                problem=f"transfers to {node.destination} before identity (R24).",
-                mend="Lead to an enqueue node or a promise.",
-            )
-        yield from _purpose_words(flow, name, node, catalogue)
+    for name in sorted(_open_to_anybody(flow)):
+        yield from _discloses(case, name)
 
 
-def _purpose_words(flow: Flow, name: str, node: Node, catalogue: Catalogue) -> Iterator[Finding]:
+def _open_to_anybody(flow: Flow) -> set[str]:
+    """Return the nodes at which nobody has yet shown who they are, in flows where that matters."""
+    gate = flow.identity
+    if flow.neutral:
+        return set(flow.nodes)
+    if gate is None:
+        return set()
+
+    def out(name: str) -> Iterable[Way]:
+        ways = flow.ways(name)
+        return [way for way in ways if way.by != gate.way] if name == gate.node else ways
+
+    return reach([flow.start], out)
+
+
+def _discloses(case: _Case, name: str) -> Iterator[Finding]:
+    node = case.flow.nodes[name]
+    if isinstance(node, Transfer):
+        problem = f"transfers to {node.destination} before identity (R24)."
+        yield case.find(name, problem, "Lead to an enqueue node or a promise.")
+    if isinstance(node, Enqueue) and node.options:
+        problem = "offers keys while waiting before identity (R24): the announcement names 12356."
+        yield case.find(name, problem, "Take its `options` out.")
     for prompt in prompts_of(node):
-        text = catalogue.prompts[prompt].text if prompt in catalogue.prompts else ""
         for word in PURPOSE_WORDS:
-            if word in text:
-                yield Finding(
-                    where=flow.where(name),
-                    problem=f"`{prompt}` says {word} before identity (R24).",
-                    mend="Use neutral words, or move it behind the identity key.",
-                )
+            if word in case.text(prompt):
+                problem = f"`{prompt}` says {word} before identity (R24)."
+                yield case.find(name, problem, "Use neutral words, or move it behind identity.")
 
 
-def _no_diagnosis(flow: Flow, catalogue: Catalogue) -> Iterator[Finding]:
-    for name, node in flow.nodes.items():
+def _no_diagnosis(case: _Case) -> Iterator[Finding]:
+    for name, node in case.flow.nodes.items():
         for prompt in prompts_of(node):
-            text = catalogue.prompts[prompt].text if prompt in catalogue.prompts else ""
             for word in DIAGNOSTIC_WORDS:
-                if word in text:
-                    yield Finding(
-                        where=flow.where(name),
-                        problem=f"`{prompt}` says {word} (R16).",
-                        mend="Advise, do not diagnose.",
-                    )
+                if word in case.text(prompt):
+                    yield case.find(name, f"`{prompt}` says {word} (R16).", "Advise, do not diagnose.")
 
 
-_RULES: tuple[Callable[[Flow, Catalogue], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
     _every_prompt_exists,
+    _every_word_is_known,
     _every_node_is_reached,
-    _every_loop_passes_a_human,
+    _no_loop_without_people,
     _zero_reaches_a_human,
     _few_keys,
+    _nine_stops,
+    _short_sentences,
+    _short_greeting,
     _silence_is_connected,
     _no_end_without_honesty,
+    _told_before_put_through,
     _identity_comes_first,
     _no_diagnosis,
 )
-
-
-# --- walking the graph -----------------------------------------------------------------------
-
-
-def _reach(flow: Flow, starts: Iterable[str], out: Callable[[Node], tuple[Way, ...]]) -> set[str]:
-    seen: set[str] = set()
-    waiting = list(starts)
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += [way.target for way in out(flow.nodes[name])]
-    return seen
-
-
-def _unanswered(node: Node) -> tuple[Way, ...]:
-    return tuple(way for way in ways(node) if way.by != "answered")
-
-
-def _first_loop(flow: Flow) -> list[str]:
-    """Return the nodes of one loop in the graph without `answered`, first one repeated, or nothing."""
-    done: set[str] = set()
-
-    def visit(name: str, path: list[str]) -> list[str]:
-        if name in path:
-            return [*path[path.index(name) :], name]
-        if name in done:
-            return []
-        for way in _unanswered(flow.nodes[name]):
-            if loop := visit(way.target, [*path, name]):
-                return loop
-        done.add(name)
-        return []
-
-    return next((loop for name in flow.nodes if (loop := visit(name, []))), [])
-
-
-def _leads_to_people(flow: Flow, name: str | None) -> bool:
-    """Tell whether people are rung from here on without another key."""
-    for _ in flow.nodes:
-        if name is None:
-            return False
-        node = flow.nodes[name]
-        if isinstance(node, Enqueue | Escalate | Transfer):
-            return True
-        name = node.next if isinstance(node, Say | Outcome | Promise) else None
-    return False
-
-
-def _is_honest(node: Node, catalogue: Catalogue) -> bool:
-    words = "".join(catalogue.prompts[p].text for p in prompts_of(node) if p in catalogue.prompts)
-    return all(number in words for number in HONEST_NUMBERS)
-
-
-def _before_identity(flow: Flow) -> set[str]:
-    gate = flow.identity
-    if gate is None:
-        return set(flow.nodes)
-
-    def out(node: Node) -> tuple[Way, ...]:
-        if node is flow.nodes[gate.menu]:
-            return tuple(way for way in ways(node) if way.by != f"key {gate.key}")
-        return ways(node)
-
-    return _reach(flow, [flow.start], out)
