@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from callcenter.domain.hours import spoken
 from callcenter.errors import ConfigError
 
 DEFAULT_FILE = Path("hotline.toml")
@@ -134,6 +135,42 @@ class CalendarTable(_Section):
     days: dict[date, Literal["work", "off"]] = {}
 
 
+#: Days of the week as `[hours]` names them, Monday first.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class Hours(_Section):
+    """When the line is served. No windows at all: always, and callers are told nothing of hours."""
+
+    #: Per weekday, wall time at the site. An end at or before its start lies on the next day.
+    windows: dict[Weekday, tuple[tuple[time, time], ...]] = Field(default_factory=dict)
+    #: True: no window begins on a public holiday, nor on a day that `[calendar]` calls off.
+    closed_on_holidays: bool = False
+    #: What callers hear for `{hours}`. Empty: made from the windows.
+    text: str = Field(default="", max_length=60)
+
+    @property
+    def week(self) -> tuple[tuple[tuple[time, time], ...], ...]:
+        """Return the windows of Monday to Sunday; empty if the line is always served."""
+        given = tuple(self.windows.get(day, ()) for day in WEEKDAYS)  # type: ignore[call-overload]
+        return given if any(given) else ()
+
+    @property
+    def words(self) -> str:
+        """Return how callers are told when the line is served, in Chinese."""
+        return self.text or spoken(self.week, closed_on_holidays=self.closed_on_holidays)
+
+
+class Transfers(_Section):
+    """Where callers are put through to. Direct numbers of command rooms may stand here instead: a
+    short number dialled over a trunk lands in the town where the trunk is registered."""
+
+    mental_health: DialNumber = "12356"
+    police: DialNumber = "110"
+    ambulance: DialNumber = "120"
+
+
 class Alarms(_Section):
     """The alarm road: how long a supervisor rings, and when silence is itself alarming."""
 
@@ -181,6 +218,8 @@ class Settings(BaseSettings):
     escalation: Escalation = Escalation()
     outbound: Outbound = Outbound()
     calendar: CalendarTable = CalendarTable()
+    hours: Hours = Hours()
+    transfers: Transfers = Transfers()
     alarms: Alarms = Alarms()
     twilio: Twilio = Twilio()
 

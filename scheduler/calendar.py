@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import takewhile
 
 import chinese_calendar
 import holidays
@@ -72,6 +73,20 @@ class Calendar:
     def is_workday(self, when: date) -> bool:
         """Tell whether people work on `when`."""
         return self.day(when).is_workday
+
+    def is_holiday(self, when: date) -> bool:
+        """Tell whether `when` is off for more than being a weekend: a run of days off holds a weekday.
+
+        Saturday and Sunday beside a holiday belong to it; a day the site calls off is one by itself.
+        """
+        day = self.day(when)
+        if day.is_workday:
+            return False
+        return day.source is Source.SITE or any(d.weekday() <= _FRIDAY for d in self._rest_around(when))
+
+    def _rest_around(self, when: date) -> Iterator[date]:
+        for step in (_ONE_DAY, -_ONE_DAY):
+            yield from takewhile(lambda d: not self.is_workday(d), _days(when, step))
 
     def may_automate(self, when: date) -> bool:
         """Tell whether automated calls may go out on `when`."""
