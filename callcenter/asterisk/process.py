@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 FOLDERS = (
     "etc",
     "spool/outgoing",
+    "spool/messages",
     "spool/tmp",
     "log/cel-custom",
     "log/cdr-custom",
@@ -93,7 +94,7 @@ class AsteriskProcess:
         """Make the folders and write `etc/asterisk.conf`; keeps everything that is already there."""
         for folder in FOLDERS:
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        for private in ("etc", "log", "lib"):
+        for private in ("etc", "log", "lib", "spool/messages"):
             (self.home / private).chmod(0o700)
         self._link_data()
         conf = self.home / "etc" / "asterisk.conf"

@@ -161,7 +161,7 @@ def test_a_caller_at_risk_goes_first_however_the_number_is_spelt(
     pbx.on_duty("c004")
     actors.carrier({DUTY_MOBILE: VOICEMAIL})
     caller = actors.caller(number=shown, talk=4 * SECOND)
-    waits = re.compile(r"\(wait: .*prio: 7\)")
+    waits = re.compile(r"\(wait: .*prio: 7[0-9]{8}\)")
     until(lambda: waits.search(pbx.console("queue show hotline")), what="the caller to wait first")
     caller.wait()
 

@@ -25,6 +25,7 @@ _SHAPES = {
     "salt": re.compile(r"[A-Za-z0-9]{16,64}"),
     "language": re.compile(r"[a-z]{2}(-[A-Za-z]{2,8})?"),
     "journal": re.compile(r"dsv|legacy"),
+    "queue_keys": re.compile(r"[0-9*#]"),
     "queue_strategy": re.compile(r"[a-z]{1,16}"),
     "trunk_host": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),
     "sip_address": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),
@@ -61,7 +62,7 @@ def check_values(value: object, where: str = "") -> None:
 
 def _check_text(text: str, where: str) -> None:
     safe(text, where)
-    shape = _SHAPES.get(where.rpartition(".")[2])
+    shape = _SHAPES.get(where.rpartition(".")[2].partition("[")[0])
     if shape is not None and not shape.fullmatch(text):
         raise ConfigError(f"{where}: must match {shape.pattern}. Mend the setting or the user it comes from.")
 

@@ -25,9 +25,11 @@ QUEUE = "hotline"
 PROMPTS = (
     *("queue_wait", "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed"),
     *("not_on_shift", "alarm_ack"),
+    *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
-#: The mental-health line of the state; every flow can hand a caller over to it (R6).
-LINE_12356 = "12356"
+#: Names of the services a flow hands callers over to: the state's mental-health line (R6), police,
+#: ambulance. What is dialled for each is the site's to say.
+LINE_12356, POLICE, AMBULANCE = "12356", "110", "120"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,8 +126,16 @@ class PbxPlan:
     #: How the Asterisk that reads these files writes its journal (`AsteriskProgram.journal`).
     journal: JournalFormat
 
+    #: Keys that leave the queue for the waiting flow's own label (`ivr.backends.dialplan.queue_keys`).
+    queue_keys: tuple[str, ...] = ("1", "2", "3")
+
     #: Compiled flows: the text of contexts `flow-<name>`, by name.
     flows: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def flow_names(self) -> frozenset[str]:
+        """Return which flows this line has."""
+        return frozenset(name for name, _ in self.flows)
 
     @property
     def phones(self) -> tuple[SipAgent, ...]:
@@ -201,7 +211,9 @@ def plan_from(
 
 def dial_strings(settings: Settings) -> dict[str, str]:
     """Return the dial string of every destination a flow may hand a caller over to."""
-    return {LINE_12356: f"PJSIP/{LINE_12356}@trunk"}
+    numbers = settings.transfers
+    found = {LINE_12356: numbers.mental_health, POLICE: numbers.police, AMBULANCE: numbers.ambulance}
+    return {name: f"PJSIP/{_national(number)}@trunk" for name, number in found.items()}
 
 
 def _takes_calls(user: User) -> bool:
@@ -210,8 +222,12 @@ def _takes_calls(user: User) -> bool:
 
 def _agent(user: User, keys: KeyRing) -> Agent:
     if user.mobile is not None:
-        return MobileAgent(code=user.code, number=user.mobile.removeprefix("+86").removeprefix("+"))
+        return MobileAgent(code=user.code, number=_national(user.mobile))
     return SipAgent(code=user.code, secret=keys.password(f"sip:{user.code}"))
+
+
+def _national(number: str) -> str:
+    return number.removeprefix("+86").removeprefix("+")
 
 
 def _chain(

@@ -27,20 +27,33 @@ MODULES = (
         "res_musiconhold",
         "app_dial",
         "app_playback",
+        "app_controlplayback",
         "app_read",
+        "app_record",
         "app_stack",
         "chan_bridge_media",
     ),
     *("bridge_simple", "bridge_native_rtp", "bridge_holding", "bridge_builtin_features"),
     # functions of our contexts
     *("app_celgenuserevent", "app_exec", "func_callerid", "func_channel", "func_cut", "func_db"),
-    *("func_dialplan", "func_logic", "func_sha1", "func_strings", "func_timeout", "func_global"),
+    *(
+        "func_devstate",
+        "func_dialplan",
+        "func_logic",
+        "func_math",
+        "func_sha1",
+        "func_strings",
+        "func_timeout",
+        "func_global",
+    ),
     # SIP
     *("res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_pjproject", "res_pjsip"),
     *("res_geolocation", "res_statsd", "res_pjsip_pubsub"),
     *("res_pjsip_session", "res_rtp_asterisk", "res_pjsip_sdp_rtp", "res_pjsip_caller_id"),
     *("res_pjsip_endpoint_identifier_ip", "res_pjsip_endpoint_identifier_user"),
     *("res_pjsip_authenticator_digest", "res_pjsip_registrar", "res_pjsip_nat", "res_pjsip_rfc3326"),
+    # a counsellor's phone hands a caller to a flow (REFER)
+    *("res_pjsip_refer",),
 )
 
 
