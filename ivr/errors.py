@@ -40,3 +40,9 @@ class TokenError(IvrError):
     """The state in this web address was not signed by us."""
 
     error_id = "token_error"
+
+
+class WordError(IvrError):
+    """A word of a script of keys means nothing."""
+
+    error_id = "word_error"
