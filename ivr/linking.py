@@ -37,9 +37,10 @@ class Loaded:
 
     flow: Flow
     calls: Mapping[str, Call]
-    #: `file:line` of each node, of `start` and of `identity`.
+    #: `file:line` of each node, and of `start`, `human` and `identity`.
     lines: Mapping[str, str]
     start: str
+    human: str
     identity: str
 
 
@@ -104,7 +105,9 @@ def _refuse_lost_ways(loaded: Loaded) -> None:
     if flow.start not in known:
         raise FlowError(f"{loaded.start}: there is no node `{flow.start}`. Add it, or start at another.")
     if flow.human and flow.human not in known:
-        raise FlowError(f"{flow.source}: `human` leads to `{flow.human}`, which does not exist. Name a node.")
+        raise FlowError(
+            f"{loaded.human}: `human` leads to `{flow.human}`, which does not exist. Name a node."
+        )
     ways = [(name, way.by, way.target) for name in flow.nodes for way in replace(flow, human="").ways(name)]
     ways += [(name, "next", call.next) for name, call in loaded.calls.items()]
     for name, by, target in ways:

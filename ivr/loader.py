@@ -84,6 +84,7 @@ def _read(file: Path) -> Loaded:
         calls={n: node for n, node in nodes.items() if isinstance(node, Call)},
         lines=flow.lines,
         start=f"{file}:{top['start'].line}",
+        human=f"{file}:{top['human'].line}" if "human" in top else "",
         identity=f"{file}:{top['identity'].line}" if "identity" in top else "",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.errors import FlowError
-from ivr.flow import Direction, Menu, Say
+from ivr.flow import Digits, Direction, Menu, Say
 from ivr.loader import SHIPPED, load_flow, shipped
 
 GOOD = """\
@@ -16,6 +16,7 @@ flow: mini
 direction: inbound
 language: zh
 start: hello
+human: bye
 nodes:
   hello:
     do: say
@@ -26,7 +27,7 @@ nodes:
     prompts: [closed, closed_keys]
     timeout: 2.5
     tries: 3
-    options: {1: bye, 0: bye}
+    options: {1: bye, 3: bye}
     on_silence: bye
     on_wrong: bye
   bye:
@@ -46,39 +47,50 @@ def test_a_flow_is_read_as_written(tmp_path: Path) -> None:
     assert flow.nodes["hello"] == Say(prompts=("greet",), next="ask")
     ask = flow.nodes["ask"]
     assert isinstance(ask, Menu)
-    assert ask.options == {"1": "bye", "0": "bye"}
-    assert (ask.timeout, ask.tries, ask.repeat) == (timedelta(seconds=2.5), 3, "*")
-    assert flow.where("ask").endswith(":11")
+    assert ask.options == {"1": "bye", "3": "bye"}
+    assert (ask.timeout, ask.tries) == (timedelta(seconds=2.5), 3)
+    assert flow.where("ask").endswith(":12")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("next: ask", "next: nowhere", 7, "`hello` leads by `next` to `nowhere`"),
+        ("next: ask", "next: nowhere", 8, "`hello` leads by `next` to `nowhere`"),
         ("start: hello", "start: elsewhere", 4, "there is no node `elsewhere`"),
-        ("do: say", "do: sing", 7, "unknown `do: sing`"),
-        ("    do: say\n", "", 7, "`do` is missing"),
-        ("next: ask", "nxet: ask", 9, "unknown key `nxet`"),
-        ("    next: ask\n", "", 7, "`next` is missing"),
-        ("timeout: 2.5", "timeout: soon", 13, "`soon` is not a number of seconds"),
-        ("timeout: 2.5", "timeout: 0", 13, "between 1 and 60"),
-        ("timeout: 2.5", "timeout: nan", 13, "between 1 and 60"),
-        ("tries: 3", "tries: 0", 14, "from 1 to 9"),
-        ("{1: bye, 0: bye}", "{1: bye, 1: bye}", 15, "stands here twice"),
-        ("{1: bye, 0: bye}", "{12: bye}", 15, "`12` is not a key"),
-        ("{1: bye, 0: bye}", '{"#": bye}', 15, "`#` is not a key"),
-        ("{1: bye, 0: bye}", "{}", 15, "at least one key"),
-        ("prompts: [greet]", "prompts: greet", 8, "a list belongs here"),
-        ("prompts: [greet]", 'prompts: ["a,b"]', 8, "cannot be a name"),
-        ("prompts: [greet]", "prompts: [问候]", 8, "cannot be a name"),
-        ("prompts: [greet]", 'prompts: ["${EVIL}"]', 8, "cannot be a name"),
-        ("prompts: [greet]", 'prompts: ["x\\ny"]', 8, "cannot be a name"),
+        ("do: say", "do: sing", 8, "unknown `do: sing`"),
+        ("    do: say\n", "", 8, "`do` is missing"),
+        ("next: ask", "nxet: ask", 10, "unknown key `nxet`"),
+        ("    next: ask\n", "", 8, "`next` is missing"),
+        ("timeout: 2.5", "timeout: soon", 14, "`soon` is not a number of seconds"),
+        ("timeout: 2.5", "timeout: 0", 14, "between 1 and 60"),
+        ("timeout: 2.5", "timeout: nan", 14, "is not a number of seconds"),
+        ("tries: 3", "tries: 0", 15, "from 1 to 9"),
+        ("{1: bye, 3: bye}", "{1: bye, 1: bye}", 16, "stands here twice"),
+        ("{1: bye, 3: bye}", "{12: bye}", 16, "`12` is not a key"),
+        ("{1: bye, 3: bye}", '{"#": bye}', 16, "`#` is not a key"),
+        ("{1: bye, 3: bye}", "{}", 12, "at least one key"),
+        ("prompts: [greet]", "prompts: greet", 9, "a list belongs here"),
+        ("prompts: [greet]", 'prompts: ["a,b"]', 9, "cannot be a name"),
+        ("prompts: [greet]", "prompts: [问候]", 9, "cannot be a name"),
+        ("prompts: [greet]", 'prompts: ["${EVIL}"]', 9, "cannot be a name"),
+        ("prompts: [greet]", 'prompts: ["x\\ny"]', 9, "cannot be a name"),
         ("flow: mini", "flow: [mini]", 1, "a single value"),
-        ("direction: inbound", "direction: sideways", 2, "inbound or outbound"),
+        ("direction: inbound", "direction: sideways", 2, "inbound, outbound or part"),
         ("language: zh", "language: 中文", 3, "is not a language"),
-        ("  hello:", "  h:", 6, "cannot be a name"),
-        ("language: zh", "language: zh\nidentity: {menu: hello, key: 1}", 4, "a menu and one of its keys"),
-        ("next: ask", "next: ]", 9, "not YAML"),
+        ("  hello:", "  h:", 7, "cannot be a name"),
+        (
+            "language: zh",
+            "language: zh\nidentity: {node: hello, way: key 1}",
+            4,
+            "a node and one of its ways",
+        ),
+        ("human: bye", "human: nobody", 5, "`human` leads to `nobody`"),
+        ("human: bye\n", "", 1, "`human` is missing"),
+        ("human: bye", "human: bye\nguard: 9", 6, "would deafen the line"),
+        ("human: bye", "human: bye\nneutral: perhaps", 6, "neither true nor false"),
+        ("human: bye", "human: bye\ntimeouts: {first: 99}", 6, "between 1 and 60"),
+        ("  bye:", "  human:", 20, "always leads elsewhere"),
+        ("next: ask", "next: ]", 10, "not YAML"),
     ],
 )
 def test_a_mistake_names_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
@@ -106,5 +118,141 @@ def test_a_missing_file_and_a_foreign_encoding_are_told_apart(tmp_path: Path) ->
 
 def test_only_shipped_flows_go_by_name() -> None:
     assert {shipped(name).name for name in SHIPPED} == set(SHIPPED)
-    with pytest.raises(FlowError, match="There are: inbound, checkin"):
+    with pytest.raises(FlowError, match="There are: inbound, return_call"):
         shipped("../../etc/passwd")
+
+
+def with_node(text: str) -> str:
+    """Return the good flow with one more node, at line 22."""
+    body = "".join(f"    {line}\n" for line in text.strip().splitlines())
+    return f"{GOOD}  more:\n{body}"
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (
+            "do: digits\nprompts: [number]\nleast: 3\nmost: 2\nnext: bye\non_silence: bye\non_wrong: bye",
+            "1 <= least <=",
+        ),
+        (
+            "do: identify\nprompts: [code]\nexpect: birth_month\nlength: 1\n"
+            "passed: bye\nfailed: bye\non_silence: bye",
+            "guessed too",
+        ),
+        (
+            "do: enqueue\nqueue: hotline\noptions: {0: bye}\nanswered: bye\nfailed: bye\non_cap: bye",
+            "Take 0 out",
+        ),
+        ("do: library\npieces: []\nnext: bye", "at least one piece"),
+        ("do: library\npieces: [greet]\noptions: {2: bye}\nnext: bye", "a library's own keys"),
+        ("do: transfer\ndestination: '12356'\nmode: tepid\nfailed: bye", "warm or blind"),
+        ("do: record\nprompts: [greet]\nkind: message\nlongest: 9999\nnext: bye", "use 1 to 600 seconds"),
+        ("do: language\nlanguage: ZH\nnext: bye", "is not a language"),
+    ],
+)
+def test_a_node_that_cannot_work_says_the_mend(tmp_path: Path, node: str, words: str) -> None:
+    file = write(tmp_path, with_node(node))
+    with pytest.raises(FlowError) as caught:
+        load_flow(file)
+    assert f"{file}:" in str(caught.value)
+    assert words in str(caught.value)
+
+
+FORM = """\
+do: questionnaire
+items: [phq9_1, phq9_9]
+scale: [phq9_scale]
+answers: {1: 0, 2: 1}
+tripwires: {phq9_9: 1}
+on_tripwire: bye
+bands: {0: bye, 2: hello}
+on_silence: bye
+on_wrong: bye
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("items: [phq9_1, phq9_9]", "items: []", "needs `items` and `answers`"),
+        ("answers: {1: 0, 2: 1}", "answers: {0: 0, 1: 1}", "0 leads to a human"),
+        ("answers: {1: 0, 2: 1}", "answers: {1: 0, 2: 1}\noptions: {2: bye}", "both an answer and an option"),
+        ("bands: {0: bye, 2: hello}", "bands: {2: hello}", "add `0: ...`"),
+        ("tripwires: {phq9_9: 1}", "tripwires: {phq9_8: 1}", "tripwire `phq9_8` is no item"),
+        ("on_tripwire: bye\n", "", "belong together"),
+    ],
+)
+def test_a_form_that_cannot_work_says_the_mend(tmp_path: Path, old: str, new: str, words: str) -> None:
+    load_flow(write(tmp_path, with_node(FORM)))
+    file = write(tmp_path, with_node(FORM.replace(old, new, 1)))
+    with pytest.raises(FlowError, match=r"流程\.yaml:22: ") as caught:
+        load_flow(file)
+    assert words in str(caught.value)
+
+
+def test_what_a_flow_says_once_holds_for_its_nodes_unless_they_say_otherwise(tmp_path: Path) -> None:
+    text = with_node(
+        "do: digits\nprompts: [number]\nleast: 2\nmost: 4\nnext: bye\non_silence: bye\non_wrong: bye"
+    )
+    text = text.replace("human: bye", "human: bye\ntimeouts: {first: 15, between: 7}\ntries: 4", 1)
+    flow = load_flow(write(tmp_path, text))
+    more, ask = flow.nodes["more"], flow.nodes["ask"]
+    assert isinstance(more, Digits)
+    assert isinstance(ask, Menu)
+    assert (more.timeout, more.between, more.tries) == (timedelta(seconds=15), timedelta(seconds=7), 4)
+    assert (ask.timeout, ask.tries) == (timedelta(seconds=2.5), 3)
+
+
+PART = """\
+flow: chat
+direction: part
+language: zh
+start: talk
+nodes:
+  talk:
+    do: menu
+    prompts: [greet]
+    options: {1: return, 2: human}
+    on_silence: return
+    on_wrong: human
+"""
+HOST = (
+    GOOD.replace("next: ask", "next: middle", 1) + "  middle:\n    do: flow\n    flow: chat\n    next: ask\n"
+)
+
+
+def test_a_part_goes_in_and_comes_out_where_its_host_says(tmp_path: Path) -> None:
+    (tmp_path / "chat.yaml").write_text(PART, encoding="utf-8")
+    flow = load_flow(write(tmp_path, HOST))
+    assert flow.nodes["hello"] == Say(prompts=("greet",), next="middle__talk")
+    talk = flow.nodes["middle__talk"]
+    assert isinstance(talk, Menu)
+    assert talk.options == {"1": "ask", "2": "bye"}  # `human` is the host's
+    assert (talk.on_silence, talk.on_wrong) == ("ask", "bye")
+    assert flow.where("middle__talk").endswith("chat.yaml:7")
+
+
+@pytest.mark.parametrize(
+    ("part", "host", "words"),
+    [
+        (
+            PART.replace("direction: part", "direction: inbound\nhuman: talk"),
+            HOST,
+            "to `return`, which does not exist",
+        ),
+        (PART.replace("{1: return, 2: human}", "{1: lost}"), HOST, "`lost`, which does not exist"),
+        (PART, HOST.replace("flow: chat", "flow: gone"), "Write gone.yaml beside it"),
+        (PART, HOST.replace("middle", "m" * 38), "too long for a name"),
+        (
+            PART + "  again:\n    do: flow\n    flow: chat\n    next: talk\n",
+            HOST,
+            "`chat` contains itself",
+        ),
+    ],
+)
+def test_a_part_that_does_not_fit_names_its_place(tmp_path: Path, part: str, host: str, words: str) -> None:
+    (tmp_path / "chat.yaml").write_text(part, encoding="utf-8")
+    with pytest.raises(FlowError, match=r"\.yaml:\d+: ") as caught:
+        load_flow(write(tmp_path, host))
+    assert words in str(caught.value)

@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from ivr.flow import Flow
-from ivr.loader import shipped
-from ivr.machine import (
+from ivr.acts import (
     Answered,
     Ask,
+    Capped,
+    EarlyKey,
     Effect,
+    Entered,
     Event,
     Failed,
+    Found,
     HangUp,
     HungUp,
     Join,
+    Kept,
     Key,
+    Left,
+    Listen,
+    Look,
+    Pause,
     Play,
+    PlayPiece,
+    Pressed,
     Promised,
+    Question,
     Recorded,
+    RecordMessage,
+    Resume,
+    RingOwner,
+    Scored,
     Silence,
-    State,
-    begin,
-    step,
+    Speak,
+    Totalled,
 )
+from ivr.flow import (
+    Digits,
+    Direction,
+    End,
+    Flow,
+    Identify,
+    Library,
+    Menu,
+    Node,
+    Questionnaire,
+    Record,
+    Say,
+)
+from ivr.loader import shipped
+from ivr.machine import State, begin, step
 
-SILENCE, ANSWERED, FAILED, HUNG_UP = Silence(), Answered(), Failed(), HungUp()
+SILENCE, ANSWERED, FAILED, CAPPED, HUNG_UP = Silence(), Answered(), Failed(), Capped(), HungUp()
+YES, NO = Found(True), Found(False)
 
 
 def run(flow: Flow, *events: Event | str) -> tuple[State, list[Effect]]:
@@ -39,112 +70,409 @@ def run(flow: Flow, *events: Event | str) -> tuple[State, list[Effect]]:
     return state, told
 
 
+def mini(node: Node, **others: Node) -> Flow:
+    """Return a flow that begins at `node`; `bye`, `oops`, `hush` and `people` are its ends."""
+    ends = {name: End(prompts=(name,)) for name in ("bye", "oops", "hush", "people")}
+    return Flow(
+        name="mini",
+        direction=Direction.INBOUND,
+        language="zh",
+        start="here",
+        human="people",
+        nodes={"here": node, **ends, **others},
+    )
+
+
 def outcome(effects: list[Effect]) -> str | None:
     """Return the last outcome written: the one that stands."""
     return next((e.outcome for e in reversed(effects) if isinstance(e, Recorded)), None)
 
 
-def promises(effects: list[Effect]) -> int:
-    return sum(isinstance(e, Promised) for e in effects)
+def promises(effects: list[Effect]) -> list[str]:
+    return [e.kind for e in effects if isinstance(e, Promised)]
 
 
-@pytest.mark.parametrize("during_greeting", [SILENCE, Key("5"), Key("#"), Key("0")])
-def test_any_key_or_none_at_the_greeting_reaches_the_queue(during_greeting: Event) -> None:
-    state, effects = run(shipped("inbound"), during_greeting)
-    assert state.node == "queue"
-    assert effects[-1] == Join("hotline")
+# --- one kind of node at a time ---------------------------------------------------------------
+
+MENU = Menu(
+    prompts=("ask",),
+    options={"1": "bye"},
+    on_silence="hush",
+    on_wrong="oops",
+    after_silence=("still_there",),
+    after_wrong=("not_that",),
+)
 
 
 @pytest.mark.parametrize(
     ("events", "ends_at"),
     [
-        ((SILENCE, ANSWERED), "reconnect"),
-        ((SILENCE, ANSWERED, "1"), "queue"),
-        ((SILENCE, ANSWERED, "0"), "queue"),
-        ((SILENCE, ANSWERED, SILENCE), None),
-        ((SILENCE, ANSWERED, "7"), None),
-        ((SILENCE, FAILED), "escalate"),
-        ((SILENCE, FAILED, ANSWERED), "reconnect"),
-        ((SILENCE, FAILED, FAILED), "closed"),
-        ((SILENCE, FAILED, FAILED, SILENCE), "closed"),
-        ((SILENCE, FAILED, FAILED, SILENCE, SILENCE), None),
-        ((SILENCE, FAILED, FAILED, "1"), "to_12356"),
-        ((SILENCE, FAILED, FAILED, "1", SILENCE), "transfer"),
-        ((SILENCE, FAILED, FAILED, "1", SILENCE, ANSWERED), None),
-        ((SILENCE, FAILED, FAILED, "1", SILENCE, FAILED), None),
-        ((SILENCE, "123"), "queue"),
-        ((HUNG_UP,), None),
+        (["1"], "bye"),
+        (["0"], "people"),
+        (["71"], "bye"),
+        ([SILENCE, "1"], "bye"),
+        ([SILENCE, SILENCE], "hush"),
+        (["77"], "oops"),
+        (["7", SILENCE], "hush"),  # what went wrong last decides
+        ([SILENCE, "#"], "oops"),
+        (["*****1"], "bye"),
+        (["*****", "**"], "oops"),  # after five repeats `*` is a wrong key
+        (["A", "1"], "bye"),
+        ([EarlyKey("1"), SILENCE, "1"], "bye"),
+        ([YES, ANSWERED, CAPPED, "1"], "bye"),  # what cannot happen here changes nothing
     ],
 )
-def test_where_a_caller_to_the_line_comes(events: tuple[Event | str, ...], ends_at: str | None) -> None:
-    assert run(shipped("inbound"), *events)[0].node == ends_at
+def test_a_menu_is_left_by_key_silence_or_too_many_tries(events: list[Event | str], ends_at: str) -> None:
+    state, _ = run(mini(MENU), *events)
+    assert state.node == ends_at
 
 
-def test_the_closed_message_is_said_twice_before_the_line_lets_go() -> None:
-    _, effects = run(shipped("inbound"), SILENCE, FAILED, FAILED, SILENCE, SILENCE)
-    said = [e for e in effects if isinstance(e, Ask) and "closed" in e.prompts]
-    assert len(said) == 2
-    assert outcome(effects) == "overflowed"
-    assert effects[-1] == HangUp(("closed_goodbye",))
+def test_what_went_wrong_is_said_before_asking_again() -> None:
+    wait = timedelta(seconds=10)
+    assert run(mini(MENU), SILENCE)[1][-1] == Ask(("still_there", "ask"), wait)
+    assert run(mini(MENU), "7")[1][-1] == Ask(("not_that", "ask"), wait)
+    assert run(mini(MENU), "*")[1][-1] == Ask(("ask",), wait)
+
+
+def test_a_burst_goes_on_in_the_next_menu() -> None:
+    second = Menu(prompts=("more",), options={"2": "bye"}, on_silence="hush", on_wrong="oops")
+    flow = mini(
+        Menu(prompts=("ask",), options={"1": "more"}, on_silence="hush", on_wrong="oops"), more=second
+    )
+    _, effects = run(flow, "12")
+    assert [e for e in effects if isinstance(e, Pressed)] == [Pressed("here", "1"), Pressed("more", "2")]
+
+
+def test_a_key_during_a_sentence_skips_it_zero_leads_to_people_and_star_says_it_again() -> None:
+    flow = mini(Say(prompts=("words",), next="bye"))
+    assert run(flow, "5")[0].node == "bye"
+    assert run(flow, SILENCE)[0].node == "bye"
+    assert run(flow, "0")[0].node == "people"
+    assert run(flow, "***")[1][-1] == Play(("words",))
+    assert run(flow, "******")[0].node == "bye"
+
+
+def test_the_last_words_are_never_cut_off_by_a_stray_key() -> None:
+    flow = mini(End(prompts=("turn_to",)))
+    assert run(flow, "5")[1][-1] == Play(("turn_to",))
+    assert not run(flow, "55")[0].over
+    assert run(flow, "555") == (run(flow, SILENCE)[0], [*run(flow, "55")[1], HangUp()])
+    assert run(flow, "50")[0].node == "people"
+
+
+NUMBER = Digits(
+    prompts=("number",),
+    least=3,
+    most=5,
+    next="bye",
+    on_silence="hush",
+    on_wrong="oops",
+    keep="number",
+    after_wrong=("incomplete",),
+)
 
 
 @pytest.mark.parametrize(
-    ("events", "result", "promised"),
+    ("events", "kept"),
     [
-        (("11",), "reached_self_ivr_ok", 0),
-        (("12",), "reached_self_callback", 1),
-        (("10", SILENCE, ANSWERED), "reached_self_transfer", 0),
-        (("10", SILENCE, FAILED, ANSWERED), "reached_self_transfer", 0),
-        (("10", SILENCE, FAILED, FAILED), "reached_self_transfer", 1),
-        (("10", SILENCE, HUNG_UP), "reached_self_transfer", 0),
-        (("199",), "opted_out", 0),
-        (("19", SILENCE, SILENCE), "reached_self_no_key", 0),
-        (("19", SILENCE, "9"), "opted_out", 0),
-        (("192",), "reached_self_callback", 1),
-        (("190", SILENCE, HUNG_UP), "reached_self_transfer", 0),
-        (("1", HUNG_UP), "reached_self_no_key", 0),
-        (("1", SILENCE, SILENCE, SILENCE), "reached_self_no_key", 0),
-        (("1777",), "reached_self_no_key", 0),
-        (("2",), "reached_other", 0),
-        (("3",), "wrong_person", 0),
-        (("9",), "phone_refused", 0),
-        (("777",), "identity_failed", 0),
-        ((SILENCE, SILENCE, SILENCE), "assistant_or_voicemail", 0),
-        ((SILENCE, "7", SILENCE), "assistant_or_voicemail", 0),
-        (("7", SILENCE, "7"), "identity_failed", 0),
-        (("0", SILENCE, FAILED, FAILED), "identity_failed", 1),
-        (("0", SILENCE, ANSWERED), "identity_failed", 0),
-        ((HUNG_UP,), None, 0),
-        (("***11",), "reached_self_ivr_ok", 0),
-        (("*" * 7 + "1" * 2,), "reached_self_ivr_ok", 0),
-        (("*" * 8,), "identity_failed", 0),
+        (["123#"], "123"),
+        (["1234", SILENCE], "1234"),
+        (["12345"], "12345"),
+        (["10203"], "10203"),
+        (["012#"], "012"),
+        (["12*345#"], "345"),
+        (["12#", "123#"], "123"),
+        (["1A", "123#"], "123"),
     ],
 )
-def test_what_a_check_in_call_comes_to(
-    events: tuple[Event | str, ...], result: str | None, promised: int
+def test_a_number_is_read_key_by_key(events: list[Event | str], kept: str) -> None:
+    state, effects = run(mini(NUMBER), *events)
+    assert state.node == "bye"
+    assert Kept("here", "number", kept) in effects
+
+
+@pytest.mark.parametrize(
+    ("events", "ends_at"),
+    [
+        ([SILENCE, SILENCE], "hush"),
+        (["12", SILENCE, "12", SILENCE], "oops"),
+        (["#", "#"], "oops"),
+        (["0", SILENCE], "people"),
+        (["0#"], "people"),
+        (["12*0", SILENCE], "people"),
+    ],
+)
+def test_a_number_that_does_not_come_leads_on(events: list[Event | str], ends_at: str) -> None:
+    state, effects = run(mini(NUMBER), *events)
+    assert state.node == ends_at
+    assert not [e for e in effects if isinstance(e, Kept)]
+
+
+def test_between_two_digits_the_line_listens_in_silence() -> None:
+    assert run(mini(NUMBER), "1")[1][-1] == Listen(timedelta(seconds=5))
+    assert run(mini(NUMBER), "12#")[1][-1] == Ask(("incomplete", "number"), timedelta(seconds=10))
+
+
+def test_a_number_without_a_name_leaves_no_trace() -> None:
+    secret = Digits(prompts=("code",), least=2, most=4, next="bye", on_silence="hush", on_wrong="oops")
+    _, effects = run(mini(secret), "4711")
+    assert "4711" not in repr(effects)
+
+
+MONTH = Identify(
+    prompts=("month",), expect="birth_month", length=2, passed="bye", failed="oops", on_silence="hush"
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "ends_at"),
+    [
+        ([NO], "bye"),  # nothing is known of them: they are not asked
+        ([YES, "03", YES], "bye"),
+        ([YES, "04", NO, "03", YES], "bye"),
+        ([YES, "04", NO, "05", NO], "oops"),
+        ([YES, SILENCE, SILENCE], "hush"),
+        ([YES, "3", SILENCE, "3#"], "oops"),
+        ([YES, "0", SILENCE], "people"),
+    ],
+)
+def test_who_somebody_is_can_be_asked_by_digits(events: list[Event | str], ends_at: str) -> None:
+    state, effects = run(mini(MONTH), *events)
+    assert state.node == ends_at
+    assert "03" not in repr(effects)
+    assert "04" not in repr(effects)
+
+
+def test_the_world_is_asked_whether_digits_are_known_and_right() -> None:
+    _, effects = run(mini(MONTH), YES, "03")
+    looks = [e for e in effects if isinstance(e, Look)]
+    assert looks == [
+        Look(Question.EXPECTED, "birth_month"),
+        Look(Question.MATCHES, "birth_month", "03"),
+    ]
+
+
+FORM = Questionnaire(
+    items=("sad", "tired", "dark"),
+    scale=("scale",),
+    answers={"1": 0, "2": 1, "3": 2},
+    bands={0: "bye", 3: "refer"},
+    on_silence="hush",
+    on_wrong="oops",
+    options={"9": "stop"},
+    tripwires={"dark": 1},
+    on_tripwire="now",
+)
+FORM_ENDS = {name: End(prompts=(name,)) for name in ("refer", "stop", "now")}
+
+
+@pytest.mark.parametrize(
+    ("events", "ends_at", "score"),
+    [
+        (["111"], "bye", 0),
+        (["221"], "bye", 2),
+        (["331"], "refer", 4),
+        (["1", "*", SILENCE, "21"], "bye", 1),
+        (["112"], "now", None),  # whatever the sum
+        (["33", "9"], "stop", None),
+        (["3", SILENCE, SILENCE], "hush", None),
+        (["3", "7", "7"], "oops", None),
+        (["1", "0"], "people", None),
+    ],
+)
+def test_a_form_has_a_sum_only_when_it_is_complete(
+    events: list[Event | str], ends_at: str, score: int | None
 ) -> None:
-    _, effects = run(shipped("checkin"), *events)
-    assert outcome(effects) == result
-    assert promises(effects) == promised
+    state, effects = run(mini(FORM, **FORM_ENDS), *events)
+    assert state.node == ends_at
+    assert [e.score for e in effects if isinstance(e, Totalled)] == ([] if score is None else [score])
 
 
-def test_saying_it_again_uses_up_no_try() -> None:
-    state, effects = run(shipped("checkin"), "7*")
-    assert (state.misses, state.repeats) == (1, 1)
-    assert isinstance(effects[-1], Ask)
+def test_each_answer_is_written_under_its_item() -> None:
+    _, effects = run(mini(FORM, **FORM_ENDS), "31", SILENCE)
+    assert [e for e in effects if isinstance(e, Scored)] == [
+        Scored("here", "sad", 2),
+        Scored("here", "tired", 0),
+    ]
+    assert effects[-1] == Ask(("dark", "scale"), timedelta(seconds=10))
 
 
-def test_nothing_happens_after_the_end() -> None:
-    flow = shipped("inbound")
-    over, _ = run(flow, HUNG_UP)
-    for event in (Key("1"), SILENCE, ANSWERED, FAILED, HUNG_UP):
-        assert step(flow, over, event) == (over, ())
+def test_a_second_form_adds_only_if_it_says_so() -> None:
+    def second(adds: bool) -> Questionnaire:
+        return Questionnaire(
+            items=("last",),
+            scale=(),
+            answers={"2": 1},
+            bands={0: "bye"},
+            on_silence="hush",
+            on_wrong="oops",
+            adds=adds,
+        )
+
+    first = Questionnaire(
+        items=("first",), scale=(), answers={"2": 5}, bands={0: "then"}, on_silence="hush", on_wrong="oops"
+    )
+    for adds, total in ((True, 6), (False, 1)):
+        _, effects = run(mini(first, then=second(adds)), "22")
+        assert [e.score for e in effects if isinstance(e, Totalled)] == [5, total]
 
 
-def test_events_that_mean_nothing_change_nothing() -> None:
-    flow = shipped("inbound")
-    start, effects = begin(flow)
-    assert effects[-1] == Play(("greet",))
-    assert step(flow, start, ANSWERED) == (start, ())
-    queue, _ = step(flow, start, SILENCE)
-    assert step(flow, queue, Key("1")) == (queue, ())
+def test_a_message_is_promised_to_somebody_before_its_first_word() -> None:
+    flow = mini(Record(prompts=("speak",), kind="message", next="bye"))
+    _, effects = begin(flow)
+    assert effects == (Entered("here"), Promised("message"), Play(("speak",)))
+    assert run(flow, SILENCE)[1][-1] == RecordMessage("here", timedelta(seconds=120))
+    assert run(flow, SILENCE, "5")[0].node == "here"  # other keys are part of the message
+    assert run(flow, SILENCE, "#")[0].node == "bye"
+    assert run(flow, "5", SILENCE)[0].node == "bye"
+    assert run(flow, SILENCE, "0")[0].node == "people"
+    assert promises(run(flow, HUNG_UP)[1]) == ["message"]
+
+
+def test_pieces_are_played_paused_repeated_and_skipped() -> None:
+    flow = mini(Library(pieces=("one", "two"), options={"9": "bye"}, next="hush"))
+    assert run(flow)[1][-1] == PlayPiece("here", "one")
+    assert run(flow, "1")[1][-1] == PlayPiece("here", "two")
+    assert run(flow, SILENCE)[1][-1] == PlayPiece("here", "two")
+    assert run(flow, "2")[1][-1] == Pause(timedelta(seconds=60))
+    assert run(flow, "22")[1][-1] == Resume("one")
+    assert run(flow, "2", SILENCE)[1][-1] == Resume("one")
+    assert run(flow, "2*")[1][-1] == PlayPiece("here", "one")
+    assert run(flow, "25")[0] == run(flow, "2")[0]
+    assert run(flow, "11")[0].node == "hush"
+    assert run(flow, "9")[0].node == "bye"
+    assert run(flow, "20")[0].node == "people"
+
+
+def test_hanging_up_is_written_with_the_outcome_a_node_names() -> None:
+    flow = mini(Say(prompts=("words",), next="bye", on_hangup="left_early"))
+    assert run(flow, HUNG_UP)[1][-2:] == [Left("here"), Recorded("left_early")]
+    assert run(flow, SILENCE, HUNG_UP)[1][-1] == Left("bye")
+    assert run(flow, HUNG_UP, "1", SILENCE)[0].over
+
+
+# --- the line's flows --------------------------------------------------------------------------
+
+TO_GREETING = [NO, NO]
+
+
+@pytest.mark.parametrize("during_greeting", [SILENCE, Key("5"), Key("#"), Key("0")])
+def test_any_key_or_none_at_the_greeting_reaches_the_queue(during_greeting: Event) -> None:
+    state, effects = run(shipped("inbound"), *TO_GREETING, during_greeting)
+    assert state.node == "queue"
+    assert effects[-1] == Join("hotline", 0, ("1", "2", "3"))
+
+
+def test_an_elder_hears_no_menu() -> None:
+    state, effects = run(shipped("inbound"), YES)
+    assert Speak("zh_slow") in effects
+    assert isinstance(effects[-1], Play)
+    assert run(shipped("inbound"), YES, SILENCE)[0].node == "queue"
+    assert state.language == "zh_slow"
+
+
+@pytest.mark.parametrize(
+    ("flow", "events", "ends_at"),
+    [
+        ("inbound", [*TO_GREETING, "1", SILENCE], "queue"),
+        ("inbound", [*TO_GREETING, SILENCE, "1", YES, SILENCE, SILENCE], "goodbye"),
+        ("inbound", [*TO_GREETING, SILENCE, "2", FAILED], "still_here"),
+        ("inbound", [*TO_GREETING, SILENCE, "3", SILENCE, "9"], "queue"),
+        ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, FAILED], "queue"),
+        ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, ANSWERED], "reconnect"),
+        ("inbound", [*TO_GREETING, SILENCE, FAILED, FAILED, YES], "closing__busy"),
+        ("inbound", [*TO_GREETING, SILENCE, FAILED, FAILED, NO], "closing__closed"),
+        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, "1", SILENCE], "goodbye"),
+        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, YES], "goodbye"),
+        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, "1"], "queue"),
+        ("return_call", [SILENCE, FAILED, CAPPED, SILENCE, FAILED], "queue"),
+        ("silent", [SILENCE, "1", SILENCE], "first_in_queue"),
+        ("silent", [SILENCE, SILENCE, SILENCE, SILENCE, SILENCE], "people__queue"),
+        ("talks", [SILENCE, "2", "47#", YES, SILENCE], "request_goodbye"),
+        ("checkin", [YES, SILENCE], "neutral_queue"),
+        ("checkin", [NO, SILENCE, SILENCE, SILENCE], None),
+        ("checkin", [NO, "1", YES, "03", YES, "1"], "fine_goodbye"),
+        ("checkin", [NO, "1", YES, "03", NO, "04", NO], "neutral_goodbye"),
+        ("checkin", [NO, "0", SILENCE, FAILED, FAILED], "neutral_promised"),
+    ],
+)
+def test_the_lines_flows_lead_where_they_should(flow: str, events: list[Event | str], ends_at: str) -> None:
+    assert run(shipped(flow), *events)[0].node == ends_at
+
+
+def test_a_return_call_rings_the_owner_first() -> None:
+    assert run(shipped("return_call"), SILENCE)[1][-1] == RingOwner()
+    assert run(shipped("return_call"), SILENCE, FAILED)[1][-1] == Join("hotline", 1)
+
+
+@pytest.mark.parametrize("key", ["2", "3", "4"])
+def test_any_answer_but_never_to_the_ninth_item_goes_to_a_person_at_once(key: str) -> None:
+    state, effects = run(shipped("phq9"), SILENCE, "11111111", YES, key, SILENCE)
+    assert state.node == "first_in_queue"
+    assert outcome(effects) == "screening_urgent"
+    assert effects[-1] == Join("hotline", 5)
+
+
+def test_the_ninth_item_is_asked_only_while_somebody_is_free() -> None:
+    state, effects = run(shipped("phq9"), SILENCE, "11111111", NO, SILENCE, YES, SILENCE)
+    assert "phq9_9" not in repr(effects)
+    assert promises(effects) == ["callback"]
+    assert state.node == "callback__promised"
+
+
+@pytest.mark.parametrize(
+    ("flow", "events", "word"),
+    [
+        ("phq9", ["22222222", YES, "1"], "screening_done"),  # 8
+        ("phq9", ["33222222", YES, "1"], "screening_refer"),  # 10
+        ("gad7", ["3333211"], "screening_done"),  # 9
+        ("gad7", ["3333311"], "screening_refer"),  # 10
+        ("wellbeing", ["44333"], "screening_refer"),  # 12
+        ("wellbeing", ["44433"], "screening_done"),  # 13
+        ("gad7", ["333", "9"], "screening_unfinished"),
+    ],
+)
+def test_a_sum_over_the_line_leads_to_an_offer(flow: str, events: list[Event | str], word: str) -> None:
+    assert outcome(run(shipped(flow), SILENCE, *events)[1]) == word
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        (["2"], "reached_other"),
+        (["3"], "wrong_person"),
+        (["9"], "phone_refused"),
+        ([SILENCE, SILENCE, SILENCE], "assistant_or_voicemail"),
+        (["44"], "identity_failed"),
+        (["1", NO], "reached_self_no_key"),
+        (["1", NO, HUNG_UP], "reached_self_no_key"),
+        (["1", NO, "1"], "reached_self_ivr_ok"),
+        (["1", NO, "2"], "reached_self_callback"),
+        (["1", NO, "0"], "reached_self_transfer"),
+        (["1", NO, "99"], "opted_out"),
+        (["1", NO, "9", SILENCE, SILENCE], "reached_self_no_key"),
+        (["1", YES, "12", NO, "11", NO], "identity_failed"),
+    ],
+)
+def test_what_a_check_in_makes_of_keys(events: list[Event | str], expected: str) -> None:
+    assert outcome(run(shipped("checkin"), NO, *events)[1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("flow", "events", "kinds"),
+    [
+        ("inbound", [*TO_GREETING, "2", "1", YES, SILENCE], ["appointment"]),
+        ("inbound", [*TO_GREETING, "2", "2", "1234#", NO, "13900001111#", SILENCE], ["talk"]),
+        ("inbound", [*TO_GREETING, "2", "3", YES, SILENCE], ["talk"]),
+        ("inbound", [*TO_GREETING, SILENCE, "1", NO, NO, "0510#", "051082700000#", SILENCE], ["callback"]),
+        (
+            "inbound",
+            [*TO_GREETING, SILENCE, FAILED, FAILED, YES, "2", YES, "2", "13800138000#"],
+            ["callback"],
+        ),
+        ("checkin", [NO, "1", NO, "2"], ["callback"]),
+        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, SILENCE, SILENCE], []),
+    ],
+)
+def test_wishes_become_promises(flow: str, events: list[Event | str], kinds: list[str]) -> None:
+    assert promises(run(shipped(flow), *events)[1]) == kinds
