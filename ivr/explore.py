@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ivr.acts import Answered, Capped, Event, Failed, Found, Key, Silence
-from ivr.flow import AGAIN, DONE, HUMAN, NEXT_PIECE, PAUSE, Digits, Flow, Identify, Library, options_of
+from ivr.flow import (
+    AGAIN,
+    DONE,
+    HUMAN,
+    NEXT_PIECE,
+    PAUSE,
+    Digits,
+    Flow,
+    Identify,
+    Library,
+    Questionnaire,
+    options_of,
+)
 from ivr.graph import rings
-from ivr.machine import Phase, State, begin, step
+from ivr.machine import Phase, State, come_to, step
 
 #: Any digit that is not 0 stands for all the others in a number.
 SOME_DIGIT = "1"
@@ -18,10 +30,12 @@ _PATIENCE = 12
 
 
 def states(flow: Flow) -> set[State]:
-    """Return every state a call can come to, up to which digits a number has."""
-    first, _ = begin(flow)
-    seen = {first}
-    waiting = [first]
+    """Return every state a call can come to, up to which digits a number has and what a sum is exactly.
+
+    Beginning at each node as well makes up for the sums that are passed over.
+    """
+    waiting = [come_to(flow, name)[0] for name in (flow.start, *flow.nodes)]
+    seen = set(waiting)
     while waiting:
         state = waiting.pop()
         for event in events(flow, state):
@@ -47,9 +61,13 @@ def events(flow: Flow, state: State) -> Iterator[Event]:
         yield from map(Key, sorted(keys))
         return
     own = {NEXT_PIECE, PAUSE} if isinstance(node, Library) else set()
-    answers: set[str] = set(getattr(node, "answers", ()))
+    answers = set(_extremes(node.answers)) if isinstance(node, Questionnaire) else set()
     yield from map(Key, sorted({HUMAN, AGAIN, DONE, _STRAY, *own, *answers, *options_of(node)}))
     yield from (Silence(), Found(True), Found(False))
+
+
+def _extremes(answers: Mapping[str, int]) -> tuple[str, str]:
+    return min(answers, key=lambda key: answers[key]), max(answers, key=lambda key: answers[key])
 
 
 def zero_is_lost(flow: Flow) -> set[str]:

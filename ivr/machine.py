@@ -131,7 +131,12 @@ _NOTHING: tuple[Effect, ...] = ()
 
 def begin(flow: Flow) -> Step:
     """Return the state and the effects of a call that has just come in."""
-    return _enter(flow, flow.start, OVER)
+    return come_to(flow, flow.start)
+
+
+def come_to(flow: Flow, node: str) -> Step:
+    """Return the state and the effects of a call that comes to a node with nothing behind it."""
+    return _enter(flow, node, OVER)
 
 
 def step(flow: Flow, state: State, event: Event) -> Step:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from ivr.check import check
-from ivr.flow import End, Enqueue, Flow, Menu, Node, Say, Transfer
+from ivr.explore import states, zero_is_lost
+from ivr.flow import (
+    Direction,
+    End,
+    Enqueue,
+    Fact,
+    Flow,
+    Language,
+    Mode,
+    Node,
+    Promise,
+    Say,
+    Transfer,
+)
 from ivr.loader import SHIPPED, shipped
 from ivr.prompts.catalogue import Catalogue, Prompt, load_catalogue
 
@@ -16,7 +30,8 @@ CATALOGUE = load_catalogue()
 
 
 def changed(flow: Flow, **nodes: Node) -> Flow:
-    return replace(flow, nodes={**flow.nodes, **nodes})
+    """Return the flow with other nodes; what the machine had worked out about the old ones is left behind."""
+    return replace(flow, nodes={**flow.nodes, **nodes}, arrivals={})
 
 
 def node_with(flow: Flow, name: str, **fields: Any) -> Flow:
@@ -31,8 +46,8 @@ def saying(**texts: str) -> Catalogue:
     return Catalogue(language="zh", prompts=prompts)
 
 
-def problems(flow: Flow, catalogue: Catalogue = CATALOGUE) -> str:
-    return "\n".join(str(finding) for finding in check(flow, catalogue))
+def problems(flow: Flow, catalogue: Catalogue = CATALOGUE, lengths: dict[str, float] | None = None) -> str:
+    return "\n".join(str(finding) for finding in check(flow, catalogue, lengths))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -40,15 +55,14 @@ def test_shipped_flows_are_safe(name: str) -> None:
     assert problems(shipped(name)) == ""
 
 
+# --- the graph ---------------------------------------------------------------------------------
+
+
 def test_a_lost_target_is_found() -> None:
-    flow = node_with(shipped("inbound"), "greet", next="nowhere")
+    flow = node_with(shipped("inbound"), "greet_only", next="nowhere")
     assert "inbound.yaml:" in problems(flow)
     assert "`next` leads to `nowhere`" in problems(flow)
-
-
-def test_a_prompt_without_words_is_found() -> None:
-    assert "says `grete`" in problems(node_with(shipped("inbound"), "greet", prompts=("grete",)))
-    assert "says nothing" in problems(node_with(shipped("inbound"), "greet", prompts=()))
+    assert "sends 0 to `nowhere`" in problems(replace(shipped("inbound"), human="nowhere"))
 
 
 def test_a_node_nobody_reaches_is_found() -> None:
@@ -56,78 +70,162 @@ def test_a_node_nobody_reaches_is_found() -> None:
 
 
 def test_a_loop_without_a_human_is_found() -> None:
-    flow = node_with(shipped("inbound"), "closed", on_silence="queue")
+    flow = node_with(shipped("inbound"), "greet", options={"1": "speaks"})
     assert "go round for ever: " in problems(flow)
 
 
-def test_reconnecting_to_a_human_again_and_again_is_no_such_loop() -> None:
-    menu = shipped("inbound").nodes["reconnect"]
-    assert isinstance(menu, Menu)
-    assert menu.options["1"] == "queue"
+def test_a_loop_of_doing_nothing_is_found_although_it_rings_somebody_each_time() -> None:
+    flow = node_with(shipped("inbound"), "escalate", failed="queue")
+    assert "go round for ever: " in problems(flow)
 
 
-def test_a_menu_without_zero_is_found() -> None:
-    assert "key 0" in problems(node_with(shipped("inbound"), "closed", options={"1": "to_12356"}))
-    flow = node_with(shipped("inbound"), "closed", options={"0": "closed_goodbye", "1": "to_12356"})
-    assert "key 0" in problems(flow)
+def test_waiting_on_after_the_longest_wait_is_no_such_loop() -> None:
+    queue = shipped("inbound").nodes["queue"]
+    assert isinstance(queue, Enqueue)
+    assert queue.on_cap == "long_wait"
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+def test_a_prompt_without_words_is_found() -> None:
+    assert "says `grete`" in problems(node_with(shipped("inbound"), "greet_only", prompts=("grete",)))
+    assert "says nothing" in problems(node_with(shipped("inbound"), "greet_only", prompts=()))
+    assert "says `gone`" in problems(node_with(shipped("silent"), "danger", after_silence=("gone",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "word"),
+    [
+        ("known", Fact(fact="no_menus", yes="slowly", no="speaks"), "no_menus"),
+        ("slowly", Language(language="zh_fast", next="greet_only"), "zh_fast"),
+        ("callback__noted", Promise(kind="call_back", next="callback__promised"), "call_back"),
+        (
+            "queue",
+            Enqueue(queue="hotlin", answered="reconnect", failed="escalate", on_cap="long_wait"),
+            "hotlin",
+        ),
+    ],
+)
+def test_a_misspelt_word_is_found_before_it_is_silently_never_true(name: str, node: Node, word: str) -> None:
+    assert f"nobody around the flow knows `{word}`" in problems(changed(shipped("inbound"), **{name: node}))
+
+
+def test_a_sentence_that_takes_too_long_is_found_by_its_real_audio() -> None:
+    assert problems(shipped("inbound"), lengths={"closed": 11.9, "microclass_sleep": 80.0}) == ""
+    assert "`closed` takes 12.1 s" in problems(shipped("inbound"), lengths={"closed": 12.1})
+
+
+def test_a_greeting_that_takes_too_long_is_found_whoever_it_greets() -> None:
+    """R1: the key sentence and the wait for the key count."""
+    assert problems(shipped("inbound"), lengths={"greet": 6.0, "greet_keys": 5.0}) == ""
+    assert "12.1 s of greeting" in problems(shipped("inbound"), lengths={"greet": 6.0, "greet_keys": 5.1})
+    assert "of greeting" in problems(shipped("inbound"), lengths={"greet": 6.0, "connecting": 7.0})
+    slow = node_with(shipped("inbound"), "greet", timeout=timedelta(seconds=8))
+    assert "of greeting" in problems(slow, lengths={"greet": 5.0})
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_zero_reaches_a_human_from_every_state_of_every_flow(name: str) -> None:
+    assert len(states(shipped(name))) > len(shipped(name).nodes) // 2
+    assert zero_is_lost(shipped(name)) == set()
+
+
+def test_a_zero_that_leads_nowhere_is_found() -> None:
+    assert "pressing 0" in problems(replace(shipped("inbound"), human="goodbye", arrivals={}))
+    flow = node_with(shipped("inbound"), "reconnect", options={"0": "goodbye", "1": "queue"})
+    flow = replace(flow, nodes={**flow.nodes, "goodbye": End()}, arrivals={})
+    assert "reconnect" in zero_is_lost(flow)
 
 
 def test_too_many_keys_are_found() -> None:
-    many = {key: "to_12356" for key in "01234"}
-    assert "more than 3 keys" in problems(node_with(shipped("inbound"), "closed", options=many))
+    many = dict.fromkeys("1234", "queue")
+    assert "more than 3 keys" in problems(node_with(shipped("inbound"), "greet", options=many))
+
+
+def test_a_nine_that_rings_somebody_is_found() -> None:
+    flow = node_with(shipped("inbound"), "reconnect", options={"9": "queue"})
+    assert "9 rings somebody" in problems(flow)
+
+
+# --- nobody is stranded ------------------------------------------------------------------------
 
 
 def test_a_caller_left_silent_without_a_human_is_found() -> None:
-    silent = Menu(
-        prompts=("closed",),
-        options={"1": "queue", "0": "queue"},
-        on_silence="closed_goodbye",
-        on_wrong="closed_goodbye",
-    )
-    found = problems(changed(shipped("inbound"), greet=silent))
-    assert "presses nothing is never connected" in found
+    flow = node_with(shipped("inbound"), "greet", on_silence="goodbye")
+    assert "ends here and is never connected (R1)" in problems(flow)
+
+
+def test_a_silent_elder_is_not_forgotten() -> None:
+    flow = node_with(shipped("inbound"), "known", yes="goodbye")
+    assert "ends here and is never connected (R1)" in problems(flow)
 
 
 def test_a_dishonest_end_is_found() -> None:
     flow = node_with(shipped("inbound"), "nobody", next="goodbye")
     assert "without a human or an honest message" in problems(flow)
     assert "honest" in problems(shipped("inbound"), saying(closed="很抱歉，现在没有人能接听。"))
+    assert "honest" in problems(shipped("return_call"), saying(neutral_danger="请保重。"))
+
+
+def test_a_caller_put_through_unwarned_is_found() -> None:
+    assert "may not come along" in problems(shipped("inbound"), saying(transfer_wait="正在转接，请稍候。"))
+    warm = Transfer(destination="12356", failed="still_here", mode=Mode.WARM)
+    assert "may not come along" not in problems(changed(shipped("inbound"), line_12356=warm))
+
+
+# --- nothing is disclosed ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("word", ["心理", "困难", "帮扶", "回访", "12356"])
-def test_a_purpose_word_before_identity_is_found(word: str) -> None:
-    for prompt in ("who", "who_stop", "neutral_promised", "wrong_goodbye"):
-        assert f"`{prompt}` says {word} before identity" in problems(
-            shipped("checkin"), saying(**{prompt: f"这是{word}来电。"})
-        )
+@pytest.mark.parametrize(
+    "prompt", ["who", "who_stop", "neutral_promised", "wrong_goodbye", "birth_month_wrong"]
+)
+def test_a_purpose_word_before_identity_is_found(prompt: str, word: str) -> None:
+    found = problems(shipped("checkin"), saying(**{prompt: f"这是{word}来电。"}))
+    assert f"`{prompt}` says {word} before identity" in found
 
 
 def test_the_same_word_after_identity_is_allowed() -> None:
     assert problems(shipped("checkin"), saying(fine_goodbye="心理热线祝您一切都好。")) == ""
 
 
+def test_a_purpose_word_to_whoever_rings_back_is_found() -> None:
+    assert "says 心理" in problems(shipped("return_call"), saying(return_call="您好，心理热线。"))
+
+
 def test_a_transfer_before_identity_is_found() -> None:
-    flow = changed(shipped("checkin"), neutral_queue=Transfer(destination="12356", failed="neutral_promise"))
-    assert "transfers to 12356 before identity" in problems(flow)
+    put = Transfer(destination="12356", failed="neutral_promise")
+    assert "transfers to 12356 before identity" in problems(changed(shipped("checkin"), neutral_queue=put))
+
+
+def test_offers_while_waiting_before_identity_are_found() -> None:
+    flow = node_with(shipped("checkin"), "neutral_queue", options={"1": "neutral_promise"})
+    assert "the announcement names 12356" in problems(flow)
 
 
 def test_an_outbound_flow_without_identity_is_found() -> None:
     assert "asks nobody who they are" in problems(replace(shipped("checkin"), identity=None))
 
 
-def test_a_diagnosis_is_found() -> None:
-    assert "says 诊断" in problems(shipped("inbound"), saying(goodbye="您的诊断是……"))
+@pytest.mark.parametrize("word", ["诊断", "抑郁症"])
+def test_a_diagnosis_is_found(word: str) -> None:
+    assert f"says {word}" in problems(shipped("phq9"), saying(screen_refer=f"这是{word}。"))
 
 
 def test_a_flow_may_be_made_in_code() -> None:
     flow = Flow(
         name="tiny",
-        direction=shipped("inbound").direction,
+        direction=Direction.INBOUND,
         language="zh",
         start="hello",
+        human="wait",
         nodes={
             "hello": Say(prompts=("greet",), next="wait"),
-            "wait": Enqueue(queue="hotline", answered="bye", failed="sorry"),
+            "wait": Enqueue(queue="hotline", answered="bye", failed="sorry", on_cap="sorry"),
             "bye": End(),
             "sorry": End(prompts=("transfer_failed",)),
         },
