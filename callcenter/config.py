@@ -171,6 +171,13 @@ class Transfers(_Section):
     ambulance: DialNumber = "120"
 
 
+class Prompts(_Section):
+    """What speaks the prompts that nobody has recorded."""
+
+    #: Empty: espeak-ng. Else a command line (`ivr.prompts.speech.CommandLine`), run without a shell.
+    command: str = Field(default="", max_length=500)
+
+
 class Alarms(_Section):
     """The alarm road: how long a supervisor rings, and when silence is itself alarming."""
 
@@ -220,6 +227,7 @@ class Settings(BaseSettings):
     calendar: CalendarTable = CalendarTable()
     hours: Hours = Hours()
     transfers: Transfers = Transfers()
+    prompts: Prompts = Prompts()
     alarms: Alarms = Alarms()
     twilio: Twilio = Twilio()
 

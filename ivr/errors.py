@@ -30,6 +30,12 @@ class SynthesisError(IvrError):
     error_id = "synthesis_error"
 
 
+class RecordingError(SynthesisError):
+    """A recording cannot be put on the line."""
+
+    error_id = "recording_error"
+
+
 class CompileError(IvrError):
     """A flow cannot be compiled for this backend."""
 
@@ -37,9 +43,15 @@ class CompileError(IvrError):
 
 
 class TokenError(IvrError):
-    """The state in this web address was not signed by us."""
+    """The state in this web address was not sealed by us for this call."""
 
     error_id = "token_error"
+
+
+class FormError(IvrError):
+    """This is not a form that Twilio sends at this place."""
+
+    error_id = "form_error"
 
 
 class WordError(IvrError):

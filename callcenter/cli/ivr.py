@@ -6,19 +6,18 @@ from pathlib import Path
 
 import click
 
-from callcenter.bootstrap import App
-from callcenter.cli.common import json_option, pass_app, show_rows
+from callcenter.cli.ivr_prompts import prompts
 from ivr.check import check as check_flow
 from ivr.loader import SHIPPED, load_flow, shipped
-from ivr.prompts.catalogue import Prompt, load_catalogue
-from ivr.prompts.synthesis import synthesise as speak
-
-_COLUMNS = [("id", "编号"), ("version", "版本"), ("approver", "审定人"), ("text", "内容")]
+from ivr.prompts.catalogue import load_catalogue
 
 
 @click.group()
 def ivr() -> None:
     """语音流程与提示音。"""
+
+
+ivr.add_command(try_flow)
 
 
 @ivr.command("check")
@@ -38,38 +37,4 @@ def check_flows(files: tuple[Path, ...]) -> None:
     click.echo("检查通过:" + "、".join(f"{flow.name}({len(flow.nodes)} 个节点)" for flow in flows))
 
 
-@ivr.group("prompts")
-def prompts() -> None:
-    """提示音目录。"""
-
-
-@prompts.command("list")
-@json_option
-def list_prompts(as_json: bool) -> None:
-    """列出全部提示音的文字、版本和审定人。"""
-    show_rows([_row(prompt) for prompt in load_catalogue().prompts.values()], _COLUMNS, as_json)
-
-
-@prompts.command("synthesise")
-@pass_app
-def synthesise_prompts(app: App) -> None:
-    """合成提示音。只合成缺少的和文字有改动的。"""
-    made = speak(load_catalogue(), app.settings.pbx_home / "sounds", progress=_progress)
-    click.echo(f"新合成 {len(made)} 条。" if made else "提示音都是最新的。")
-
-
-def _progress(ready: int, total: int, prompt: str) -> None:
-    if ready % 10 == 0 or ready == total:
-        click.echo(f"提示音 {ready}/{total}", err=True)
-
-
-def _row(prompt: Prompt) -> dict[str, object]:
-    return {
-        "id": prompt.id,
-        "language": prompt.language,
-        "version": prompt.version,
-        "approver": prompt.approver,
-        "approved": prompt.approved,
-        "checksum": prompt.checksum,
-        "text": prompt.text,
-    }
+ivr.add_command(prompts)

@@ -17,8 +17,9 @@ from callcenter.asterisk.provision.write import write
 from callcenter.asterisk.tree import AsteriskProgram, find_asterisk
 from callcenter.bootstrap import App
 from callcenter.cli.common import pass_app
-from ivr.prompts.catalogue import load_catalogue
-from ivr.prompts.synthesis import synthesise
+from ivr.prompts.sets import SETS
+from ivr.prompts.speech import synthesiser
+from ivr.prompts.synthesis import synthesise_all
 
 
 @click.group()
@@ -45,10 +46,10 @@ def render(app: App, folder: Path | None) -> None:
 def apply(app: App) -> None:
     """写入配置,合成缺少的提示音;Asterisk 正在运行时让它重新读取,不影响正在进行的通话。"""
     plan = _plan(app)
-    spoken = synthesise(load_catalogue(), plan.home / "sounds")
+    spoken = _speak(app, plan)
     done = apply_plan(plan, _process(app))
     if spoken:
-        click.echo(f"新合成提示音 {len(spoken)} 条。")
+        click.echo(f"更新提示音 {spoken} 条。")
     click.echo(f"{len(done.changed)} 个文件有变化。" if done.changed else "配置都是最新的。")
     if done.running and done.changed:
         click.echo("Asterisk 已重新读取。")
@@ -93,6 +94,17 @@ def check(app: App) -> None:
     if not all(finding.good for finding in findings):
         raise click.ClickException("检查没有通过。")
     click.echo("检查通过。")
+
+
+def _speak(app: App, plan: PbxPlan) -> int:
+    """Bring the sounds of the site's language up to date; return how many changed."""
+    changed = synthesise_all(
+        plan.home / "sounds",
+        words={"hours": app.settings.hours.words},
+        names=tuple(one.name for one in SETS.values() if one.language == plan.language),
+        speaker=synthesiser(app.settings.prompts.command),
+    )
+    return sum(len(ids) for ids in changed.values())
 
 
 def _process(app: App) -> AsteriskProcess:

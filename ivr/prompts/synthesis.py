@@ -1,172 +1,211 @@
-"""Speak the catalogue: espeak-ng (Mandarin) -> sox -> 8 kHz mono 16-bit WAV, for Asterisk and TwiML.
+"""Bring a set of sounds up to date: recordings where there are any, a machine's voice elsewhere.
 
-Files land as `<sounds>/<language>/hotline/<id>.wav`. Only what changed is spoken again; several
-processes may run this at once. A stand-in until people have recorded the prompts.
+A recording of a text that has changed since is not played (R48): the machine speaks the new text, or
+the sound goes and the set's stand-in is heard. Only what changed is made again; several processes may
+run this at once, and a call in progress never hears half a prompt.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 import logging
 import os
-import re
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ivr.errors import SynthesisError
-from ivr.prompts.catalogue import Catalogue, Prompt
+from ivr.prompts.audio import from_speech
+from ivr.prompts.catalogue import Catalogue, Prompt, filled, load_catalogue
+from ivr.prompts.sets import SETS, PromptSet, prompt_set
+from ivr.prompts.speech import Espeak, Synthesiser
+from ivr.prompts.store import (
+    RECORDED,
+    SYNTHESISED,
+    Made,
+    alone_in,
+    read_manifest,
+    recording_file,
+    recording_key,
+    sound_file,
+    write_atomically,
+    write_manifest,
+)
 
 log = logging.getLogger(__name__)
 
 #: Called with (prompts ready, prompts in all, id of the last one).
 Progress = Callable[[int, int, str], None]
 
-_MANIFEST = "manifest.json"
-_TOOL_SECONDS = 30
-#: How digits are read out: numbers of three digits and more digit by digit, with 幺 for 1.
-_SINGLE = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
-_PHONE = _SINGLE | {"1": "幺"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Voice:
-    """An espeak-ng voice. `speed` is espeak's words per minute; measured in prompts, not believed."""
-
-    #: Not `cmn`: espeak-ng 1.51 (Debian 12) spells out the pinyin of Hanzi there as English letters.
-    name: str = "cmn-latn-pinyin"
-    speed: int = 180
-    pitch: int = 45
-
-
-VOICES = {"zh": Voice()}
-
 
 def synthesise(
     catalogue: Catalogue,
     sounds: Path,
     *,
-    voice: Voice | None = None,
+    chosen: PromptSet | None = None,
+    speaker: Synthesiser | None = None,
     progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """Make every sound file that is missing or out of date; return the ids that were spoken anew.
+    """Bring one set up to date (the language's first one by default); return the ids that changed.
 
-    Raise `SynthesisError` if espeak-ng or sox is missing or fails. Files are replaced atomically, so
-    a call in progress never hears half a prompt.
+    `catalogue` must have its blanks filled. Raise `SynthesisError` if what speaks or sox is missing or
+    fails; what was made until then stays.
     """
-    voice = voice or _voice_of(catalogue.language)
-    folder = sounds / catalogue.language / "hotline"
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    with _alone_in(folder):
-        manifest = _read_manifest(folder)
-        for count, prompt in enumerate(catalogue.prompts.values(), start=1):
-            fingerprint = _fingerprint(prompt, voice)
-            file = sound_file(sounds, catalogue.language, prompt.id)
-            if manifest.get(prompt.id) != fingerprint or not file.exists():
-                _speak(prompt, voice, file)
-                manifest[prompt.id] = fingerprint
-                made.append(prompt.id)
-            if progress:
-                progress(count, len(catalogue.prompts), prompt.id)
-        _write_atomically(folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
-    log.info("prompts are ready", extra={"action": "prompts_synthesised", "count": len(made)})
-    return tuple(made)
+    chosen = chosen or _first_set(catalogue)
+    if chosen.is_overlay:
+        return _borrow(chosen, sounds)
+    work = _Work(chosen=chosen, sounds=sounds, speaker=speaker or Espeak())
+    changed = work.run(catalogue, progress)
+    log.info("prompts are ready", extra={"action": "prompts_synthesised", "count": len(changed)})
+    return changed
 
 
-def sound_file(sounds: Path, language: str, prompt: str) -> Path:
-    """Return where a prompt's sound stands."""
-    return sounds / language / "hotline" / f"{prompt}.wav"
+def synthesise_all(
+    sounds: Path,
+    *,
+    words: Mapping[str, str] | None = None,
+    names: tuple[str, ...] = tuple(SETS),
+    speaker: Synthesiser | None = None,
+    progress: Progress | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Bring these sets and their overlays up to date; return the ids that changed, by set.
+
+    `words` fill the blanks of Chinese texts, such as `{hours}`.
+    """
+    every = [prompt_set(name) for name in dict.fromkeys((*names, *overlays_of(names)))]
+    ordered = sorted(every, key=lambda one: one.is_overlay)
+    return {
+        one.name: synthesise(
+            site_catalogue(one.language, words), sounds, chosen=one, speaker=speaker, progress=progress
+        )
+        for one in ordered
+    }
 
 
-def spoken(text: str) -> str:
-    """Return the text as it is read out: 按1 -> 按一, 110 -> 幺幺零, 12356 -> 幺二三五六."""
-
-    def read_out(match: re.Match[str]) -> str:
-        digits = match.group()
-        names = _PHONE if len(digits) >= 3 else _SINGLE
-        return "".join(names[digit] for digit in digits)
-
-    return re.sub(r"[0-9]+", read_out, text)
+def overlays_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the overlays that may borrow from these sets, directly or by falling back."""
+    return tuple(one.name for one in SETS.values() if one.is_overlay and set(names) & set(chain(one)))
 
 
-def _voice_of(language: str) -> Voice:
-    if language not in VOICES:
-        raise SynthesisError(f"no voice for language `{language}`. There are: {', '.join(VOICES)}.")
-    return VOICES[language]
+def site_catalogue(language: str, words: Mapping[str, str] | None = None) -> Catalogue:
+    """Return a language's texts as this site says them; the site's words are Chinese."""
+    return filled(load_catalogue(language), words if language == "zh" else None)
 
 
-def _fingerprint(prompt: Prompt, voice: Voice) -> str:
-    recipe = f"1|{voice.name}|{voice.speed}|{voice.pitch}|{prompt.checksum}"
-    return hashlib.sha256(recipe.encode()).hexdigest()
+def chain(chosen: PromptSet) -> Iterator[str]:
+    """Yield the sets Asterisk looks in, in its order."""
+    one: PromptSet | None = chosen
+    while one is not None:
+        yield one.name
+        one = SETS[one.falls_back] if one.falls_back else None
 
 
-def _speak(prompt: Prompt, voice: Voice, file: Path) -> None:
-    speech = _run(
-        ["espeak-ng", "-v", voice.name, "-s", str(voice.speed), "-p", str(voice.pitch), "--stdout"],
-        spoken(prompt.text).encode(),
-    )
-    # Telephone band, one level for all prompts, and a breath at the end against clipped last words.
-    shape = ["highpass", "200", "lowpass", "3400", "norm", "-3", "pad", "0", "0.1"]
-    telephone = ["-t", "wav", "-r", "8000", "-c", "1", "-b", "16", "-"]
-    sound = _run(["sox", "-t", "wav", "--ignore-length", "-", *telephone, *shape], speech)
-    _write_atomically(file, _with_true_length(sound))
+def heard_file(sounds: Path, chosen: PromptSet, prompt: str) -> Path | None:
+    """Return the sound a call in this set's language hears, or None if there is none."""
+    places = (sound_file(sounds, name, prompt) for name in chain(chosen))
+    return next((place for place in places if place.exists()), None)
 
 
-def _run(command: list[str], given: bytes) -> bytes:
-    tool = command[0]
-    try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=_TOOL_SECONDS, check=True)
-    except FileNotFoundError:
-        raise SynthesisError(f"{tool} is not installed. Run: apt-get install {tool}") from None
-    except subprocess.TimeoutExpired:
-        raise SynthesisError(f"{tool} did not finish within {_TOOL_SECONDS} s.") from None
-    except subprocess.CalledProcessError as trouble:
-        words = trouble.stderr.decode(errors="replace").strip().splitlines()
-        raise SynthesisError(f"{tool} failed: {words[-1] if words else trouble.returncode}") from None
-    return done.stdout
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Work:
+    """One set being brought up to date."""
+
+    chosen: PromptSet
+    sounds: Path
+    speaker: Synthesiser
+
+    def run(self, catalogue: Catalogue, progress: Progress | None) -> tuple[str, ...]:
+        changed = []
+        with alone_in(self.sounds, self.chosen.name):
+            manifest = read_manifest(self.sounds, self.chosen.name)
+            before = dict(manifest)
+            try:
+                for count, (prompt, made) in enumerate(self._all(catalogue, before), start=1):
+                    if made != before.get(prompt.id):
+                        changed.append(prompt.id)
+                        _note(manifest, prompt.id, made)
+                    if progress:
+                        progress(count, len(catalogue.prompts), prompt.id)
+            finally:
+                write_manifest(self.sounds, self.chosen.name, manifest)
+        return tuple(changed)
+
+    def _all(
+        self, catalogue: Catalogue, manifest: Mapping[str, Made]
+    ) -> Iterator[tuple[Prompt, Made | None]]:
+        """Settle every prompt, a few at once: most of the time goes into programs that speak."""
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            prompts = list(catalogue.prompts.values())
+            doing = [pool.submit(self._settle, prompt, manifest) for prompt in prompts]
+            try:
+                for prompt, one in zip(prompts, doing, strict=True):
+                    yield prompt, one.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _settle(self, prompt: Prompt, manifest: Mapping[str, Made]) -> Made | None:
+        """Put the right sound in its place; return its line of the manifest, or None if there is none."""
+        recording = recording_file(self.sounds, self.chosen.name, prompt)
+        if recording.exists():
+            return self._play_recording(prompt, recording, manifest)
+        if self.chosen.pace is not None:
+            return self._speak(prompt, self.chosen.pace, manifest)
+        if prompt.id in manifest:
+            self._file(prompt).unlink(missing_ok=True)
+        return None
+
+    def _play_recording(self, prompt: Prompt, recording: Path, manifest: Mapping[str, Made]) -> Made:
+        known = manifest.get(recording_key(prompt))
+        made = known or Made(kind=RECORDED, checksum=prompt.checksum)
+        file = self._file(prompt)
+        if manifest.get(prompt.id) != made or not file.exists():
+            write_atomically(file, recording.read_bytes())
+        return made
+
+    def _speak(self, prompt: Prompt, pace: float, manifest: Mapping[str, Made]) -> Made:
+        recipe = self.speaker.recipe(language=self.chosen.language, pace=pace)
+        known = manifest.get(prompt.id)
+        wanted = (SYNTHESISED, prompt.checksum, recipe)
+        if known and (known.kind, known.checksum, known.recipe) == wanted and self._file(prompt).exists():
+            return known
+        speech = self.speaker.speak(prompt.text, language=self.chosen.language, pace=pace)
+        sound = from_speech(speech)
+        write_atomically(self._file(prompt), sound.wav())
+        made = Made(kind=SYNTHESISED, checksum=prompt.checksum, recipe=recipe, at=now())
+        return replace(made, level=round(sound.level, 1))
+
+    def _file(self, prompt: Prompt) -> Path:
+        return sound_file(self.sounds, self.chosen.name, prompt.id)
 
 
-def _with_true_length(sound: bytes) -> bytes:
-    """Return the WAV with its sizes filled in: sox cannot seek back in a pipe to write them."""
-    data = sound.index(b"data")
-    body = sound[data + 8 :]
-    return (
-        b"RIFF"
-        + (data + len(body)).to_bytes(4, "little")
-        + sound[8 : data + 4]
-        + len(body).to_bytes(4, "little")
-        + body
-    )
+def _borrow(chosen: PromptSet, sounds: Path) -> tuple[str, ...]:
+    """Copy into an overlay what its stand-in says, so that it is recorded or spoken just as that is."""
+    stand_in = prompt_set(chosen.falls_back or "")
+    changed = []
+    with alone_in(sounds, chosen.name):
+        for prompt, source in chosen.says.items():
+            file, wanted = sound_file(sounds, chosen.name, prompt), heard_file(sounds, stand_in, source)
+            if wanted is None:
+                file.unlink(missing_ok=True)
+            elif not file.exists() or file.read_bytes() != wanted.read_bytes():
+                write_atomically(file, wanted.read_bytes())
+                changed.append(prompt)
+    return tuple(changed)
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _first_set(catalogue: Catalogue) -> PromptSet:
+    """Return the set named as the catalogue's language, if need be one nobody has shipped."""
+    language = catalogue.language
+    return SETS.get(language) or PromptSet(name=language, language=language)
 
 
-def _read_manifest(folder: Path) -> dict[str, str]:
-    try:
-        stored = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, dict) else {}
+def _note(manifest: dict[str, Made], key: str, made: Made | None) -> None:
+    if made is None:
+        manifest.pop(key, None)
+    else:
+        manifest[key] = made
 
 
-def _write_atomically(file: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".making-")
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def now() -> str:
+    """Return this moment in UTC, ISO 8601, seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
