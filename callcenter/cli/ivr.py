@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from callcenter.cli.ivr_prompts import prompts
+from callcenter.cli.ivr_try import try_flow
 from ivr.check import check as check_flow
 from ivr.loader import SHIPPED, load_flow, shipped
 from ivr.prompts.catalogue import load_catalogue

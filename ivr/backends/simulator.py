@@ -44,7 +44,8 @@ Act = Key | EarlyKey | Silence | HungUp | Luck
 _WORDS: Mapping[str, Act] = MappingProxyType(
     {"-": Silence(), "h": HungUp(), "a": Answered(), "f": Failed(), "c": Capped()}
 )
-_EARLY = "^"
+#: Before a key: it comes in the guard time.
+EARLY = "^"
 _NOBODY = Failed()
 
 
@@ -121,9 +122,25 @@ class Player(Protocol):
         ...
 
 
+class Scripted:
+    """Plays from values: acts turn by turn, then silence."""
+
+    def __init__(self, acts: Iterable[Act], world: World) -> None:
+        self.found = world.found
+        self.otherwise = world.otherwise
+        self._acts = iter(acts)
+        self._rung = iter(world.rung)
+
+    def act(self, state: State, last: Effect) -> Act | None:
+        """Return the next act, or the next luck where the caller only waits for people."""
+        act = next(self._acts, None)
+        waits = act is None or isinstance(act, Silence)
+        return next(self._rung, act) if waits and isinstance(last, Rings) else act
+
+
 def simulate(flow: Flow, keys: Iterable[Act], world: World) -> Walk:
     """Play a call: `keys` turn by turn, then silence until the call is over or nothing changes any more."""
-    return Walk(flow=flow.name, moments=tuple(play(flow, _Scripted(keys, world))))
+    return Walk(flow=flow.name, moments=tuple(play(flow, Scripted(keys, world))))
 
 
 def play(flow: Flow, player: Player) -> Iterator[Moment]:
@@ -173,21 +190,6 @@ def _luck(last: Effect, luck: Luck) -> Luck:
     return Failed() if isinstance(luck, Capped) and not isinstance(last, Join) else luck
 
 
-class _Scripted:
-    """Plays from values."""
-
-    def __init__(self, acts: Iterable[Act], world: World) -> None:
-        self.found = world.found
-        self.otherwise = world.otherwise
-        self._acts = iter(acts)
-        self._rung = iter(world.rung)
-
-    def act(self, state: State, last: Effect) -> Act | None:
-        act = next(self._acts, None)
-        waits = act is None or isinstance(act, Silence)
-        return next(self._rung, act) if waits and isinstance(last, Rings) else act
-
-
 def refuse_unplayable(flow: Flow) -> None:
     """Raise `FlowError` for a part, and for nodes that lead on to each other for ever without a pause."""
     if flow.direction is Direction.PART:
@@ -219,7 +221,7 @@ def _acts_of(word: str) -> Iterator[Act]:
         return
     keys = iter(word)
     for key in keys:
-        early = key == _EARLY
+        early = key == EARLY
         key = next(keys, "") if early else key
         if key not in ANY_KEYS:
             raise WordError(
