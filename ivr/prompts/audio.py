@@ -112,7 +112,7 @@ def from_recording(file: Path) -> tuple[Sound, float]:
     sound = _trimmed(_sound(_decoded(file, RATE, "-af", "highpass=f=200,lowpass=f=3400")))
     if sound.level < SILENT or sound.seconds < _SHORTEST:
         raise RecordingError("nothing is heard in it. Record it again, nearer to the microphone.")
-    return _limited(_louder(sound, TARGET - sound.level)), sound.level
+    return _brought_to_target(sound), sound.level
 
 
 def levelled(sound: Sound) -> Sound:
@@ -162,12 +162,14 @@ def _trimmed(sound: Sound) -> Sound:
     return Sound(samples=sound.samples[first:last])
 
 
-def _limited(sound: Sound) -> Sound:
-    """Return the sound with its peaks held below `CEILING` and its level kept."""
-    if sound.peak <= CEILING:
-        return sound
+def _brought_to_target(sound: Sound) -> Sound:
+    """Return the sound at `TARGET`; peaks that would stand out above `CEILING` are held down."""
+    gain = TARGET - sound.level
+    if sound.peak + gain <= CEILING:
+        return _louder(sound, gain)
     raw = ["-f", "s16le", "-ar", str(RATE), "-ac", "1"]
-    hold = f"alimiter=limit={10 ** (CEILING / 20):.3f}:attack=2:release=40:level=disabled"
+    limit = f"alimiter=limit={10 ** (CEILING / 20):.3f}:attack=2:release=40:level=disabled"
+    hold = f"aformat=sample_fmts=flt,volume={gain:.2f}dB:precision=float,{limit}"
     command = ["ffmpeg", "-nostdin", "-v", "error", *raw, "-i", "pipe:0", "-af", hold, *raw, "-"]
     return _sound(run(command, _little(sound.samples)))
 
