@@ -37,6 +37,7 @@ from ivr.flow import (
 )
 from ivr.graph import first_loop, idle_ways, reach, rings
 from ivr.prompts.catalogue import Catalogue
+from ivr.prompts.survey import LONGEST_SENTENCE, longest_sentence
 from ivr.vocabulary import (
     DIAGNOSTIC_WORDS,
     EXPECTED,
@@ -56,8 +57,7 @@ from ivr.vocabulary import (
 MOST_KEYS = {Direction.INBOUND: 3, Direction.OUTBOUND: 4}
 #: Key that stops something, everywhere.
 STOP = "9"
-#: Longest sentence, and longest greeting before somebody is rung, in seconds (R1).
-LONGEST_SENTENCE = 12.0
+#: Longest greeting before somebody is rung, seconds of real audio (R1).
 LONGEST_GREETING = 12.0
 
 #: Seconds of real audio by prompt id, as far as there is any.
@@ -189,8 +189,9 @@ def _short_sentences(case: _Case) -> Iterator[Finding]:
         if isinstance(node, Library):
             continue
         for prompt in prompts_of(node):
-            if case.lengths.get(prompt, 0.0) > LONGEST_SENTENCE:
-                problem = f"`{prompt}` takes {case.lengths[prompt]:.1f} s."
+            seconds = longest_sentence(case.text(prompt), case.lengths.get(prompt, 0.0))
+            if seconds > LONGEST_SENTENCE:
+                problem = f"`{prompt}` has a sentence of {seconds:.1f} s."
                 yield case.find(name, problem, f"Split it: a sentence has {LONGEST_SENTENCE:.0f} s (R1).")
 
 
