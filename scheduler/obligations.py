@@ -18,6 +18,14 @@ class Kind(StrEnum):
     HARDSHIP = "hardship"
     #: A promise made to a caller or to somebody we called (key 2).
     CALLBACK = "callback"
+    #: Asked for an appointment, for a talk at their place of work; left a message. Owned tasks.
+    APPOINTMENT = "appointment"
+    TALK = "talk"
+    MESSAGE = "message"
+
+
+#: What people are promised in a call, one task for each.
+PROMISED = frozenset({Kind.CALLBACK, Kind.APPOINTMENT, Kind.TALK, Kind.MESSAGE})
 
 
 class Mode(StrEnum):
@@ -158,6 +166,8 @@ class Obligation:
     priority: int = 5
     #: What it arose from: the file number, the promising call's id.
     origin: str = ""
+    #: What came with it, as `k=v` joined by `&`: `number`, `code`, `node`. Opaque here.
+    detail: str = field(default="", repr=False)
     created_at: datetime
     closing: Closing | None = None
     lease: Lease | None = None

@@ -28,7 +28,7 @@ from callcenter.words import OUTCOMES, RESULT_WORDS
 from scheduler.obligations import Result
 
 _DIRECTIONS = {Direction.INBOUND: "来电", Direction.OUTBOUND: "去电", Direction.INTERNAL: "内部"}
-_ROADS = {"queue": "排队接入", "escalation": "值守手机", "direct": "直接接通"}
+_ROADS = {"queue": "排队接入", "escalation": "值守手机", "owner": "经办人", "direct": "直接接通"}
 _ENDED_BY = {
     EndedBy.CALLER: "对方",
     EndedBy.COUNSELLOR: "咨询员",
@@ -69,6 +69,10 @@ _DETAILS = [
     ("path", "流程经过"),
     ("keys", "按键"),
     ("promises", "承诺"),
+    ("kept", "留下的号码与编号"),
+    ("items_answered", "问卷作答题数"),
+    ("pieces", "听过的片段"),
+    ("left_at", "挂断之处"),
     ("flow_outcome", "流程结果"),
     ("rung_text", "振铃"),
     ("witness", "依据"),
@@ -193,6 +197,11 @@ def _row(call: CallRecord) -> dict[str, object]:
         "path": call.path,
         "keys": call.keys,
         "promises": call.promises,
+        "kept": tuple(_left(pair) for pair in call.kept),
+        # How many, never which: the answers are between the person and whoever talks with them.
+        "items_answered": sum("/" in one for one in call.answers),
+        "pieces": call.pieces,
+        "left_at": call.left_at,
         "flow_outcome": call.flow_outcome,
         "rung": call.rung,
         "rung_text": tuple(_ring(one) for one in call.rung),
@@ -208,6 +217,11 @@ def _outcome(call: CallRecord) -> str:
 def _ring(one: str) -> str:
     agent, _, end = one.partition("=")
     return f"{agent}{_RINGS.get(end, end)}"
+
+
+def _left(pair: str) -> str:
+    word, _, digits = pair.partition("=")
+    return f"{word}={mask_number(digits) if word == 'number' else digits}"
 
 
 def _sum(found: list[CallRecord]) -> str:

@@ -174,6 +174,11 @@ calls = Table(
     _words("rung"),
     _words("promises"),
     _text("flow_outcome", null=True),
+    # Digits a caller left, and answers of a questionnaire: JSON lists of texts.
+    _sealed("kept", null=True),
+    _sealed("answers", null=True),
+    Column("pieces", JSON, nullable=False, server_default=text("'[]'")),
+    _text("left_at", null=True),
     _text("witness"),
     Index(None, "started_at"),
     Index(None, "number_hash", "started_at"),
@@ -218,6 +223,8 @@ people = Table(
     _sealed("name", null=True),
     _sealed("birth_month", null=True),
     _flag("no_ivr"),
+    _sealed("birth_year", null=True),
+    Column("speaks", Text, nullable=False, server_default=text("''")),
     UniqueConstraint("code"),
 )
 
@@ -284,6 +291,8 @@ obligations = Table(
     _text("mode"),
     _whole("priority"),
     _text("origin"),
+    # What the caller left with it: a number, a poster's code.
+    _sealed("detail", null=True),
     _moment("created_at"),
     _moment("closed_at", null=True),
     _sealed("closing_reason", null=True),

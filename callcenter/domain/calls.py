@@ -89,10 +89,28 @@ class CallRecord:
     rung: tuple[str, ...] = ()
     #: What the flow promised the other side, by kind (`callback`): the journal row is the promise (R4).
     promises: tuple[str, ...] = ()
+    #: Digits the caller left, by what they are for: `number=13800001111`, `code=1234`.
+    kept: tuple[str, ...] = field(default=(), repr=False)
+    #: A questionnaire's answers, `node/item=score`, and its sum when it was complete, `node=score`.
+    answers: tuple[str, ...] = field(default=(), repr=False)
+    #: Pieces of a library that began, in order.
+    pieces: tuple[str, ...] = ()
+    #: The node at which the caller hung up, if a flow had them then.
+    left_at: str | None = None
     #: The flow's own last word (`reached_self_ivr_ok`, ...), if a flow ran.
     flow_outcome: str | None = None
     #: `journal`, or `queue_log` when the journal's rows could not be read.
     witness: str = "journal"
+
+    @property
+    def left_number(self) -> str | None:
+        """Return the number the caller left to be called at."""
+        return dict(pair.split("=", 1) for pair in self.kept).get("number")
+
+    @property
+    def poster_code(self) -> str | None:
+        """Return the code of the poster the caller came by."""
+        return dict(pair.split("=", 1) for pair in self.kept).get("code")
 
     @property
     def wait(self) -> timedelta | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 
 class PhoneStatus(StrEnum):
@@ -64,6 +65,12 @@ class Suppression:
     reason: str
 
 
+#: Languages of the prompts besides Mandarin: `zh_wx` is 无锡话.
+Speech = Literal["", "zh_wx"]
+#: From this age on people are not left to machines unless they want to be.
+ELDER = 65
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
     """A worker. May be anonymous: then only `code` is known."""
@@ -73,8 +80,20 @@ class Person:
     code: str
     name: str | None = field(default=None, repr=False)
     birth_month: int | None = field(default=None, repr=False)
+    birth_year: int | None = field(default=None, repr=False)
     phones: tuple[Phone, ...] = ()
+    #: Asked, or is known, to be called and answered by people only.
     no_ivr: bool = False
+    #: What they are best spoken to in, if it is not Mandarin.
+    speaks: Speech = ""
+
+    def is_elder(self, year: int) -> bool:
+        """Tell whether they are, or become in `year`, old enough to be spared machines."""
+        return self.birth_year is not None and year - self.birth_year >= ELDER
+
+    def no_menu(self, year: int) -> bool:
+        """Tell whether a person has to speak to them, and no menu."""
+        return self.no_ivr or self.is_elder(year)
 
 
 class Grade(StrEnum):

@@ -41,6 +41,10 @@ class MemoryPeople:
         """Return those of the ids that are here."""
         return {i: self._state.people[i] for i in ids if i in self._state.people}
 
+    def all(self) -> Sequence[Person]:
+        """Return everybody, by id."""
+        return sorted(self._state.people.values(), key=lambda p: p.id)
+
     def by_number(self, number: str) -> Person | None:
         """Return who has this number; of several (a family's phone) the first by id."""
         having = (p for p in self._state.people.values() if _has(p, number))

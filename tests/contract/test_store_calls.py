@@ -45,6 +45,10 @@ def full(now: datetime) -> CallRecord:
         keys=("menu=1",),
         rung=("c018=no_answer", "c017=answered"),
         promises=("callback",),
+        kept=("number=13861705678", "code=1204"),
+        answers=("phq/1=3", "phq=14"),
+        pieces=("breath_1", "sleep_2"),
+        left_at="menu",
         flow_outcome="answered",
         witness="queue_log",
     )

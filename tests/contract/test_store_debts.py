@@ -71,6 +71,7 @@ def test_every_field_of_an_obligation_comes_back(store: Store, now: datetime) ->
         kind=Kind.CALLBACK,
         mode=Mode.HUMAN_ONLY,
         priority=1,
+        detail="number=13861705678&code=1204",
         next_at=now + HOUR,
         closing=Closing(at=now, reason="本人不再需要", by="s001"),
         lease=Lease(owner="w1", until=now + HOUR, fence=7),

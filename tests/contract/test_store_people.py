@@ -29,7 +29,15 @@ SHEN = Person(
     birth_month=11,
     phones=(Phone(number="13861705555"), Phone(number="051085001111", safe_to_call=False)),
 )
-WIFE = Person(id="p2", code="P-8G4L", name="钱秀英", phones=(Phone(number="051085001111"),), no_ivr=True)
+WIFE = Person(
+    id="p2",
+    code="P-8G4L",
+    name="钱秀英",
+    birth_year=1958,
+    phones=(Phone(number="051085001111"),),
+    no_ivr=True,
+    speaks="zh_wx",
+)
 FILE = HardshipFile(
     file_no="WX-2026-0001",
     person="p1",
@@ -54,6 +62,7 @@ def test_a_person_comes_back_whole_with_phones_in_order(store: Store) -> None:
     with store() as work:
         assert work.people.get("p1") == SHEN
         assert work.people.many(["p2", "p1", "p3"]) == {"p1": SHEN, "p2": WIFE}
+        assert work.people.all() == [SHEN, WIFE]
 
 
 def test_an_anonymous_person_has_only_a_code(store: Store) -> None:

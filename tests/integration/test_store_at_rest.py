@@ -29,7 +29,9 @@ from callcenter.ports import AuditEntry, Store, UnreadRow
 from scheduler.obligations import Kind, Mode, Obligation
 
 NAMES = ("林晓燕", "沈建国", "顾卫东")
-NUMBERS = ("13861700017", "13861705555", "13861709876", "051085004444", "13861703210")
+NUMBERS = ("13861700017", "13861705555", "13861709876", "051085004444", "13861703210", "13861708642")
+#: One answer of a questionnaire.
+SCORE = "phq_sleep/3=2"
 #: Found, so that the search is known to work: these are not personal.
 PLAIN = ("c017", "P-7F3K", "pbx1-1700000000.12")
 
@@ -72,6 +74,8 @@ def store_something_personal(store: Store, now: datetime) -> None:
                     started_at=now,
                     number=NUMBERS[2],
                     dialled=NUMBERS[3],
+                    kept=(f"number={NUMBERS[5]}",),
+                    answers=(SCORE,),
                 )
             ]
         )
@@ -87,6 +91,7 @@ def store_something_personal(store: Store, now: datetime) -> None:
             due_at=now,
             window_end=now,
             mode=Mode.IVR_OK,
+            detail=f"number={NUMBERS[5]}",
             created_at=now,
         )
         work.debts.add(debt)
@@ -98,7 +103,7 @@ def assert_sealed(folder: Path) -> None:
     content = b"".join(f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file())
     for plain in PLAIN:
         assert plain.encode() in content, "the search must be able to find something"
-    for secret in (*NAMES, *NUMBERS, "5baa61e4c9b9"):
+    for secret in (*NAMES, *NUMBERS, SCORE, "5baa61e4c9b9"):
         assert secret.encode() not in content
         assert secret.encode("utf-16-le") not in content
 

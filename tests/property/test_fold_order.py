@@ -74,6 +74,25 @@ def _queue(call: History, how: str) -> None:
     call.event("APP_END", caller, app="Queue")
 
 
+#: What a flow may write besides its way, known words and unknown ones.
+LEFT = st.sampled_from(
+    [
+        ("IVR_DIGITS", "flow=inbound&node=ask&keep=number&digits=13900002222"),
+        ("IVR_DIGITS", "flow=inbound&node=ask&keep=code&digits=1204"),
+        ("IVR_DIGITS", "flow=inbound&node=ask&keep=shoe&digits=42"),
+        ("IVR_ANSWER", "flow=phq9&node=phq&item=9&score=1"),
+        ("IVR_ANSWER", "flow=phq9&node=phq&item=9&score=lots"),
+        ("IVR_SCORE", "flow=phq9&node=phq&score=14"),
+        ("IVR_ITEM", "flow=class&node=play&item=breath_1"),
+        ("IVR_LEFT", "flow=inbound&node=menu"),
+        ("IVR_NEWER", "flow=inbound&node=menu"),
+        ("PROMISE", "flow=inbound&kind=talk"),
+        ("PROMISE", "flow=inbound&kind=moon"),
+        ("PROMISE", "flow=inbound"),
+    ]
+)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Row], list[QueueRow]]:
     """Some calls of the line, one after the other, and perhaps the PBX dying under the last."""
@@ -90,6 +109,8 @@ def histories(draw: st.DrawFn) -> tuple[list[Row], list[QueueRow]]:
         call.event("IVR_NODE", caller, words="flow=inbound&node=greet")
         call.event("ANSWER", caller, app="Answer")
         if how != "greeting":
+            for event, words in draw(st.lists(LEFT, max_size=4)):
+                call.event(event, caller, words=words)
             _queue(call, how if how in {"answered", "abandoned"} else "timeout")
         if how == "accepted":
             bridge = '{"bridge_id":"b2","bridge_technology":"simple_bridge"}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
@@ -62,6 +63,13 @@ class SqlCalls(Repository):
         """Forget every call row (replay rebuilds them); sessions stay. Return how many there were."""
         return self._connection.execute(delete(calls)).rowcount
 
+    def _seal_words(self, words: tuple[str, ...], column: str) -> bytes | None:
+        """Seal a list as JSON. Without any words there is nothing to hide."""
+        return self._cipher.seal(json.dumps(words) if words else None, column)
+
+    def _open_words(self, sealed: bytes | None, column: str) -> tuple[str, ...]:
+        return tuple(json.loads(self._cipher.open(sealed, column) or "[]"))
+
     def _row(self, call: CallRecord) -> Row:
         return {
             "id": call.id,
@@ -87,6 +95,10 @@ class SqlCalls(Repository):
             "rung": call.rung,
             "promises": call.promises,
             "flow_outcome": call.flow_outcome,
+            "kept": self._seal_words(call.kept, "calls.kept"),
+            "answers": self._seal_words(call.answers, "calls.answers"),
+            "pieces": call.pieces,
+            "left_at": call.left_at,
             "witness": call.witness,
         }
 
@@ -114,6 +126,10 @@ class SqlCalls(Repository):
             rung=tuple(row["rung"]),
             promises=tuple(row["promises"]),
             flow_outcome=row["flow_outcome"],
+            kept=self._open_words(row["kept"], "calls.kept"),
+            answers=self._open_words(row["answers"], "calls.answers"),
+            pieces=tuple(row["pieces"]),
+            left_at=row["left_at"],
             witness=row["witness"],
         )
 

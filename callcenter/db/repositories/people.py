@@ -57,6 +57,14 @@ class SqlPeople(Repository):
                 found[row["id"]] = self._person(row, tuple(theirs[row["id"]]))
         return found
 
+    def all(self) -> Sequence[Person]:
+        """Return everybody, by id."""
+        theirs: defaultdict[str, list[Phone]] = defaultdict(list)
+        for row in self._all(select(phones).order_by(phones.c.person, phones.c.place)):
+            theirs[row["person"]].append(self._phone(row))
+        found = self._all(select(people).order_by(people.c.id))
+        return [self._person(row, tuple(theirs[row["id"]])) for row in found]
+
     def by_number(self, number: str) -> Person | None:
         """Return who has this number; of several (a family's phone) the first by id."""
         having = select(func.min(phones.c.person)).where(phones.c.number_hash == self._cipher.lookup(number))
@@ -147,23 +155,29 @@ class SqlPeople(Repository):
 
     def _row(self, person: Person) -> Row:
         month = None if person.birth_month is None else str(person.birth_month)
+        year = None if person.birth_year is None else str(person.birth_year)
         return {
             "id": person.id,
             "code": person.code,
             "name": self._cipher.seal(person.name, "people.name"),
             "birth_month": self._cipher.seal(month, "people.birth_month"),
+            "birth_year": self._cipher.seal(year, "people.birth_year"),
             "no_ivr": person.no_ivr,
+            "speaks": person.speaks,
         }
 
     def _person(self, row: Row, numbers: tuple[Phone, ...]) -> Person:
         month = self._cipher.open(row["birth_month"], "people.birth_month")
+        year = self._cipher.open(row["birth_year"], "people.birth_year")
         return Person(
             id=row["id"],
             code=row["code"],
             name=self._cipher.open(row["name"], "people.name"),
             birth_month=None if month is None else int(month),
             phones=numbers,
+            birth_year=None if year is None else int(year),
             no_ivr=row["no_ivr"],
+            speaks=row["speaks"],
         )
 
     def _phone_row(self, person_id: str, place: int, phone: Phone) -> Row:

@@ -79,6 +79,10 @@ def _record(told: Reading, died: bool) -> CallRecord:
         keys=tuple(told.keys),
         rung=rung_of(told, closed),
         promises=tuple(told.promises),
+        kept=tuple(f"{word}={digits}" for word, digits in told.kept.items()),
+        answers=tuple(f"{item}={score}" for item, score in told.answers.items()),
+        pieces=tuple(told.pieces),
+        left_at=told.left_at,
         flow_outcome=told.flow_outcome,
         witness="journal" if told.has_rows else "queue_log",
     )

@@ -14,6 +14,8 @@ _AGENT = re.compile(
     r"|Local/([a-z][a-z0-9]{1,11})@hotline-mobile-[0-9a-f]{8};[12]"
 )
 _CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
+_DIGITS = re.compile(r"[0-9]{1,20}")
+_SCORE = re.compile(r"-?[0-9]{1,4}")
 _DIALLED = re.compile(r"\+?[0-9*#]{1,20}")
 
 #: When, by whom, by which road.
@@ -30,11 +32,12 @@ class Reading:
     """Hears the rows of a call, oldest first."""
 
     __slots__ = (
-        "accepts", "caller", "caller_end", "cause", "dialled", "ended", "enters", "entry_context",
-        "exits", "first_time", "flow_outcome", "hangup_source", "has_phone", "id", "in_flow",
-        "is_probe", "keys", "last_time", "legs", "linked_end", "meetings", "number", "offered",
-        "other_cause", "overflowed", "path", "picked_up", "preview_by", "promised", "promises",
-        "queue", "queue_starts", "rings", "started",
+        "accepts", "answers", "caller", "caller_end", "cause", "dialled", "ended", "enters",
+        "entry_context", "exits", "first_time", "flow_outcome", "hangup_source", "has_phone", "id",
+        "in_flow", "is_probe", "kept", "keys", "last_time", "left_at", "legs", "linked_end",
+        "meetings", "number", "offered", "other_cause", "overflowed", "owner_rings", "path",
+        "picked_up", "pieces", "preview_by", "promised", "promises", "queue", "queue_starts",
+        "rings", "started",
     )  # fmt: skip
 
     def __init__(self, call_id: str) -> None:
@@ -63,7 +66,15 @@ class Reading:
         self.path: list[str] = []
         self.keys: list[str] = []
         self.promises: list[str] = []
+        #: Digits left, by what they are for; answers and sums of questionnaires. Said again, the last
+        #: one stands.
+        self.kept: dict[str, str] = {}
+        self.answers: dict[str, str] = {}
+        self.pieces: list[str] = []
+        self.left_at: str | None = None
         self.rings: list[tuple[str, str]] = []
+        #: Those of the rings that were for who owes the caller.
+        self.owner_rings: set[tuple[str, str]] = set()
         self.accepts: list[tuple[str, str]] = []
         #: (time, agent, channel) of every agent's channel.
         self.legs: list[tuple[str, str, str]] = []
@@ -164,7 +175,7 @@ class Reading:
                 seen = True
                 yield time, agent_of(channel) or self._connected(), "queue"
             elif accepted:
-                yield time, accepted[-1], "escalation"
+                yield time, accepted[-1], self._road(accepted[-1], time)
         if not seen:
             yield from self._lost_meetings()
 
@@ -184,7 +195,12 @@ class Reading:
                 yield max(_second(line), start), _code(line.agent), "queue"
         for at, by in self.accepts:
             if not self.enters and any(left > at for left in self.exits):
-                yield at, by, "escalation"
+                yield at, by, self._road(by, at)
+
+    def _road(self, agent: str, until: str) -> str:
+        """Return why somebody was rung who then accepted by key: as owner, or by the chain."""
+        last = max((ring for ring in self.rings if ring[1] == agent and ring[0] <= until), default=None)
+        return "owner" if last in self.owner_rings else "escalation"
 
     def _connected(self) -> str | None:
         return next((_code(q.agent) for q in self.queue if q.event == "CONNECT"), None)
@@ -254,10 +270,36 @@ class Reading:
         self.promises.append(words_of(row).get("kind", "callback"))
         self.promised = self.promised or row.time
 
+    def _digits(self, row: Row) -> None:
+        words = words_of(row)
+        digits = words.get("digits", "")
+        if "keep" in words and _DIGITS.fullmatch(digits):
+            self.kept[words["keep"]] = digits
+
+    def _answer(self, row: Row) -> None:
+        words = words_of(row)
+        if "node" in words and "item" in words and _SCORE.fullmatch(words.get("score", "")):
+            self.answers[f"{words['node']}/{words['item']}"] = words["score"]
+
+    def _score(self, row: Row) -> None:
+        words = words_of(row)
+        if "node" in words and _SCORE.fullmatch(words.get("score", "")):
+            self.answers[words["node"]] = words["score"]
+
+    def _piece(self, row: Row) -> None:
+        if item := words_of(row).get("item"):
+            self.pieces.append(item)
+
+    def _left_flow(self, row: Row) -> None:
+        if row.unique == self.id:
+            self.left_at = words_of(row).get("node", self.left_at)
+
     def _ring(self, row: Row) -> None:
         self.offered = self.offered or row.time
         if by := _code(words_of(row).get("by", "")):
             self.rings.append((row.time, by))
+            if row.context == "hotline-owner":
+                self.owner_rings.add((row.time, by))
 
     def _accept(self, row: Row) -> None:
         by = _code(words_of(row).get("by", ""))
@@ -285,6 +327,11 @@ _ACTS: dict[str, Callable[[Reading, Row], None]] = {
     "IVR_KEY": Reading._key,
     "IVR_OUTCOME": Reading._flow_outcome,
     "PROMISE": Reading._promise,
+    "IVR_DIGITS": Reading._digits,
+    "IVR_ANSWER": Reading._answer,
+    "IVR_SCORE": Reading._score,
+    "IVR_ITEM": Reading._piece,
+    "IVR_LEFT": Reading._left_flow,
     "RING": Reading._ring,
     "ACCEPT": Reading._accept,
     "SELFDIAL": Reading._probe,
