@@ -54,5 +54,11 @@ RESULT_WORDS: dict[Result, str] = {
     Result.BLOCKED_BY_RULE: "规则不许",
     Result.UNKNOWN: "结果不明",
 }
-KIND_WORDS = {Kind.HARDSHIP: "困难回访", Kind.CALLBACK: "承诺回电"}
+KIND_WORDS = {
+    Kind.HARDSHIP: "困难回访",
+    Kind.CALLBACK: "承诺回电",
+    Kind.APPOINTMENT: "预约咨询",
+    Kind.TALK: "讲座报名",
+    Kind.MESSAGE: "电话留言",
+}
 MODE_WORDS = {Mode.IVR_OK: "自动或人工", Mode.HUMAN_ONLY: "人工"}

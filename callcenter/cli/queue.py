@@ -13,13 +13,21 @@ from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service import debt_views
 from callcenter.service.debt_views import DebtView
-from callcenter.service.debts import LineFacts, done_by_call, done_by_visit, line_facts, rules_of, sweep
+from callcenter.service.debts import (
+    LineFacts,
+    close,
+    done_by_call,
+    done_by_visit,
+    line_facts,
+    rules_of,
+    sweep,
+)
 from callcenter.service.dispatch import DebtRound, LineDialler
 from callcenter.words import KIND_WORDS
 from scheduler.errors import LineUnreachable
 from scheduler.gates import Line
 from scheduler.ladder import Who
-from scheduler.obligations import Attempt
+from scheduler.obligations import Attempt, Kind
 
 _LIST = [
     ("id", "编号"),
@@ -36,6 +44,8 @@ _SHOW = [
     ("name", "对象"),
     ("code", "代号"),
     ("phone", "电话"),
+    ("poster_code", "海报编号"),
+    ("recordings", "录音"),
     ("file_no", "档案编号"),
     ("grade", "困难类别"),
     ("due_at", "应联系"),
@@ -80,7 +90,7 @@ def next_one(app: App, as_json: bool) -> None:
     if human is None:
         click.echo("null" if as_json else "现在没有要工作人员办的事。")
         return
-    show_one(_row(human, nested=as_json), _SHOW, as_json)
+    show_one({**_row(human, nested=as_json), "recordings": _recordings(app, human)}, _SHOW, as_json)
 
 
 @queue.command()
@@ -91,7 +101,7 @@ def show(app: App, obligation: str, as_json: bool) -> None:
     """显示一件事。"""
     with app.store() as work:
         found = debt_views.view(work, work.debts.get(obligation), _facts(app, work))
-    show_one(_row(found, nested=as_json), _SHOW, as_json)
+    show_one({**_row(found, nested=as_json), "recordings": _recordings(app, found)}, _SHOW, as_json)
 
 
 @queue.command()
@@ -110,7 +120,7 @@ def why(app: App, obligation: str, as_json: bool) -> None:
         for v in found.verdicts
     ]
     if as_json:
-        row = _row(found, nested=True)
+        row = {**_row(found, nested=True), "recordings": _recordings(app, found)}
         show_one({**row, "chain": chain, "gates": [plain_row(g) for g in gates]}, [], as_json=True)
         return
     for sentence in chain:
@@ -152,6 +162,22 @@ def done(app: App, obligation: str, call: str | None, visit: str | None, actor: 
     click.echo(f"{obligation} 已完成，凭据 {proof.reference}。")
 
 
+@queue.command("close")
+@click.argument("obligation")
+@click.option("--reason", required=True, help="为什么不再联系，如：留言无人声、重复登记")
+@click.option("--dry-run", is_flag=True, help="只看会结束哪一件，不写入")
+@actor_option
+@pass_app
+def close_one(app: App, obligation: str, reason: str, dry_run: bool, actor: str) -> None:
+    """写明理由，结束一项承诺而不联系。困难回访不能这样结束。"""
+    now = app.clock()
+    with app.store() as work:
+        close(work, obligation, reason=reason, actor=actor, now=now)
+        if not dry_run:
+            work.commit()
+    click.echo(f"{obligation} {'会结束（试算，没有写入）' if dry_run else '已结束'}：{reason.strip()}")
+
+
 async def _line(app: App) -> Line | None:
     """Return the live line, or None where the PBX does not answer: then that gate says so."""
     try:
@@ -182,11 +208,22 @@ def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
     row["who_text"] = _WHO[shown.step.who]
     row["due_text"] = shown.obligation.due_at.astimezone(zone).strftime("%m-%d %H:%M")
     row["overdue_text"] = _ago(shown)
+    row["poster_code"] = shown.poster_code
     return plain_row(row) if nested else row
+
+
+def _recordings(app: App, shown: DebtView) -> list[str]:
+    """Return the files of a message, where they lie. Their name is the call's id and the flow's node."""
+    if shown.obligation.kind is not Kind.MESSAGE:
+        return []
+    folder = app.settings.pbx_home / "spool" / "messages"
+    return sorted(str(file) for file in folder.glob(f"{shown.obligation.origin}-*.wav"))
 
 
 def _ago(shown: DebtView) -> str | None:
     if shown.overdue is None:
         return None
-    hours = int(shown.overdue.total_seconds() // 3600)
-    return f"{hours // 24}天" if hours >= 24 else f"{hours}小时"
+    minutes = int(shown.overdue.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes}分"
+    return f"{minutes // 1440}天" if minutes >= 1440 else f"{minutes // 60}小时"

@@ -10,7 +10,7 @@ from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
-from callcenter.service.settling import usable_numbers
+from callcenter.service.settling import details_of, numbers_for
 from callcenter.words import RESULT_WORDS
 from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
@@ -21,6 +21,15 @@ _TELLING = [
     *(Gate.IN_DOUBT, Gate.LIVE_CALL, Gate.LEASED, Gate.SUPPRESSED, Gate.NO_PHONE, Gate.PHONE_QUARANTINED),
     *(Gate.HUMAN_ONLY, Gate.NO_IVR_CONSENT, Gate.NOT_DUE, Gate.COOL_DOWN, Gate.PERSON_DAY_CAP),
 ]
+
+
+#: What a caller was promised.
+_PROMISES = {
+    Kind.CALLBACK: "答应了回电",
+    Kind.APPOINTMENT: "登记了预约，要与本人约定时间",
+    Kind.TALK: "登记了讲座，要与联系人商定",
+    Kind.MESSAGE: "留了言，要听完并回电",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +58,13 @@ class DebtView:
     @property
     def phone(self) -> str:
         """Return the masked number that would be dialled."""
-        return mask_number(next(iter(usable_numbers(self.person)), None)) if self.person.phones else "无"
+        usable = numbers_for(self.person, self.obligation)
+        return mask_number(next(iter(usable), None)) if usable or self.person.phones else "无"
+
+    @property
+    def poster_code(self) -> str | None:
+        """Return the code of the poster that the promise came by."""
+        return details_of(self.obligation).get("code")
 
     @property
     def is_owed(self) -> bool:
@@ -148,7 +163,18 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     one, file = shown.obligation, shown.file
     end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
     if file is None:
-        return [f"{_wall(one.created_at, facts)} 的通话里答应了回电（通话 {one.origin}）。", end]
+        said = f"{_wall(one.created_at, facts)} 的通话里{_PROMISES[one.kind]}（通话 {one.origin}）。"
+        left = details_of(one)
+        return [
+            said,
+            *(
+                [f"来电时另留了号码 {mask_number(left['number'])}，先拨这个号码。"]
+                if "number" in left
+                else []
+            ),
+            *([f"海报编号 {left['code']}。"] if "code" in left else []),
+            end,
+        ]
     due = due_of(file, shown.last_contact, facts.rules)
     contact = _wall(shown.last_contact, facts) if shown.last_contact else "没有"
     moved = "" if due.at.date() == due.period_end else "遇休息日，提前到最近的工作日。"

@@ -28,9 +28,9 @@ from callcenter.service.settling import (
     evidence_id,
     finish,
     note,
+    numbers_for,
     result_of,
     settle,
-    usable_numbers,
     write_off,
 )
 from scheduler import gates
@@ -250,9 +250,10 @@ def _person_of(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> ga
         ivr_consent=has_ivr_consent(work, person.id),
         no_automation=SuppressionKind.AUTOMATION in kinds,
         no_outbound=SuppressionKind.ALL_OUTBOUND in kinds,
-        no_ivr=person.no_ivr,
+        # By default elders are called by people.
+        no_ivr=person.no_menu(facts.now.astimezone(facts.rules.windows.zone).year),
         phones=len(person.phones),
-        usable_phones=len(usable_numbers(person)),
+        usable_phones=len(numbers_for(person, obligation)),
         leased_elsewhere=any(_is_leased(o, facts.now) for o in others),
         live_call=any(phone.number in facts.talking for phone in person.phones),
         attempts=tuple(a for o in others for a in work.debts.attempts(o.id)),

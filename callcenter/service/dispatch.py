@@ -15,7 +15,7 @@ from callcenter.domain.users import PhoneKind
 from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
 from callcenter.service.debts import line_facts, rules_of, situation_of, still_open, sweep
-from callcenter.service.settling import SYSTEM, finish, note, settle, usable_numbers, write_off
+from callcenter.service.settling import SYSTEM, finish, note, numbers_for, settle, write_off
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
 from scheduler.gates import Line, Rules, Situation
@@ -86,7 +86,7 @@ class StoreLedger:
             if lease is None or lease.owner != attempt.id or lease.until <= attempt.planned_at:
                 raise LeaseLost(claimed.id)
             person = work.people.get(claimed.person)
-            work.debts.add_attempt(replace(attempt, callee=next(iter(usable_numbers(person)), None)))
+            work.debts.add_attempt(replace(attempt, callee=next(iter(numbers_for(person, claimed)), None)))
             note(work, SYSTEM, "attempt.begin", attempt.id, attempt.planned_at, reason=claimed.id)
             work.commit()
 

@@ -16,16 +16,30 @@ from callcenter.domain.people import Person, Phone, PhoneStatus, Suppression, Su
 from callcenter.ports import AuditEntry, UnitOfWork
 from scheduler.gates import Rules
 from scheduler.ladder import next_step
-from scheduler.obligations import Attempt, Evidence, EvidenceKind, Kind, Mode, Obligation, Result
+from scheduler.obligations import (
+    PROMISED,
+    Attempt,
+    Evidence,
+    EvidenceKind,
+    Kind,
+    Mode,
+    Obligation,
+    Result,
+)
 
 #: Who acts where no person did.
 SYSTEM = "system"
 #: Every attempt's id, and so its channel's, begins with this.
 ATTEMPT_PREFIX = "at-"
-#: domain.md §5: a promise is kept within two working hours.
-PROMISE_SLA = timedelta(hours=2)
-#: Promises to people come before routine.
-PROMISE_PRIORITY = 3
+#: Working time within which a promise is kept: a call back 2 hours, what has to be arranged a day of 8.
+PROMISE_SLA = {
+    Kind.CALLBACK: timedelta(hours=2),
+    **dict.fromkeys((Kind.APPOINTMENT, Kind.TALK), timedelta(hours=8)),
+}
+#: R46: a message is heard and answered within half an hour, at night too: nobody knows what it says.
+MESSAGE_SLA = timedelta(minutes=30)
+#: Promises to people come before routine, and a message nobody has heard before those.
+PROMISE_PRIORITY = {kind: 2 if kind is Kind.MESSAGE else 3 for kind in PROMISED}
 
 #: Q.850 causes of an unanswered call. 0, 16 and 127 are our own hanging up after ringing long enough.
 _CAUSES: dict[int, Result] = {
@@ -124,8 +138,7 @@ def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rule
     if attempt is None:
         return None
     obligation = work.debts.get(attempt.obligation)
-    if _was_promised(record):
-        _promise(work, obligation.person, record, now, rules)
+    _promise_all(work, obligation.person, record, now, rules)
     result = result_of(record, attempt)
     # Only the unknown may become known; anything else was told once and stays.
     if attempt.result not in {None, Result.UNKNOWN} or attempt.result is result:
@@ -198,44 +211,91 @@ def usable_numbers(person: Person) -> list[str]:
     return [p.number for p in person.phones if p.status is PhoneStatus.OK and p.safe_to_call]
 
 
-def _was_promised(record: CallRecord) -> bool:
-    promised = record.outcome is Outcome.PROMISED or Kind.CALLBACK.value in record.promises
-    return promised or record.flow_outcome == Result.REACHED_SELF_CALLBACK
+def numbers_for(person: Person, obligation: Obligation) -> list[str]:
+    """Return what may be dialled for a debt: the number left with it first, then the person's own."""
+    own, left = usable_numbers(person), details_of(obligation).get("number")
+    barred = {p.number for p in person.phones} - set(own)
+    return [left, *(n for n in own if n != left)] if left and left not in barred else own
+
+
+def details_of(obligation: Obligation) -> dict[str, str]:
+    """Return what the caller left with a promise, by word: `number`, `code`."""
+    return dict(pair.split("=", 1) for pair in obligation.detail.split("&") if "=" in pair)
+
+
+def promised_in(record: CallRecord) -> tuple[Kind, ...]:
+    """Return what a call promised, each kind once. A kind nobody knows is a call back: somebody asks."""
+    kinds = {Kind(p) if p in set(PROMISED) else Kind.CALLBACK for p in record.promises}
+    asked = record.flow_outcome == Result.REACHED_SELF_CALLBACK
+    if asked or (record.outcome is Outcome.PROMISED and not kinds):
+        kinds.add(Kind.CALLBACK)
+    return tuple(sorted(kinds))
 
 
 def _keep_promise_to_caller(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> None:
-    if record.direction is Direction.INBOUND and _was_promised(record):
-        _promise(work, _caller(work, record).id, record, now, rules)
+    if record.direction is Direction.INBOUND and promised_in(record):
+        _promise_all(work, _caller(work, record).id, record, now, rules)
 
 
 def _caller(work: UnitOfWork, record: CallRecord) -> Person:
-    """Return whom we promised: known by number, or an anonymous person who belongs to this call."""
-    known = work.people.by_number(record.number) if record.number else None
+    """Return whom we promised: known by number, or an anonymous person who belongs to this call.
+
+    Without a number of their own, the one they left by key says who they are.
+    """
+    number = record.number or record.left_number
+    known = work.people.by_number(number) if number else None
     person_id = f"p-{digest(record.id)}"
     found = known or work.people.many([person_id]).get(person_id)
     if found is not None:
         return found
-    phones = (Phone(number=record.number),) if record.number else ()
+    phones = (Phone(number=number),) if number else ()
     person = Person(id=person_id, code=pseudonym(record.id), phones=phones)
     work.people.add(person)
     return person
 
 
-def _promise(work: UnitOfWork, person_id: str, record: CallRecord, now: datetime, rules: Rules) -> None:
+def _promise_all(work: UnitOfWork, person_id: str, record: CallRecord, now: datetime, rules: Rules) -> None:
+    for kind in promised_in(record):
+        _promise(work, person_id, kind, record, now, rules)
+
+
+def _promise(
+    work: UnitOfWork, person_id: str, kind: Kind, record: CallRecord, now: datetime, rules: Rules
+) -> None:
     made_at = record.ended_at or record.started_at
+    # Call backs keep the name they had when there was nothing else to promise.
+    name = f"promise/{record.id}" if kind is Kind.CALLBACK else f"promise/{record.id}/{kind}"
     obligation = Obligation(
-        id=f"ob-{digest(f'promise/{record.id}')}",
+        id=f"ob-{digest(name)}",
         person=person_id,
-        kind=Kind.CALLBACK,
+        kind=kind,
         due_at=made_at,
-        window_end=rules.windows.after_working_time(made_at, PROMISE_SLA, rules.calendar),
+        window_end=_kept_by(kind, made_at, rules),
         mode=Mode.HUMAN_ONLY,
-        priority=PROMISE_PRIORITY,
+        priority=PROMISE_PRIORITY[kind],
         origin=record.id,
+        detail=_left_with(record),
         created_at=made_at,
     )
     if work.debts.add(obligation):
-        note(work, SYSTEM, "obligation.open", obligation.id, now, reason="promise")
+        note(work, SYSTEM, "obligation.open", obligation.id, now, reason=_REASON.get(kind, kind.value))
+
+
+#: Why a debt was opened, in the audit.
+_REASON = {Kind.CALLBACK: "promise"}
+
+
+def _kept_by(kind: Kind, made_at: datetime, rules: Rules) -> datetime:
+    if kind is Kind.MESSAGE:
+        return made_at + MESSAGE_SLA
+    return rules.windows.after_working_time(made_at, PROMISE_SLA[kind], rules.calendar)
+
+
+def _left_with(record: CallRecord) -> str:
+    """Return what has to be known to keep the promise; the caller's own number stands with the person."""
+    number = record.left_number if record.left_number != record.number else None
+    left = {"number": number, "code": record.poster_code}
+    return "&".join(f"{word}={value}" for word, value in left.items() if value)
 
 
 def note(work: UnitOfWork, actor: str, verb: str, thing: str, at: datetime, *, reason: str = "") -> None:

@@ -224,3 +224,64 @@ def test_files_that_left_are_listed_for_a_human_to_check(app: DeskApp, tmp_path:
 def test_a_file_nobody_has_is_not_found(app: DeskApp) -> None:
     with pytest.raises(NotFound, match="WX-404"):
         run(app, hardship, "show", "WX-404")
+
+
+def promise(app: DeskApp, *kinds: str, **left: object) -> dict[str, str]:
+    """Let a stranger call and be promised these; return the debts' ids by kind."""
+    ended = app.now - timedelta(minutes=40)
+    record = CallRecord(
+        id="pbx1-1700000000.7",
+        direction=Direction.INBOUND,
+        outcome=Outcome.PROMISED,
+        started_at=ended - timedelta(minutes=2),
+        ended_at=ended,
+        number="13700003333",
+        promises=kinds,
+        **left,  # type: ignore[arg-type]
+    )
+    with app.store() as work:
+        settle(work, [record], app.now)
+        work.commit()
+        return {o.kind.value: o.id for o in work.debts.open()}
+
+
+def test_what_callers_asked_for_stands_in_the_queue_by_name_within_eighty_columns(app: DeskApp) -> None:
+    promise(app, "appointment", "talk", "message")
+    said = run(app, queue, "list").output
+    assert all(word in said for word in ("预约咨询", "讲座报名", "电话留言"))
+    assert max(width(line) for line in said.splitlines()) <= 80
+    late = {r["kind_text"]: r["overdue_text"] for r in rows(app, queue, "list")}
+    assert (late["电话留言"], late["讲座报名"]) == ("10分", None)
+
+
+def test_a_promise_says_which_poster_and_which_number_it_came_with(app: DeskApp) -> None:
+    found = promise(app, "talk", kept=("number=13900002222", "code=1204"))
+    shown = run(app, queue, "show", found["talk"]).output
+    assert "1204" in shown
+    assert "139****2222" in shown
+    chain = run(app, queue, "why", found["talk"]).output
+    assert "登记了讲座" in chain
+    assert "海报编号 1204" in chain
+    assert "13900002222" not in shown + chain
+
+
+def test_a_message_is_found_where_it_lies(app: DeskApp, tmp_path: Path) -> None:
+    app.settings = Settings(home=tmp_path)
+    folder = app.settings.pbx_home / "spool" / "messages"
+    folder.mkdir(parents=True)
+    mine = folder / "pbx1-1700000000.7-say_it.wav"
+    mine.touch()
+    (folder / "pbx1-1700000000.77-say_it.wav").touch()
+    found = promise(app, "message")
+    told = json.loads(run(app, queue, "show", found["message"], "--json").output)
+    assert told["recordings"] == [str(mine)]
+
+
+def test_a_promise_is_ended_by_name_and_reason_and_a_routine_debt_is_not(app: DeskApp) -> None:
+    message = promise(app, "message")["message"]
+    assert "试算" in run(app, queue, "close", message, "--reason", "无人声", "--dry-run").output
+    assert message in [r["id"] for r in rows(app, queue, "list")]
+    run(app, queue, "close", message, "--reason", "无人声")
+    assert message not in [r["id"] for r in rows(app, queue, "list")]
+    with pytest.raises(Refused, match="例行回访"):
+        run(app, queue, "close", debt_of(app, "WX-001"), "--reason", "忙")
