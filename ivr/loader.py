@@ -28,29 +28,44 @@ _READERS_OF_TOP = {"first": "timeout", "between": "between"}
 
 def shipped(name: str) -> Flow:
     """Return a flow that comes with the library; raise `FlowError` if there is none of that name."""
+    return site_flow(name, None)
+
+
+def site_flow(name: str, folder: Path | None) -> Flow:
+    """Return a flow as a site has it: its own file in `folder` if there is one, else ours.
+
+    The same holds for each part of it. Raise `FlowError` for a name that we do not have either.
+    """
     if name not in (*SHIPPED, *PARTS):
         known = ", ".join((*SHIPPED, *PARTS))
         raise FlowError(f"no flow `{name}` comes with the library. There are: {known}.")
-    return load_flow(FLOWS / f"{name}.yaml")
+    return _whole(_file_of(name, (folder,) if folder else ()), (), folder)
 
 
 def load_flow(file: Path) -> Flow:
-    """Read a flow with all its parts, or raise `FlowError`. Whether it is safe says `ivr.check`."""
-    return _whole(file, ())
+    """Read a flow with all its parts, or raise `FlowError`. Whether it is safe says `ivr.check`.
+
+    Parts are looked for beside the file, then among ours.
+    """
+    return _whole(file, (), file.parent)
 
 
-def _whole(file: Path, above: tuple[Path, ...]) -> Flow:
+def _file_of(name: str, folders: tuple[Path, ...]) -> Path:
+    own = (folder / f"{name}.yaml" for folder in folders)
+    return next((file for file in own if file.exists()), FLOWS / f"{name}.yaml")
+
+
+def _whole(file: Path, above: tuple[Path, ...], folder: Path | None) -> Flow:
     """Read a flow and put its parts in. `above`: the files that are being read, against circles."""
     loaded = _read(file)
     parts = {}
     for name, call in loaded.calls.items():
-        part = file.with_name(f"{call.flow}.yaml")
-        part = part if part.exists() else FLOWS / f"{call.flow}.yaml"
+        part = _file_of(call.flow, (folder,) if folder else ())
         if part in (*above, file):
             raise FlowError(f"{loaded.lines[name]}: `{call.flow}` contains itself. Take this part out.")
         if not part.exists():
             raise FlowError(f"{loaded.lines[name]}: no flow `{call.flow}`. Write {call.flow}.yaml beside it.")
-        parts[name] = _whole(part, (*above, file))
+        parts[name] = _whole(part, (*above, file), folder)
     return link(loaded, parts)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ivr.errors import FlowError
 from ivr.flow import Digits, Direction, Menu, Say
-from ivr.loader import SHIPPED, load_flow, shipped
+from ivr.loader import FLOWS, SHIPPED, load_flow, shipped, site_flow
 
 GOOD = """\
 flow: mini
@@ -256,3 +256,19 @@ def test_a_part_that_does_not_fit_names_its_place(tmp_path: Path, part: str, hos
     with pytest.raises(FlowError, match=r"\.yaml:\d+: ") as caught:
         load_flow(write(tmp_path, host))
     assert words in str(caught.value)
+
+
+def test_a_sites_own_part_goes_into_our_flow(tmp_path: Path) -> None:
+    own = (FLOWS / "satisfaction.yaml").read_text(encoding="utf-8").replace("timeout: 5", "timeout: 9")
+    (tmp_path / "satisfaction.yaml").write_text(own, encoding="utf-8")
+    ours, theirs = shipped("inbound"), site_flow("inbound", tmp_path)
+    assert ours.nodes["satisfaction__rate"] != theirs.nodes["satisfaction__rate"]
+    assert {**ours.nodes, "satisfaction__rate": theirs.nodes["satisfaction__rate"]} == dict(theirs.nodes)
+    assert theirs.where("satisfaction__rate").startswith(str(tmp_path))
+
+
+def test_a_sites_own_flow_takes_the_place_of_ours(tmp_path: Path) -> None:
+    own = (FLOWS / "talks.yaml").read_text(encoding="utf-8").replace("talks_greet", "greet")
+    (tmp_path / "talks.yaml").write_text(own, encoding="utf-8")
+    assert site_flow("talks", tmp_path).nodes["greet"] == Say(prompts=("greet",), next="requests__which")
+    assert site_flow("silent", tmp_path) == shipped("silent")
