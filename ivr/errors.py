@@ -58,3 +58,9 @@ class WordError(IvrError):
     """A word of a script of keys means nothing."""
 
     error_id = "word_error"
+
+
+class DrawError(IvrError):
+    """A flow could not be drawn."""
+
+    error_id = "draw_error"

@@ -12,7 +12,8 @@ from callcenter.errors import ConfigError
 from callcenter.twilio.account import account_problems, load_account
 from callcenter.twilio.answers import Line, line_of
 from ivr.backends import twiml
-from ivr.flow import Enqueue, Escalate, Flow, Menu, Say, Transfer
+from ivr.flow import Flow, Transfer, takes_keys
+from ivr.graph import rings
 from ivr.loader import SHIPPED, shipped
 from ivr.machine import State
 
@@ -47,16 +48,25 @@ def check(app: App, as_json: bool) -> None:
 def render(app: App, flow: str) -> None:
     """按节点列出一条流程在 Twilio 上的 TwiML。"""
     line = _line(app)
-    for node in waiting_nodes(line.flows[flow]):
-        page = twiml.render(line.flows[flow], State(node=node), line.site, call=_SHOWN)
+    for node in waiting_nodes(line.flows[flow], line.site):
+        page = twiml.render(
+            line.flows[flow], State(node=node), line.site, call=_SHOWN, owner=line.site.shown_number
+        )
         click.echo(f"<!-- {node} -->")
         click.echo(minidom.parseString(page).toprettyxml(indent="  ").partition("\n")[2])  # noqa: S318 - ours
 
 
-def waiting_nodes(flow: Flow) -> list[str]:
-    """Return the nodes at which a call waits for something: each is one page of TwiML."""
-    kinds = (Say, Menu, Enqueue, Escalate, Transfer)
-    return [name for name, node in flow.nodes.items() if isinstance(node, kinds)]
+def waiting_nodes(flow: Flow, site: twiml.Site) -> list[str]:
+    """Return the nodes at which a call waits for something: each is one page of TwiML.
+
+    A transfer to a service without a number is none: the caller is told so at once.
+    """
+    return [
+        name
+        for name, node in flow.nodes.items()
+        if (takes_keys(node) or rings(node))
+        and not (isinstance(node, Transfer) and node.destination not in site.transfers)
+    ]
 
 
 def _line(app: App) -> Line:

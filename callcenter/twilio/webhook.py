@@ -84,14 +84,15 @@ def prove(account: Account, hook: Hook) -> Proven:
 
 #: How far along a call is. A status never goes back, whatever order hooks come in.
 _RANK = {"queued": 0, "initiated": 1, "ringing": 2, "in-progress": 3, "answered": 3}
-_ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+#: Statuses after which nothing more comes.
+ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
 def further(known: str | None, heard: str) -> str:
     """Return the status a call has after hearing `heard`: the first end stands, nothing goes back (P6)."""
-    if known in _ENDED or heard not in _RANK.keys() | _ENDED:
+    if known in ENDED or heard not in _RANK.keys() | ENDED:
         return known or "queued"
-    if heard in _ENDED or known is None:
+    if heard in ENDED or known is None:
         return heard
     return max(known, heard, key=_RANK.__getitem__)
 
