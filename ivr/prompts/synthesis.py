@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,6 +107,14 @@ def heard_file(sounds: Path, chosen: PromptSet, prompt: str) -> Path | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Settled:
+    """A prompt's line of the manifest, None if the set has no sound of it; and whether it is news."""
+
+    made: Made | None
+    changed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Work:
     """One set being brought up to date."""
 
@@ -120,19 +128,17 @@ class _Work:
             manifest = read_manifest(self.sounds, self.chosen.name)
             before = dict(manifest)
             try:
-                for count, (prompt, made) in enumerate(self._all(catalogue, before), start=1):
-                    if made != before.get(prompt.id):
+                for count, (prompt, settled) in enumerate(self._all(catalogue, before), start=1):
+                    _note(manifest, prompt.id, settled.made)
+                    if settled.changed:
                         changed.append(prompt.id)
-                        _note(manifest, prompt.id, made)
                     if progress:
                         progress(count, len(catalogue.prompts), prompt.id)
             finally:
                 write_manifest(self.sounds, self.chosen.name, manifest)
         return tuple(changed)
 
-    def _all(
-        self, catalogue: Catalogue, manifest: Mapping[str, Made]
-    ) -> Iterator[tuple[Prompt, Made | None]]:
+    def _all(self, catalogue: Catalogue, manifest: Mapping[str, Made]) -> Iterator[tuple[Prompt, _Settled]]:
         """Settle every prompt, a few at once: most of the time goes into programs that speak."""
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             prompts = list(catalogue.prompts.values())
@@ -143,8 +149,8 @@ class _Work:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _settle(self, prompt: Prompt, manifest: Mapping[str, Made]) -> Made | None:
-        """Put the right sound in its place; return its line of the manifest, or None if there is none."""
+    def _settle(self, prompt: Prompt, manifest: Mapping[str, Made]) -> _Settled:
+        """Put the right sound in its place."""
         recording = recording_file(self.sounds, self.chosen.name, prompt)
         if recording.exists():
             return self._play_recording(prompt, recording, manifest)
@@ -152,27 +158,29 @@ class _Work:
             return self._speak(prompt, self.chosen.pace, manifest)
         if prompt.id in manifest:
             self._file(prompt).unlink(missing_ok=True)
-        return None
+        return _Settled(made=None, changed=prompt.id in manifest)
 
-    def _play_recording(self, prompt: Prompt, recording: Path, manifest: Mapping[str, Made]) -> Made:
+    def _play_recording(self, prompt: Prompt, recording: Path, manifest: Mapping[str, Made]) -> _Settled:
         known = manifest.get(recording_key(prompt))
         made = known or Made(kind=RECORDED, checksum=prompt.checksum)
         file = self._file(prompt)
-        if manifest.get(prompt.id) != made or not file.exists():
-            write_atomically(file, recording.read_bytes())
-        return made
+        if manifest.get(prompt.id) == made and file.exists():
+            return _Settled(made=made, changed=False)
+        write_atomically(file, recording.read_bytes())
+        return _Settled(made=made, changed=True)
 
-    def _speak(self, prompt: Prompt, pace: float, manifest: Mapping[str, Made]) -> Made:
+    def _speak(self, prompt: Prompt, pace: float, manifest: Mapping[str, Made]) -> _Settled:
         recipe = self.speaker.recipe(language=self.chosen.language, pace=pace)
         known = manifest.get(prompt.id)
         wanted = (SYNTHESISED, prompt.checksum, recipe)
         if known and (known.kind, known.checksum, known.recipe) == wanted and self._file(prompt).exists():
-            return known
+            return _Settled(made=known, changed=False)
         speech = self.speaker.speak(prompt.text, language=self.chosen.language, pace=pace)
         sound = from_speech(speech)
         write_atomically(self._file(prompt), sound.wav())
-        made = Made(kind=SYNTHESISED, checksum=prompt.checksum, recipe=recipe, at=now())
-        return replace(made, level=round(sound.level, 1))
+        level = round(sound.level, 1)
+        made = Made(kind=SYNTHESISED, checksum=prompt.checksum, recipe=recipe, at=now(), level=level)
+        return _Settled(made=made, changed=True)
 
     def _file(self, prompt: Prompt) -> Path:
         return sound_file(self.sounds, self.chosen.name, prompt.id)

@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-import wave
+import multiprocessing
 from pathlib import Path
 
 import pytest
+from prompt_sounds import TELEPHONE, Humming, catalogue_of, hum, kind_of
 
+from ivr.check import DIAGNOSTIC_WORDS, LONGEST_GREETING
 from ivr.errors import PromptError, SynthesisError
 from ivr.flow import prompts_of
 from ivr.loader import SHIPPED, shipped
-from ivr.prompts.catalogue import UNAPPROVED, Catalogue, checksum_of, load_catalogue
-from ivr.prompts.synthesis import Voice, sound_file, spoken, synthesise
+from ivr.prompts.audio import read_sound
+from ivr.prompts.catalogue import LANGUAGES, UNAPPROVED, Catalogue, checksum_of, filled, load_catalogue
+from ivr.prompts.sets import SETS, prompt_set
+from ivr.prompts.speech import Espeak, Voice, spoken
+from ivr.prompts.store import sound_file
+from ivr.prompts.survey import LONGEST_SENTENCE, lengths_of, longest_sentence
+from ivr.prompts.synthesis import chain, overlays_of, site_catalogue, synthesise, synthesise_all
 
 #: Used by the PBX configuration, outside of any flow.
 OUTSIDE_FLOWS = {
     "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed", "not_on_shift",
-    "queue_wait", "transfer_wait", "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
+    "queue_wait", "queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end",
+    "transfer_wait", "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
     "alarm_trunk_down", "alarm_journal_stalled", "alarm_journal_unreadable",
     "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",
 }  # fmt: skip
+#: What Asterisk 22 asks for to say 1 to 99: Chinese puts 10 before units, English has words up to 19.
+TENS = {f"digit_{number}" for number in range(10, 100, 10)}
+NUMBERS = {
+    "zh": TENS | {f"digit_{number}" for number in range(1, 10)},
+    "en": TENS | {f"digit_{number}" for number in range(1, 20)},
+}
 
 
-def catalogue_of(folder: Path, **texts: str) -> Catalogue:
-    lines = ["language: zh", "prompts:"]
-    for id_, text in texts.items():
-        lines += [f"  {id_}:", f"    text: {text}", "    version: 1"]
-        lines += [f"    checksum: {checksum_of(text)}", f"    approver: {UNAPPROVED}"]
-    file = folder / "目录.yaml"
-    file.write_text("\n".join(lines), encoding="utf-8")
-    return load_catalogue(file)
+# --- texts -----------------------------------------------------------------------------------------
 
 
-def seconds(file: Path) -> float:
-    with wave.open(str(file)) as sound:
-        assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (1, 2, 8000)
-        return sound.getnframes() / sound.getframerate()
-
-
-@pytest.fixture(scope="module")
-def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole catalogue, spoken once."""
-    folder = tmp_path_factory.mktemp("sounds")
-    synthesise(load_catalogue(), folder)
-    return folder
-
-
-def test_the_catalogue_holds_what_flows_and_pbx_say() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_catalogue_holds_what_flows_and_pbx_say(language: str) -> None:
     in_flows = {
         prompt for name in SHIPPED for node in shipped(name).nodes.values() for prompt in prompts_of(node)
     }
-    assert in_flows | OUTSIDE_FLOWS == set(load_catalogue().prompts)
+    assert in_flows | OUTSIDE_FLOWS | NUMBERS[language] == set(load_catalogue(language).prompts)
+
+
+def test_no_text_holds_a_diagnosis() -> None:
+    texts = "".join(prompt.text for prompt in load_catalogue().prompts.values())
+    assert not [word for word in DIAGNOSTIC_WORDS if word in texts]
 
 
 def test_a_text_changed_without_its_checksum_is_refused(tmp_path: Path) -> None:
@@ -72,6 +71,7 @@ def test_a_text_changed_without_its_checksum_is_refused(tmp_path: Path) -> None:
         ("  greet:", "  Greet;x:", "cannot be a prompt's id"),
         ("    version: 1\n", "", "`version` is missing"),
         ("text: 您好", "text: ''", "says nothing"),
+        ("text: 您好", "text: '您好{name}'", "nothing fills `{name}`"),
         ("language: zh\n", "", "`language` is missing"),
     ],
 )
@@ -88,6 +88,25 @@ def test_an_unknown_prompt_is_named() -> None:
         load_catalogue().text("nothing")
 
 
+def test_an_unknown_language_or_set_names_those_there_are() -> None:
+    with pytest.raises(PromptError, match="There are: zh, en"):
+        load_catalogue("eo")
+    with pytest.raises(PromptError, match="zh_slow"):
+        prompt_set("zh_fast")
+
+
+def test_the_sites_hours_stand_in_the_text_and_in_its_checksum(tmp_path: Path) -> None:
+    raw = catalogue_of(tmp_path, closed_hours="服务时间是{hours}。")
+    evening = filled(raw, {"hours": "每天晚上七点到九点半"}).prompts["closed_hours"]
+    assert evening.text == "服务时间是每天晚上七点到九点半。"
+    assert evening.checksum == checksum_of(evening.text) != raw.prompts["closed_hours"].checksum
+
+
+def test_a_text_without_blanks_keeps_its_checksum_whatever_the_hours() -> None:
+    here, there = (site_catalogue("zh", {"hours": words}) for words in ("一", "二"))
+    assert here.prompts["greet"] == there.prompts["greet"] == load_catalogue().prompts["greet"]
+
+
 @pytest.mark.parametrize(
     ("text", "read_out"),
     [("请按1", "请按一"), ("请拨110或120", "请拨幺幺零或幺二零"), ("拨打12356。", "拨打幺二三五六。")],
@@ -96,10 +115,77 @@ def test_numbers_are_read_the_way_people_say_them(text: str, read_out: str) -> N
     assert spoken(text) == read_out
 
 
-@pytest.mark.parametrize("prompt", load_catalogue().prompts)
-def test_no_prompt_takes_longer_than_a_caller_listens(sounds: Path, prompt: str) -> None:
-    """R1: the greeting, and every other breath, is at most 12 s of real audio."""
-    assert 0.5 < seconds(sound_file(sounds, "zh", prompt)) <= 12
+def test_english_numbers_are_read_digit_by_digit() -> None:
+    assert spoken("Call 110 now.", "en") == "Call 1 1 0 now."
+
+
+# --- sets ------------------------------------------------------------------------------------------
+
+
+def test_every_set_falls_back_to_where_asterisk_looks_next() -> None:
+    for name, one in SETS.items():
+        cut = name.rpartition("_")[0]
+        assert one.falls_back == (cut or None), name
+
+
+def test_callers_nobody_knows_yet_hear_of_no_offer(tmp_path: Path) -> None:
+    catalogue = catalogue_of(tmp_path, queue_wait="请稍候。", queue_offer="转接12356请按2。")
+    for name in ("zh", "zh_plain", "zh_wx_plain"):
+        synthesise(catalogue, tmp_path, chosen=prompt_set(name), speaker=Humming())
+    wait = sound_file(tmp_path, "zh", "queue_wait").read_bytes()
+    for overlay in ("zh_plain", "zh_wx_plain"):
+        assert sound_file(tmp_path, overlay, "queue_offer").read_bytes() == wait
+        assert not sound_file(tmp_path, overlay, "queue_wait").exists()
+
+
+def test_what_a_set_changes_reaches_every_overlay_that_may_borrow_it() -> None:
+    assert overlays_of(("zh",)) == ("zh_plain", "zh_slow_plain", "zh_wx_plain")
+    assert overlays_of(("en",)) == ("en_plain",)
+
+
+def test_a_dialect_is_recorded_or_mandarin_but_never_a_machine(tmp_path: Path) -> None:
+    speaker = Humming()
+    catalogue = catalogue_of(tmp_path, greet="您好")
+    assert synthesise(catalogue, tmp_path, chosen=prompt_set("zh_wx"), speaker=speaker) == ()
+    assert speaker.said == []
+    assert list(chain(prompt_set("zh_wx"))) == ["zh_wx", "zh"]
+
+
+def test_numbers_stand_where_asterisk_looks_for_them() -> None:
+    assert sound_file(Path("sounds"), "zh", "digit_20") == Path("sounds/zh/digits/20.wav")
+
+
+# --- synthesis -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["zh", "zh_slow", "en"])
+def test_no_prompt_takes_longer_than_a_caller_listens(tmp_path: Path, name: str) -> None:
+    """R1: the greeting, and every sentence, is at most 12 s of real audio; the longest are spoken."""
+    chosen = prompt_set(name)
+    catalogue = site_catalogue(chosen.language)
+    texts = {key: prompt.text for key, prompt in catalogue.prompts.items()}
+    longest = sorted(texts, key=lambda key: -longest_sentence(texts[key], len(texts[key])))[:5]
+    some = {key: catalogue.prompts[key] for key in [*longest, "greet", "digit_1"]}
+    synthesise(Catalogue(language=catalogue.language, prompts=some), tmp_path, chosen=chosen)
+    lengths = lengths_of(tmp_path, chosen, catalogue)
+    assert lengths.keys() == some.keys()
+    assert 1 < lengths["greet"] <= LONGEST_GREETING
+    assert all(longest_sentence(texts[key], lengths[key]) <= LONGEST_SENTENCE for key in some)
+    assert {kind_of(sound_file(tmp_path, name, key)) for key in some} == {TELEPHONE}
+
+
+def test_elders_are_spoken_to_more_slowly(tmp_path: Path) -> None:
+    catalogue = catalogue_of(tmp_path, greet="您好，无锡市总工会职工服务热线，正在为您接通。")
+    for name in ("zh", "zh_slow"):
+        synthesise(catalogue, tmp_path, chosen=prompt_set(name))
+    usual, slow = (read_sound(sound_file(tmp_path, name, "greet")).seconds for name in ("zh", "zh_slow"))
+    assert 1.15 < slow / usual < 1.45
+
+
+def test_every_sound_is_as_loud_as_every_other(tmp_path: Path) -> None:
+    synthesise(catalogue_of(tmp_path, one="一", long="请您稍候，我们会尽快接听。"), tmp_path)
+    levels = [read_sound(sound_file(tmp_path, "zh", key)).level for key in ("one", "long")]
+    assert levels == pytest.approx([-20, -20], abs=1.5)
 
 
 def test_only_what_changed_is_spoken_again(tmp_path: Path) -> None:
@@ -109,21 +195,37 @@ def test_only_what_changed_is_spoken_again(tmp_path: Path) -> None:
     assert synthesise(catalogue_of(tmp_path, greet="您好", goodbye="再会"), tmp_path) == ("goodbye",)
     sound_file(tmp_path, "zh", "greet").unlink()
     assert synthesise(catalogue_of(tmp_path, greet="您好"), tmp_path) == ("greet",)
-    assert synthesise(first, tmp_path, voice=Voice(speed=150)) == ("greet", "goodbye")
+    slower = Espeak(voice=Voice(speed=150))
+    assert synthesise(first, tmp_path, speaker=slower) == ("greet", "goodbye")
+
+
+def test_new_hours_are_spoken_anew_and_nothing_else(tmp_path: Path) -> None:
+    raw = catalogue_of(tmp_path, greet="您好", closed_hours="服务时间是{hours}。")
+    speaker = Humming()
+    synthesise(filled(raw, {"hours": "每天"}), tmp_path, speaker=speaker)
+    assert synthesise(filled(raw, {"hours": "周一"}), tmp_path, speaker=speaker) == ("closed_hours",)
+    assert speaker.said[-1] == "服务时间是周一。"
 
 
 def test_a_damaged_manifest_costs_only_time(tmp_path: Path) -> None:
     catalogue = catalogue_of(tmp_path, greet="您好")
     synthesise(catalogue, tmp_path)
-    (tmp_path / "zh" / "hotline" / "manifest.json").write_text("{cut", encoding="utf-8")
-    assert synthesise(catalogue, tmp_path) == ("greet",)
+    manifest = tmp_path / "zh" / "hotline" / "manifest.json"
+    for damaged in (
+        "{cut",
+        "[]",
+        '{"greet": "0a"}',
+        '{"greet": {"kind": 1}}',
+        '{"greet": {"colour": "red"}}',
+    ):
+        manifest.write_text(damaged, encoding="utf-8")
+        assert synthesise(catalogue, tmp_path) == ("greet",)
 
 
 def test_progress_is_told_for_every_prompt(tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
-    synthesise(
-        catalogue_of(tmp_path, greet="您好", goodbye="再见"), tmp_path, progress=lambda *at: told.append(at)
-    )
+    catalogue = catalogue_of(tmp_path, greet="您好", goodbye="再见")
+    synthesise(catalogue, tmp_path, speaker=Humming(), progress=lambda *at: told.append(at))
     assert told == [(1, 2, "greet"), (2, 2, "goodbye")]
 
 
@@ -137,4 +239,40 @@ def test_a_missing_tool_says_what_to_install(tmp_path: Path, monkeypatch: pytest
 
 def test_an_unknown_language_has_no_voice(tmp_path: Path) -> None:
     with pytest.raises(SynthesisError, match="no voice for language `eo`"):
-        synthesise(Catalogue(language="eo", prompts={}), tmp_path)
+        synthesise(catalogue_of(tmp_path, "eo", greet="saluton"), tmp_path)
+
+
+def test_what_was_spoken_before_a_failure_is_kept(tmp_path: Path) -> None:
+    class Tiring(Humming):
+        def speak(self, text: str, *, language: str, pace: float) -> bytes:
+            if text == "再见":
+                raise SynthesisError("tired")
+            return super().speak(text, language=language, pace=pace)
+
+    catalogue = catalogue_of(tmp_path, greet="您好", goodbye="再见")
+    with pytest.raises(SynthesisError, match="tired"):
+        synthesise(catalogue, tmp_path, speaker=Tiring())
+    assert synthesise(catalogue, tmp_path, speaker=Humming()) == ("goodbye",)
+
+
+def _speak_at_once(folder: Path) -> tuple[str, ...]:
+    return synthesise(load_catalogue(folder / "目录.yaml"), folder, speaker=Humming())
+
+
+def test_processes_that_speak_at_once_do_the_work_once(tmp_path: Path) -> None:
+    catalogue_of(tmp_path, greet="您好", goodbye="再见")
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        made = pool.map(_speak_at_once, [tmp_path, tmp_path], chunksize=1)
+    assert sorted(made) == [(), ("greet", "goodbye")]
+
+
+class Brief(Humming):
+    def speak(self, text: str, *, language: str, pace: float) -> bytes:
+        return hum(0.02)
+
+
+def test_all_sets_are_brought_up_to_date_together(tmp_path: Path) -> None:
+    changed = synthesise_all(tmp_path, names=("zh_wx", "en"), speaker=Brief())
+    assert changed["en"] == tuple(load_catalogue("en").prompts)
+    assert changed["zh_wx"] == ()
+    assert changed["en_plain"] == ("queue_offer",)
