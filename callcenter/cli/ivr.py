@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from callcenter.cli.ivr_draw import draw_flow
 from callcenter.cli.ivr_prompts import prompts
 from callcenter.cli.ivr_try import try_flow
 from ivr.check import check as check_flow
@@ -19,6 +20,7 @@ def ivr() -> None:
 
 
 ivr.add_command(try_flow)
+ivr.add_command(draw_flow)
 
 
 @ivr.command("check")

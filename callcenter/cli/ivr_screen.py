@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from callcenter.cli.common import console, plain
@@ -20,10 +19,13 @@ from callcenter.errors import Refused
 from ivr.acts import Ask, Effect, Entered, Event, Found, Look, Play, PlayPiece, Put, Resume, Speak
 from ivr.backends.simulator import Moment, Walk
 from ivr.flow import Flow
-from ivr.hearing import texts_of
+from ivr.hearing import texts_of, wrapped
 
 #: Programs that play sound files, the likeliest first.
 _PLAYERS = (("play", "-q"), ("aplay", "-q"), ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"))
+#: Width of what stands before each line: two blanks, a mark of one Chinese character, a blank.
+_INDENT = 5
+_BLANK = " " * _INDENT
 
 
 class Screen(Protocol):
@@ -68,14 +70,10 @@ class PlainScreen:
             self._console.print(Text(f"> {said(event)}", style="cyan"))
 
     def _lines(self, lines: Sequence[Line]) -> None:
-        if not lines:
-            return
-        table = Table.grid(padding=(0, 1))
-        table.add_column(width=4)
-        table.add_column(overflow="fold")
         for mark, text in lines:
-            table.add_row(Text(f"  {mark}"), Text(text, style="dim" if mark != "听" else ""))
-        self._console.print(table)
+            style = "" if mark in {"听", "续"} else "dim"
+            for place, line in enumerate(wrapped(text, max(self._console.width - _INDENT, _INDENT))):
+                self._console.print(Text(_BLANK if place else f"  {mark} ").append(line, style=style))
 
     def end(self, walk: Walk, *, rows: bool) -> None:
         """Print how it ended."""
