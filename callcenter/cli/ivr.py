@@ -12,6 +12,7 @@ from callcenter.cli.ivr_try import try_flow
 from ivr.check import check as check_flow
 from ivr.loader import SHIPPED, load_flow, shipped
 from ivr.prompts.catalogue import load_catalogue
+from ivr.schema import schema_text
 
 
 @click.group()
@@ -41,3 +42,9 @@ def check_flows(files: tuple[Path, ...]) -> None:
 
 
 ivr.add_command(prompts)
+
+
+@ivr.command("schema")
+def print_schema() -> None:
+    """输出流程文件的 JSON Schema，供编辑器提示和检查。"""
+    click.echo(schema_text(), nl=False)
