@@ -181,8 +181,14 @@ def _louder(sound: Sound, decibels: float) -> Sound:
 
 
 def _level(samples: array.array[int]) -> float:
-    """Return the mean power of the frames that are at most 15.9 dB below it (after ITU-T P.56)."""
+    """Return the mean power of the frames that are at most 15.9 dB below it (after ITU-T P.56).
+
+    The loudest twentieth of what is heard counts as no louder than the rest: a knock is not a voice.
+    """
     powers = _powers(samples, RATE // 50)
+    heard = sorted(power for power in powers if power > 10 ** (SILENT / 10)) or [0.0]
+    most = heard[(len(heard) * 19 - 1) // 20]
+    powers = [min(power, most) for power in powers] if most else powers
     active = sum(powers) / len(powers) if powers else 0.0
     for _ in range(20):
         loud = [power for power in powers if power > active * _MARGIN]

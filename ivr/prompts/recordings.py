@@ -66,7 +66,7 @@ def read_recordings(
             try:
                 found.append(_recording(file, catalogue.prompts[key]))
             except SynthesisError as trouble:
-                refused.append(f"{_shown(file)}: {trouble}")
+                refused.append(f"{_shown(file)}: {_printable(str(trouble))}")
     if refused:
         raise RecordingError("\n".join([*refused, "Nothing was imported."]))
     return tuple(found)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import jinja2
 
+from ivr.errors import PromptError
 from ivr.prompts.catalogue import UNAPPROVED, Catalogue, Prompt
 from ivr.prompts.sets import PromptSet
 from ivr.prompts.speech import spoken
@@ -53,7 +54,10 @@ def sheet(
     """Return a page (HTML, no other files needed) to be printed on A4.
 
     `uses` tells in which flows a prompt is heard; `entries` which prompts are recorded already.
+    Raise `PromptError` for an overlay, which nobody records.
     """
+    if chosen.is_overlay:
+        raise PromptError(f"`{chosen.name}` borrows its sounds. Print the sheet of `{chosen.falls_back}`.")
     recorded = {entry.prompt.id for entry in entries if entry.state is State.RECORDED}
     lines = [
         _line(prompt, chosen, tuple((uses or {}).get(prompt.id, ())), prompt.id in recorded)
