@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from callcenter.cli import main
 from ivr.loader import shipped
-from ivr.prompts.catalogue import load_catalogue
 
 RUNNER = CliRunner()
 
@@ -41,18 +39,3 @@ def test_a_broken_file_is_one_clean_line(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "Traceback" not in done.output
     assert f"{file}:1: " in done.output
-
-
-def test_prompts_are_listed_with_their_approver() -> None:
-    rows = json.loads(hotline("ivr", "prompts", "list", "--json").output)
-    assert [row["id"] for row in rows] == list(load_catalogue().prompts)
-    assert not any(row["approved"] for row in rows)
-    assert "未审定" in hotline("ivr", "prompts", "list").output
-
-
-def test_prompts_are_spoken_once(tmp_path: Path) -> None:
-    first = hotline("ivr", "prompts", "synthesise", home=tmp_path)
-    assert first.exit_code == 0, first.output
-    assert f"新合成 {len(load_catalogue().prompts)} 条。" in first.output
-    assert (tmp_path / "asterisk" / "sounds" / "zh" / "hotline" / "greet.wav").exists()
-    assert "提示音都是最新的。" in hotline("ivr", "prompts", "synthesise", home=tmp_path).output
