@@ -13,6 +13,9 @@ from ivr.errors import IvrError
 
 T = TypeVar("T")
 
+#: More than anybody writes by hand; what is larger was not meant for us.
+MOST_CHARACTERS = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Marked:
@@ -81,7 +84,7 @@ class Marked:
 def read_yaml(file: Path, error: type[IvrError]) -> Marked:
     """Return the file's root; raise `error` naming file:line if it is missing or not YAML."""
     try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(_text_of(file, error), Loader=yaml.SafeLoader)
     except FileNotFoundError:
         raise error(f"{file}: no such file. Check the path.") from None
     except UnicodeDecodeError:
@@ -91,6 +94,16 @@ def read_yaml(file: Path, error: type[IvrError]) -> Marked:
         raise error(f"{file}:{line}: not YAML: {trouble.problem}. Mend the line.") from None
     except yaml.YAMLError as trouble:
         raise error(f"{file}:1: not YAML: {trouble}. Mend the file.") from None
+    except RecursionError:
+        raise error(f"{file}:1: lists and mappings stand too deep in each other. Mend the file.") from None
     if root is None:
         raise error(f"{file}:1: the file is empty.")
     return Marked(root, str(file), error)
+
+
+def _text_of(file: Path, error: type[IvrError]) -> str:
+    with file.open(encoding="utf-8") as source:
+        text = source.read(MOST_CHARACTERS + 1)
+    if len(text) > MOST_CHARACTERS:
+        raise error(f"{file}:1: larger than {MOST_CHARACTERS:,} characters. Split the file.")
+    return text
