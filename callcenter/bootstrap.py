@@ -103,7 +103,7 @@ class App:
         """Lend a line to the PBX. Where it cannot be reached, what is asked of the line says so."""
         from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
 
-        shown = self.settings.site.outbound_number
+        shown, salt = self.settings.site.outbound_number, self.keys.password("pbx-salt")
         link = self.ami_link()
         with self.store() as work:
             phones = PhoneBook(work.users.all())
@@ -114,7 +114,8 @@ class App:
                     while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
                         await asyncio.sleep(0.05)
             yield Telephony(
-                calls=AsteriskCalls(link, phones, shown_number=shown), queue=AsteriskQueue(link, phones)
+                calls=AsteriskCalls(link, phones, shown_number=shown, salt=salt),
+                queue=AsteriskQueue(link, phones),
             )
         finally:
             link.close()

@@ -200,6 +200,10 @@ class Debts(Protocol):
     def attempts(self, obligation_id: str) -> Sequence[Attempt]: ...
     def attempts_in_doubt(self) -> Sequence[Attempt]: ...
     def attempts_since(self, since: datetime) -> int: ...
+    def last_by_hand(self) -> dict[str, tuple[datetime, str]]:
+        """Return, per obligation somebody tried by hand, when and by whom it was tried last."""
+        ...
+
     def add_evidence(self, evidence: Evidence) -> bool: ...
     def evidence(self, obligation_id: str) -> Sequence[Evidence]: ...
 
@@ -250,6 +254,10 @@ class PlaceCall:
     ring: timedelta
     #: Code of the counsellor whose phone rings first (preview dialling).
     first_ring: str | None = None
+    #: What the flow is told about the person: words joined by `&` (`callcenter.service.callers`).
+    facts: str = ""
+    #: Digits only the person knows, by what they are: `birth_month` -> `05`.
+    expected: dict[str, str] = field(default_factory=dict, repr=False)
     variables: dict[str, str] = field(default_factory=dict)
 
 

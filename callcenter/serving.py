@@ -21,6 +21,7 @@ from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
+from callcenter.service.callers import Opening
 from callcenter.service.dispatch import DebtRound
 from callcenter.service.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
 from callcenter.service.watch import Live, Watch
@@ -43,19 +44,20 @@ class Server:
 
     def __init__(self, app: App) -> None:
         settings, store = app.settings, app.store
+        salt = app.keys.password("pbx-salt")
         self._app = app
         self._worker = StoreWorker(name="journal")
         self._reading = asyncio.Lock()
         self._link = app.ami_link()
         phones = PhoneBook()
-        self._calls = AsteriskCalls(self._link, phones, shown_number=settings.site.outbound_number)
+        self._calls = AsteriskCalls(self._link, phones, shown_number=settings.site.outbound_number, salt=salt)
         self._queue = AsteriskQueue(self._link, phones)
         self._follower = app.follower()
         self._bridge = Bridge(
             link=self._link,
             queue=self._queue,
             edges=SpoolEdges(settings.pbx_home),
-            source=RosterSource(store, phones, salt=app.keys.password("pbx-salt"), clock=app.clock),
+            source=RosterSource(store, phones, salt=salt, clock=app.clock, opening=Opening.of(settings)),
             caught_up=self._catch_up,
             clock=app.clock,
         )

@@ -27,6 +27,7 @@ from callcenter.domain.reconcile import Changes, Wanted, plan_changes
 from callcenter.errors import CallCenterError, PbxError
 from callcenter.ports import Clock, QueueControl, ShiftEdges, Store
 from callcenter.service import duty
+from callcenter.service.callers import Opening
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +96,20 @@ class InThread(Protocol):
 class RosterSource:
     """Reads the store for the bridge. Every method blocks: the bridge calls them in a thread."""
 
-    def __init__(self, store: Store, phones: PhoneBook, *, salt: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        phones: PhoneBook,
+        *,
+        salt: str,
+        clock: Clock,
+        opening: Opening = duty.ALWAYS,
+    ) -> None:
         self._store = store
         self._phones = phones
         self._salt = salt
         self._clock = clock
+        self._opening = opening
 
     def revision(self) -> int:
         """Return the roster's revision."""
@@ -114,7 +124,7 @@ class RosterSource:
     def wanted(self) -> Wanted:
         """Return what the PBX should hold now."""
         with self._store() as work:
-            return duty.wanted(work, self._clock(), salt=self._salt)
+            return duty.wanted(work, self._clock(), salt=self._salt, opening=self._opening)
 
 
 class Bridge:

@@ -27,6 +27,7 @@ from callcenter.domain.reconcile import FAMILIES
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
 from callcenter.ports import Member, PlaceCall, QueueState
+from callcenter.service.callers import hashed
 
 QUEUE = "hotline"
 TRUNK = "trunk"
@@ -100,12 +101,16 @@ class _Originator:
 
 
 class AsteriskCalls:
-    """`CallControl` on AMI. `shown_number`: the site's own fixed line, the only number ever shown."""
+    """`CallControl` on AMI. `shown_number`: the site's own fixed line, the only number ever shown.
 
-    def __init__(self, link: AmiLink, phones: PhoneBook, *, shown_number: str) -> None:
+    `salt`: the PBX's own; digits that a person is expected to know go there as hashes only.
+    """
+
+    def __init__(self, link: AmiLink, phones: PhoneBook, *, shown_number: str, salt: str = "") -> None:
         self._link = link
         self._phones = phones
         self._shown = shown_number
+        self._salt = salt
         self._originator = _Originator(link)
 
     async def place(self, call: PlaceCall) -> None:
@@ -187,13 +192,21 @@ class AsteriskCalls:
         """Return channel, place in dialplan and variables: to the person, or to a counsellor first."""
         if call.first_ring is None:
             to_person = f"PJSIP/{call.number}@{TRUNK}"
-            return to_person, _PLACES.get(call.flow, (f"flow-{call.flow}", "s")), {}
+            return to_person, _PLACES.get(call.flow, (f"flow-{call.flow}", "s")), self._told(call)
         preview = {
             "HOTLINE_NUMBER": call.number,
             "HOTLINE_RING": str(round(call.ring.total_seconds())),
             "HOTLINE_BY": call.first_ring,
         }
         return self._phones.interface(call.first_ring), ("hotline-preview", "s"), preview
+
+    def _told(self, call: PlaceCall) -> dict[str, str]:
+        """Return what the flow asks about the person; nothing to ask is no variable."""
+        expected = call.expected if self._salt else {}
+        return {
+            **({"HOTLINE_FACTS": call.facts} if call.facts else {}),
+            **{f"HOTLINE_EXPECT_{word}": hashed(self._salt, digits) for word, digits in expected.items()},
+        }
 
 
 class AsteriskQueue:

@@ -14,8 +14,12 @@ SIGNED = "hotline-signed"
 PAUSED = "hotline-paused"
 PIN = "hotline-pin"
 PRIORITY = "hotline-prio"
+#: About whoever has a number: words, and who owes them.
+FACT = "hotline-fact"
+OWNER = "hotline-owner"
+HOURS = "hotline-hours"
 #: The families that are ours to push. Others belong to dialplan and are left alone.
-FAMILIES = (SHIFT, SIGNED, PAUSED, PIN, PRIORITY)
+FAMILIES = (SHIFT, SIGNED, PAUSED, PIN, PRIORITY, FACT, OWNER, HOURS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -125,6 +125,12 @@ class MemoryDebts:
         """Count the attempts dialled (or, not yet dialled, planned) at `since` or later."""
         return sum((a.dialled_at or a.planned_at) >= since for a in self._state.attempts.values())
 
+    def last_by_hand(self) -> dict[str, tuple[datetime, str]]:
+        """Return, per obligation somebody tried by hand, when and by whom it was tried last."""
+        by_hand = (a for a in self._state.attempts.values() if not a.is_automatic)
+        ordered = sorted(by_hand, key=lambda a: (a.planned_at, a.n))
+        return {a.obligation: (a.planned_at, a.by) for a in ordered}
+
     def add_evidence(self, evidence: Evidence) -> bool:
         """Store a proof; return False if this reference proves this obligation already.
 

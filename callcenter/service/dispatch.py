@@ -14,6 +14,7 @@ from callcenter.domain.calls import Direction
 from callcenter.domain.users import PhoneKind
 from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
+from callcenter.service.callers import words_about
 from callcenter.service.debts import line_facts, rules_of, situation_of, still_open, sweep
 from callcenter.service.settling import SYSTEM, finish, note, numbers_for, settle, write_off
 from scheduler.dispatcher import Dispatched, Dispatcher
@@ -129,20 +130,33 @@ class LineDialler:
         if number is None:
             raise PlacingFailed("the last usable number went out of use at the last moment")
         try:
-            await self.control.place(self._call(attempt, number))
+            await self.control.place(await asyncio.to_thread(self._call, attempt, number))
         except InDoubt as error:
             raise LineUnreachable("nobody can tell whether the call went out") from error
         except PbxError as error:
             raise PlacingFailed("the telephone system refused the call") from error
 
     def _call(self, attempt: Attempt, number: str) -> PlaceCall:
-        return PlaceCall(
+        plain = PlaceCall(
             id=attempt.id,
             number=number,
             shown_number=self.settings.site.outbound_number,
             flow=CHECKIN if attempt.is_automatic else PREVIEW,
             ring=self.settings.outbound.ring,
             first_ring=None if attempt.is_automatic else attempt.by,
+        )
+        return self._told(plain, attempt) if attempt.is_automatic else plain
+
+    def _told(self, call: PlaceCall, attempt: Attempt) -> PlaceCall:
+        """Add what the flow is told about the person: facts, and what proves who answers (R24)."""
+        with self.store() as work:
+            person = work.people.get(work.debts.get(attempt.obligation).person)
+        year = attempt.planned_at.astimezone(self.settings.site.zone).year
+        month = person.birth_month
+        return replace(
+            call,
+            facts=words_about(person, year, is_owed=True),
+            expected={} if month is None else {"birth_month": f"{month:02d}"},
         )
 
     def _number_for(self, attempt: Attempt) -> str | None:

@@ -5,7 +5,6 @@ Functions take an open unit of work and leave committing to the caller.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,13 +24,11 @@ from callcenter.domain.duty import (
     presence_of,
     shift_edges,
 )
-from callcenter.domain.numbers import normalise
-from callcenter.domain.people import Person, PhoneStatus
 from callcenter.domain.reconcile import Wanted
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
-from scheduler.obligations import Obligation
+from callcenter.service.callers import Opening, line_facts
 
 #: Shift edges are laid this far ahead in the PBX; the intervals reach a day further.
 EDGES_AHEAD = timedelta(days=7)
@@ -39,10 +36,10 @@ INTERVALS_AHEAD = timedelta(days=8)
 LONGEST_SHIFT = timedelta(hours=24)
 #: R44: a line has two seats or more.
 SEATS = 2
+#: A line without opening hours.
+ALWAYS = Opening()
 #: An AMI header holds fewer than 1000 bytes, an interval takes 22.
 _MOST_INTERVALS = 40
-#: A number that was found to be somebody else's says nothing about who calls from it.
-_STRANGE_PHONES = frozenset({PhoneStatus.WRONG, PhoneStatus.QUARANTINED})
 
 
 class Lack(StrEnum):
@@ -177,7 +174,7 @@ def members_at(work: UnitOfWork, now: datetime) -> frozenset[str]:
     return _members(shifts, presence_of(work.roster.presence_events()), _by_phone(work), now)
 
 
-def wanted(work: UnitOfWork, now: datetime, *, salt: str) -> Wanted:
+def wanted(work: UnitOfWork, now: datetime, *, salt: str, opening: Opening = ALWAYS) -> Wanted:
     """Return members, facts and edges as the store has them at `now`. `salt`: the PBX's own."""
     shifts = work.roster.shifts_between(now - LONGEST_SHIFT, now + INTERVALS_AHEAD)
     presence = presence_of(work.roster.presence_events())
@@ -187,7 +184,7 @@ def wanted(work: UnitOfWork, now: datetime, *, salt: str) -> Wanted:
         **{f"{reconcile.SIGNED}/{a}": "1" for a, p in presence.items() if p.signed_on and a in users},
         **{f"{reconcile.PAUSED}/{a}": "1" for a, p in presence.items() if p.paused and a in users},
         **{f"{reconcile.PIN}/{u.code}": u.pin_verifier for u in users.values() if u.pin_verifier},
-        **_priority_facts(work, salt),
+        **line_facts(work, now, users.values(), opening, salt),
     }
     return Wanted(
         members=_members(shifts, presence, users, now),
@@ -214,35 +211,6 @@ def _interval_facts(shifts: Sequence[Shift]) -> dict[str, str]:
         texts = (f"{int(start.timestamp())}-{int(end.timestamp())}" for start, end in spans)
         facts[f"{reconcile.SHIFT}/{agent}"] = "&".join(texts)
     return facts
-
-
-def _priority_facts(work: UnitOfWork, salt: str) -> dict[str, str]:
-    """Return a queue priority for each number of a person to whom something is owed (R7).
-
-    Keys are salted hashes: no caller's number stands in the PBX's database.
-    """
-    owed = list(work.debts.open())
-    people = work.people.many({o.person for o in owed})
-    urgency: dict[str, int] = {}
-    for obligation in owed:
-        for number in _numbers(people.get(obligation.person)):
-            urgency[number] = max(urgency.get(number, 0), _urgency(obligation))
-    return {f"{reconcile.PRIORITY}/{_hashed(salt, number)}": str(n) for number, n in urgency.items()}
-
-
-def _numbers(person: Person | None) -> list[str]:
-    phones = [p for p in person.phones if p.status not in _STRANGE_PHONES] if person else []
-    return [number for p in phones if (number := normalise(p.number)) is not None]
-
-
-def _urgency(obligation: Obligation) -> int:
-    """Return the queue priority: larger goes first, 1 to 9."""
-    return max(1, min(9, 10 - obligation.priority))
-
-
-def _hashed(salt: str, text: str) -> str:
-    # SHA-1 is what dialplan can compute; the salt is secret, so that numbers cannot be tried out.
-    return hashlib.sha1(f"{salt}{text}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _who(work: UnitOfWork, agent: str) -> User:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
@@ -200,6 +201,25 @@ def test_a_call_goes_out_by_the_trunk_under_its_id_and_our_number() -> None:
         assert sent["Async"] == ["true"]
         assert sent["Timeout"] == ["45000"]
         assert sent["Variable"] == ["__OBLIGATION=ob-1"]
+
+    play(scene)
+
+
+def test_what_only_the_person_knows_goes_to_the_pbx_as_a_hash() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        told = replace(a_call(), facts="no_menu&owed", expected={"birth_month": "05"})
+        await AsteriskCalls(calls._link, phones(), shown_number=SHOWN, salt="S").place(told)
+        (sent,) = pbx.server.named("Originate")
+        month = hashlib.sha1(b"S05").hexdigest()  # noqa: S324 - as dialplan computes it
+        assert sent["Variable"] == ["HOTLINE_FACTS=no_menu&owed", f"HOTLINE_EXPECT_birth_month={month}"]
+
+    play(scene)
+
+
+def test_without_a_salt_nothing_that_proves_a_person_is_sent() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        await calls.place(replace(a_call(), expected={"birth_month": "05"}))
+        assert "Variable" not in pbx.server.named("Originate")[0]
 
     play(scene)
 

@@ -280,6 +280,12 @@ def withdraw(world: World) -> None:
         work.commit()
 
 
+def elder(world: World) -> None:
+    with world.store() as work:
+        work.people.update(replace(work.people.get("p1"), birth_year=1961))
+        work.commit()
+
+
 def only_humans(world: World) -> None:
     with world.store() as work:
         work.people.update(replace(work.people.get("p1"), no_ivr=True))
@@ -293,6 +299,7 @@ def only_humans(world: World) -> None:
         (quarantine, Gate.PHONE_QUARANTINED),
         (withdraw, Gate.NO_IVR_CONSENT),
         (only_humans, Gate.HUMAN_ONLY),
+        (elder, Gate.HUMAN_ONLY),
     ],
 )
 def test_r32_what_a_person_said_a_moment_ago_stops_the_very_next_call(
@@ -562,3 +569,23 @@ def test_an_agent_without_a_phone_cannot_be_rung_first(world: World) -> None:
     world.tick()
     with pytest.raises(Refused, match="没有话机"):
         asyncio.run(world.round.dial(world.debt().id, actor="a001", agent="a001"))
+
+
+# --- what a check-in is told ------------------------------------------------------------------
+
+
+def test_a_check_in_knows_whom_it_calls_and_what_only_they_know(world: World) -> None:
+    with world.store() as work:
+        person = replace(work.people.get("p1"), birth_month=5, speaks="zh_wx")
+        work.people.update(person)
+        work.commit()
+    world.tick()
+    (placed,) = world.control.placed
+    assert (placed.flow, placed.facts, placed.expected) == ("checkin", "dialect&owed", {"birth_month": "05"})
+    assert "birth_month" not in repr(placed)
+
+
+def test_without_a_month_on_file_none_is_expected(world: World) -> None:
+    world.tick()
+    (placed,) = world.control.placed
+    assert (placed.facts, placed.expected) == ("owed", {})

@@ -64,6 +64,16 @@ def add(store: Store, *obligations: Obligation) -> None:
         work.commit()
 
 
+def test_who_tried_last_by_hand_is_told_per_debt(store: Store, now: datetime) -> None:
+    add(store, owed(1, now), owed(2, now), owed(3, now))
+    with store() as work:
+        for n, by in enumerate(("c017", "c018", "ivr"), start=1):
+            work.debts.add_attempt(attempt(n, now, by=by))
+        work.debts.add_attempt(attempt(9, now, obligation="ob-2"))
+        work.commit()
+        assert work.debts.last_by_hand() == {"ob-1": (now + 2 * HOUR, "c018")}
+
+
 def test_every_field_of_an_obligation_comes_back(store: Store, now: datetime) -> None:
     full = owed(
         1,

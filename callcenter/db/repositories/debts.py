@@ -14,6 +14,7 @@ from callcenter.db.tables import attempts, obligations
 from callcenter.domain.moments import check_aware
 from callcenter.errors import Conflict, NotFound, Refused
 from scheduler.obligations import (
+    BY_IVR,
     Attempt,
     Closing,
     Evidence,
@@ -162,6 +163,12 @@ class SqlDebts(Repository):
         began = func.coalesce(attempts.c.dialled_at, attempts.c.planned_at)
         made = select(func.count()).select_from(attempts).where(began >= since)
         return self._connection.scalar(made) or 0
+
+    def last_by_hand(self) -> dict[str, tuple[datetime, str]]:
+        """Return, per obligation somebody tried by hand, when and by whom it was tried last."""
+        by_hand = select(attempts.c.obligation, attempts.c.planned_at, attempts.c.by)
+        found = by_hand.where(attempts.c.by != BY_IVR).order_by(attempts.c.planned_at, attempts.c.n)
+        return {row["obligation"]: (row["planned_at"], row["by"]) for row in self._all(found)}
 
     def add_evidence(self, evidence: Evidence) -> bool:
         """Store a proof; return False if this reference proves this obligation already.
