@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from callcenter.domain.numbers import normalise
-from callcenter.domain.people import FileStatus, Grade
+from callcenter.domain.people import FileStatus, Grade, Speech
 from callcenter.errors import Refused
 from callcenter.service.hardship_tables import (
     HEADING_WITHIN,
@@ -41,9 +41,11 @@ class Field(StrEnum):
     CONSENT = "consent"
     CONSENT_DATE = "consent_date"
     BIRTH_MONTH = "birth_month"
-    #: Read for the month of birth only, and never kept.
+    BIRTH_YEAR = "birth_year"
+    #: Read for year and month of birth only, and never kept.
     ID_NUMBER = "id_number"
     NO_IVR = "no_ivr"
+    SPEAKS = "speaks"
 
 
 #: Headings seen in the field. Blanks, brackets and case do not count.
@@ -91,8 +93,10 @@ SYNONYMS: Mapping[Field, tuple[str, ...]] = {
     ),
     Field.CONSENT_DATE: ("同意日期", "同意时间", "授权日期", "签署日期", "同意书日期", "consent_date"),
     Field.BIRTH_MONTH: ("出生月份", "生日月份", "出生月", "birth_month"),
+    Field.BIRTH_YEAR: ("出生年份", "出生年", "birth_year"),
     Field.ID_NUMBER: ("身份证号", "身份证号码", "身份证", "公民身份号码", "证件号码", "id_number"),
     Field.NO_IVR: ("不用自动电话", "不接自动电话", "免自动回访", "仅人工", "仅人工联系", "no_ivr"),
+    Field.SPEAKS: ("语言", "方言", "常用语言", "沟通语言", "speaks"),
 }
 #: A list that has both 所属工会 and 工作单位 is no riddle.
 _BEST_HEADING_WINS = frozenset({Field.DISTRICT, Field.UNION_UNIT, Field.LIAISON})
@@ -108,6 +112,10 @@ _STATUSES = {
     **{"在档": FileStatus.ACTIVE, "有效": FileStatus.ACTIVE, "已建档": FileStatus.ACTIVE},
     **{"脱困观察期": FileStatus.WATCH, "脱困观察": FileStatus.WATCH, "观察期": FileStatus.WATCH},
     **{"退档": FileStatus.CLOSED, "已退档": FileStatus.CLOSED, "注销": FileStatus.CLOSED},
+}
+_SPEECH: dict[str, Speech] = {
+    **dict.fromkeys(("普通话", "国语", "汉语"), ""),
+    **dict.fromkeys(("无锡话", "无锡方言", "吴语", "方言", "zh_wx"), "zh_wx"),
 }
 _YES = frozenset({"是", "同意", "已同意", "有", "y", "yes", "1", "true", "√"})
 _NO = frozenset({"否", "不同意", "未同意", "没有", "n", "no", "0", "false", "×"})
@@ -136,7 +144,10 @@ class Entry:
     consent: bool | None = None
     consent_date: date | None = None
     birth_month: int | None = field(default=None, repr=False)
+    birth_year: int | None = field(default=None, repr=False)
     no_ivr: bool | None = None
+    #: None: the list says nothing.
+    speaks: Speech | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,12 +208,18 @@ def find_columns(rows: Sequence[Row], mapping: Mapping[str, Field]) -> tuple[Col
 
 def birth_month_of(id_number: str) -> int | None:
     """Return the month of birth in an 18-digit identity number (GB 11643), None if it is not one."""
+    born = _born(id_number)
+    return born[1] if born else None
+
+
+def _born(id_number: str) -> tuple[int, int] | None:
+    """Return year and month of birth."""
     text = id_number.upper()
     if not re.fullmatch(r"\d{17}[\dX]", text):
         return None
     total = sum(int(digit) * weight for digit, weight in zip(text, _WEIGHTS, strict=False))
-    month = int(text[10:12])
-    return month if text[17] == "10X98765432"[total % 11] and 1 <= month <= 12 else None
+    year, month = int(text[6:10]), int(text[10:12])
+    return (year, month) if text[17] == "10X98765432"[total % 11] and 1 <= month <= 12 else None
 
 
 def _plain(heading: str) -> str:
@@ -289,8 +306,9 @@ class _Reader:
         status = self._one(Field.STATUS, lambda c: _choice(c, _STATUSES))
         consent, consent_date = self._consent()
         phones = self._phones()
-        month = self._birth_month()
+        year, month = self._birth()
         no_ivr = self._one(Field.NO_IVR, _yes_no)
+        speaks = self._one(Field.SPEAKS, lambda c: _choice(c, _SPEECH))
         texts = {
             f: self._one(f, _short_text) or "" for f in (Field.DISTRICT, Field.UNION_UNIT, Field.LIAISON)
         }
@@ -310,7 +328,9 @@ class _Reader:
             consent=consent,
             consent_date=consent_date,
             birth_month=month,
+            birth_year=year,
             no_ivr=no_ivr,
+            speaks=speaks,
         )
 
     def _refuse_formulas(self) -> None:
@@ -356,10 +376,11 @@ class _Reader:
             self._note(index, "同意自动回访的，要有同意日期")
         return consent, day
 
-    def _birth_month(self) -> int | None:
-        stated = self._one(Field.BIRTH_MONTH, _month)
-        by_id = self._one(Field.ID_NUMBER, _id_month)
-        return stated or by_id
+    def _birth(self) -> tuple[int | None, int | None]:
+        """Return year and month of birth, as stated or else from the identity number."""
+        by_id = self._one(Field.ID_NUMBER, _id_born) or (None, None)
+        year = self._one(Field.BIRTH_YEAR, lambda c: _year(c, self._today))
+        return year or by_id[0], self._one(Field.BIRTH_MONTH, _month) or by_id[1]
 
     def _cell(self, index: int) -> Cell:
         return self._row.cells[index] if index < len(self._row.cells) else Cell()
@@ -432,11 +453,18 @@ def _month(cell: Cell) -> int:
     return int(found[1])
 
 
-def _id_month(cell: Cell) -> int:
-    month = birth_month_of(cell.text)
-    if month is None:
+def _year(cell: Cell, today: date) -> int:
+    found = re.fullmatch(r"(\d{4})年?", cell.text)
+    if found is None or not today.year - 120 <= int(found[1]) <= today.year - 14:
+        raise _Bad("应为四位的出生年份")
+    return int(found[1])
+
+
+def _id_born(cell: Cell) -> tuple[int, int]:
+    born = _born(cell.text)
+    if born is None:
         raise _Bad("身份证号码有误（18 位，校验位不符）。若由表格软件改成了数值，请改成文字")
-    return month
+    return born
 
 
 def _past_day(cell: Cell, today: date) -> date:

@@ -155,8 +155,10 @@ class _Planner:
             person,
             name=entry.name,
             birth_month=entry.birth_month or person.birth_month,
+            birth_year=entry.birth_year or person.birth_year,
             phones=self._phones(entry, person),
             no_ivr=person.no_ivr if entry.no_ivr is None else entry.no_ivr,
+            speaks=person.speaks if entry.speaks is None else entry.speaks,
         )
 
     def _phones(self, entry: Entry, person: Person) -> tuple[Phone, ...]:
@@ -244,7 +246,9 @@ _READERS: tuple[tuple[str, Callable[[Person, HardshipFile], object]], ...] = (
     ("姓名", lambda p, f: mask_name(p.name)),
     ("电话", lambda p, f: " ".join(mask_number(phone.number) for phone in p.phones)),
     ("出生月份", lambda p, f: "已登记" if p.birth_month else ""),
+    ("出生年份", lambda p, f: "已登记" if p.birth_year else ""),
     ("仅人工联系", lambda p, f: "是" if p.no_ivr else "否"),
+    ("语言", lambda p, f: "无锡话" if p.speaks else "普通话"),
     ("困难类别", lambda p, f: f.grade.value),
     ("档案状态", lambda p, f: f.status.value),
     ("建档日期", lambda p, f: f.since.isoformat()),
@@ -275,6 +279,8 @@ def _raw(what: str, person: Person, file: HardshipFile) -> object:
             return person.phones
         case "出生月份":
             return person.birth_month
+        case "出生年份":
+            return person.birth_year
         case "联系人":
             return file.liaison
         case _:

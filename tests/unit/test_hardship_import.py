@@ -314,6 +314,18 @@ def test_the_month_of_birth_is_read_from_an_identity_number_and_the_number_not_k
     assert "11010519491231002" not in repr(entry) + str(entry)
 
 
+def test_the_year_of_birth_comes_from_the_same_number_or_a_column_of_its_own(tmp_path: Path) -> None:
+    assert read(tmp_path, HEAD + ",身份证号", SHEN + ",11010519491231002X")[0].birth_year == 1949
+    both = read(tmp_path, HEAD + ",身份证号,出生年份", SHEN + ",11010519491231002X,1950年")[0]
+    assert (both.birth_year, both.birth_month) == (1950, 12)
+    assert "1950" not in repr(both)
+
+
+@pytest.mark.parametrize("wrong", ["49", "1890", "2020", "去年"])
+def test_a_year_nobody_at_work_was_born_in_is_refused(tmp_path: Path, wrong: str) -> None:
+    assert "出生年份" in problems(tmp_path, HEAD + ",出生年份", SHEN + f",{wrong}")[0]
+
+
 @pytest.mark.parametrize("wrong", ["110105194912310021", "11010519491231002", "11010519491331002X", "abc"])
 def test_an_identity_number_with_a_wrong_check_digit_is_refused(tmp_path: Path, wrong: str) -> None:
     assert birth_month_of(wrong) is None
@@ -475,6 +487,16 @@ def test_who_is_marked_for_humans_only_is_so_until_a_list_says_otherwise(
     assert person.no_ivr
     bring(work, read(tmp_path, HEAD + ",仅人工联系", SHEN + ",否"))
     assert not work.people.get(person.id).no_ivr
+
+
+def test_age_and_language_stay_until_a_list_says_otherwise(work: MemoryUnit, tmp_path: Path) -> None:
+    bring(work, read(tmp_path, HEAD + ",出生年份,语言", SHEN + ",1955,无锡话"))
+    bring(work, read(tmp_path, HEAD, SHEN))
+    person = work.people.get(work.people.files()[0].person)
+    assert (person.birth_year, person.speaks) == (1955, "zh_wx")
+    diff = bring(work, read(tmp_path, HEAD + ",语言", SHEN + ",普通话"))
+    assert diff.changed[0].fields == (("语言", "无锡话", "普通话"),)
+    assert work.people.get(person.id).speaks == ""
 
 
 def test_names_and_numbers_do_not_show_in_an_entrys_repr(tmp_path: Path) -> None:
