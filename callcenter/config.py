@@ -247,6 +247,11 @@ class Settings(BaseSettings):
         return self.home / "twilio.token"
 
     @property
+    def flows_folder(self) -> Path:
+        """Return the folder in which a site's own flows and parts stand in the place of ours."""
+        return self.home / "flows"
+
+    @property
     def pbx_home(self) -> Path:
         """Return the folder that holds every file of the project's own Asterisk."""
         return self.home.resolve() / "asterisk"

@@ -10,7 +10,7 @@ from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.provision.apply import apply as apply_plan
 from callcenter.asterisk.provision.apply import pending
 from callcenter.asterisk.provision.check import check as check_plan
-from callcenter.asterisk.provision.flows import site_flows
+from callcenter.asterisk.provision.flows import site_flows, site_queue_keys
 from callcenter.asterisk.provision.plan import PbxPlan, plan_from
 from callcenter.asterisk.provision.render import render as render_files
 from callcenter.asterisk.provision.write import write
@@ -119,5 +119,10 @@ def _plan(app: App) -> PbxPlan:
     with app.store() as work:
         users = work.users.all()
     return plan_from(
-        app.settings, app.keys, users, flows=site_flows(app.settings), journal=_program(app).journal
+        app.settings,
+        app.keys,
+        users,
+        flows=site_flows(app.settings),
+        queue_keys=site_queue_keys(app.settings),
+        journal=_program(app).journal,
     )

@@ -27,6 +27,8 @@ PROMPTS = (
     *("not_on_shift", "alarm_ack"),
     *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
+#: What our own flows offer to callers who wait.
+QUEUE_KEYS = ("1", "2", "3")
 #: Names of the services a flow hands callers over to: the state's mental-health line (R6), police,
 #: ambulance. What is dialled for each is the site's to say.
 LINE_12356, POLICE, AMBULANCE = "12356", "110", "120"
@@ -127,7 +129,7 @@ class PbxPlan:
     journal: JournalFormat
 
     #: Keys that leave the queue for the waiting flow's own label (`ivr.backends.dialplan.queue_keys`).
-    queue_keys: tuple[str, ...] = ("1", "2", "3")
+    queue_keys: tuple[str, ...] = QUEUE_KEYS
 
     #: Compiled flows: the text of contexts `flow-<name>`, by name.
     flows: tuple[tuple[str, str], ...] = field(repr=False)
@@ -168,9 +170,13 @@ def plan_from(
     users: Sequence[User],
     *,
     flows: Mapping[str, str],
+    queue_keys: Sequence[str] = QUEUE_KEYS,
     journal: JournalFormat,
 ) -> PbxPlan:
-    """Return the plan of a site. `flows`: compiled text by flow name; `journal`: the Asterisk's way.
+    """Return the plan of a site.
+
+    `flows`: compiled text by flow name; `queue_keys`: what flows offer to callers who wait; `journal`:
+    the Asterisk's way.
 
     Raises `ConfigError` when users and settings cannot make a working line.
     """
@@ -205,6 +211,7 @@ def plan_from(
         alarm_rounds=settings.alarms.rounds,
         outbound_ring=_seconds(settings.outbound.ring),
         journal=journal,
+        queue_keys=tuple(queue_keys),
         flows=tuple(sorted(flows.items())),
     )
 
