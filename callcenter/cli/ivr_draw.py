@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from callcenter.cli.ivr_flow import flow_argument
+from callcenter.bootstrap import App
+from callcenter.cli.common import pass_app
+from callcenter.cli.ivr_flow import flow_argument, site_texts
 from callcenter.errors import Refused
 from ivr.drawing.graphviz import dot_of, render
 from ivr.drawing.mermaid import mermaid_of
 from ivr.drawing.picture import picture_of
 from ivr.flow import Flow
-from ivr.hearing import texts_of
 
 _SUFFIXES = {".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
 
@@ -30,13 +31,14 @@ _SUFFIXES = {".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot", ".mmd": 
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="写到文件；不写时写到标准输出")
 @click.option("--folded", is_flag=True, help="每个分段只画一个框")
-def draw_flow(flow: Flow, form: str | None, out: Path | None, folded: bool) -> None:
+@pass_app
+def draw_flow(app: App, flow: Flow, form: str | None, out: Path | None, folded: bool) -> None:
     """画出一个流程：每个节点说什么，按什么键到哪里。
 
     svg 和 png 用 graphviz 画（apt-get install graphviz fonts-noto-cjk）。
     """
     form = form or (_SUFFIXES.get(out.suffix, "svg") if out else "svg")
-    picture = picture_of(flow, texts_of(flow.language), folded=folded)
+    picture = picture_of(flow, site_texts(app, flow.language), folded=folded)
     drawn = mermaid_of(picture).encode() if form == "mermaid" else _by_graphviz(dot_of(picture), form)
     if out is not None:
         out.write_bytes(drawn)

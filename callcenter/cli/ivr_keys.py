@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import termios
+import tty
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from callcenter.errors import Refused
 from ivr.acts import Answered, Capped, EarlyKey, Effect, Failed, Found, HungUp, Key, Look, Question, Silence
 from ivr.backends.simulator import EARLY, Act, Luck, Rings, World
 from ivr.flow import ANY_KEYS, Flow
+from ivr.hearing import width_of
 from ivr.machine import State
 
 #: Longest script: longer than any call, short enough to be meant.
@@ -23,6 +27,9 @@ _PRESSES: Mapping[str, Act] = {
     **dict.fromkeys("\r\n- ", Silence()),
     **dict.fromkeys("hq\x04", HungUp()),
 }
+_ANSWERS: Mapping[str, bool] = {"y": True, "n": False}
+#: Width of a hint.
+_COLUMNS = 78
 _LUCKS: Mapping[str, Luck] = {"a": Answered(), "f": Failed(), "c": Capped()}
 
 
@@ -48,7 +55,6 @@ class Told:
     world: World
     questions: frozenset[Question]
     number: bool
-    luck: bool
 
     def settles(self, look: Look) -> bool:
         """Tell whether the options answer this."""
@@ -58,7 +64,10 @@ class Told:
 
 
 class Keyboard:
-    """Somebody at the terminal plays everybody but the line."""
+    """Somebody at the terminal plays everybody but the line. Use with `with`.
+
+    The terminal gives single keys for as long as the call lasts, so that none typed early is lost.
+    """
 
     def __init__(self, flow: Flow, told: Told) -> None:
         self.otherwise = told.world.otherwise
@@ -66,6 +75,15 @@ class Keyboard:
         self._told = told
         self._typed: deque[str] = deque()
         self._answers: dict[tuple[str, str, str], bool] = {}
+        self._fd = sys.stdin.fileno()
+        self._before = termios.tcgetattr(self._fd)
+
+    def __enter__(self) -> Keyboard:
+        tty.setcbreak(self._fd, termios.TCSANOW)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
     def act(self, state: State, last: Effect) -> Act | None:
         """Wait for a key press; keys typed at once are a burst."""
@@ -91,19 +109,29 @@ class Keyboard:
             return self._told.world.found(look)
         asked = (look.question, look.of, look.digits)
         if asked not in self._answers:
-            usual = self._told.world.found(look).yes
-            self._answers[asked] = click.confirm(f"  {question(look)}", default=usual, err=True)
+            self._answers[asked] = self._ask(question(look), usual=self._told.world.found(look).yes)
         return Found(self._answers[asked])
 
+    def _ask(self, words: str, *, usual: bool) -> bool:
+        click.secho(f"  {words} {'[Y/n]' if usual else '[y/N]'}", dim=True, err=True)
+        while True:
+            press = self._press().lower()
+            if press in _ANSWERS:
+                return _ANSWERS[press]
+            if press in _PRESSES:
+                return usual
+
     def _hint(self, node: str, *, rings: bool) -> None:
-        people = f"{takes_luck(self._flow, node)} · " if rings else ""
-        keys = offers(self._flow, node)
-        click.secho(f"  {people}{keys + ' · ' if keys else ''}- 不按 · h 挂机", dim=True, err=True)
+        people = takes_luck(self._flow, node) if rings else ()
+        line = " "
+        for word in (*people, *offers(self._flow, node), "- 不按", "h 挂机"):
+            if width_of(f"{line} {word} ·") > _COLUMNS:
+                click.secho(line, dim=True, err=True)
+                line = " "
+            line += f" {word} ·"
+        click.secho(line.removesuffix(" ·"), dim=True, err=True)
 
     def _press(self) -> str:
         if not self._typed:
-            try:
-                self._typed.extend(click.getchar())
-            except EOFError:
-                return "h"
+            self._typed.extend(os.read(self._fd, 64).decode(errors="replace") or "h")
         return self._typed.popleft()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,8 +18,7 @@ from callcenter.cli.ivr_words import Line, lines_of, question, said
 from callcenter.errors import Refused
 from ivr.acts import Ask, Effect, Entered, Event, Found, Look, Play, PlayPiece, Put, Resume, Speak
 from ivr.backends.simulator import Moment, Walk
-from ivr.flow import Flow
-from ivr.hearing import texts_of, wrapped
+from ivr.hearing import Texts, wrapped
 
 #: Programs that play sound files, the likeliest first.
 _PLAYERS = (("play", "-q"), ("aplay", "-q"), ("ffplay", "-nodisp", "-autoexit", "-loglevel", "error"))
@@ -43,9 +42,10 @@ class Screen(Protocol):
 class PlainScreen:
     """Lines of at most 80 columns, Chinese counted as two."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, language: str, texts_of: Callable[[str], Texts]) -> None:
         self._console = console()
-        self._texts = texts_of(flow.language)
+        self._texts_of = texts_of
+        self._texts = texts_of(language)
         self._look: Look | None = None
 
     def show(self, moment: Moment) -> None:
@@ -58,7 +58,7 @@ class PlainScreen:
             elif isinstance(effect, Look):
                 self._look = effect
             elif isinstance(effect, Speak):
-                self._texts = texts_of(effect.language)
+                self._texts = self._texts_of(effect.language)
             self._lines([*lines_of(effect, self._texts)])
         if not moment.effects:
             self._lines([("无", "不起作用")])
@@ -77,7 +77,7 @@ class PlainScreen:
 
     def end(self, walk: Walk, *, rows: bool) -> None:
         """Print how it ended."""
-        self._console.print("（通话结束）" if walk.over else "（到此为止:再等下去也还是这样）")
+        self._console.print("（通话结束）" if walk.over else "（到此为止：再等下去也还是这样）")
         if rows:
             for name, text in walk.rows:
                 self._console.print(Text(f"{name},{text}"), soft_wrap=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import pass_app
-from callcenter.cli.ivr_flow import flow_argument
+from callcenter.cli.ivr_flow import flow_argument, site_texts
 from callcenter.cli.ivr_keys import Keyboard, Told, read_script
 from callcenter.cli.ivr_screen import JsonScreen, PlainScreen, Screen, Speaker
 from ivr.acts import Answered, Capped, Failed, Question
@@ -77,11 +79,16 @@ def try_flow(
         ),
         questions=frozenset(_settled(is_open, is_free, known)),
         number=number is not None,
-        luck=luck is not None,
     )
     speaker = Speaker(app.settings.pbx_home / "sounds", flow.language) if say else None
-    screen = JsonScreen() if as_json else PlainScreen(flow)
-    screen.end(_played(flow, _player(flow, told, script), screen, speaker), rows=rows)
+    screen = JsonScreen() if as_json else PlainScreen(flow.language, partial(site_texts, app))
+    with ExitStack() as stack:
+        if script is None and sys.stdin.isatty():
+            player: Player = stack.enter_context(Keyboard(flow, told))
+        else:
+            player = Scripted(read_acts(read_script(script)), told.world)
+        walk = _played(flow, player, screen, speaker)
+    screen.end(walk, rows=rows)
 
 
 def _digits(text: str) -> tuple[str, str]:
@@ -96,12 +103,6 @@ def _settled(is_open: bool | None, is_free: bool | None, known: tuple[str, ...])
     settled = {Question.HOURS} if is_open is not None else set()
     settled |= {Question.FREE} if is_free is not None else set()
     return settled | ({Question.EXPECTED, Question.MATCHES} if known else set())
-
-
-def _player(flow: Flow, told: Told, script: Path | None) -> Player:
-    if script is None and sys.stdin.isatty():
-        return Keyboard(flow, told)
-    return Scripted(read_acts(read_script(script)), told.world)
 
 
 def _played(flow: Flow, player: Player, screen: Screen, speaker: Speaker | None) -> Walk:

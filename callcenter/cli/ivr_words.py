@@ -163,15 +163,15 @@ _WORDS: dict[type[Event], str] = {
 }
 
 
-def offers(flow: Flow, name: str) -> str:
-    """Return the keys that lead on from a node: `1 dialect · 0 queue`."""
+def offers(flow: Flow, name: str) -> tuple[str, ...]:
+    """Return the keys that lead on from a node, such as `1 dialect`."""
     node = flow.nodes[name]
     keys = [f"{way.by[4:]} {way.target}" for way in flow.ways(name) if way.by.startswith("key ")]
     if isinstance(node, Questionnaire):
         keys = [f"{key} 得 {score} 分" for key, score in node.answers.items()] + keys
-    return " · ".join(keys)
+    return tuple(keys)
 
 
-def takes_luck(flow: Flow, name: str) -> str:
+def takes_luck(flow: Flow, name: str) -> tuple[str, ...]:
     """Return the letters by which whoever plays decides what becomes of people who are rung."""
-    return "a 接听 · f 没人接" + (" · c 等满" if isinstance(flow.nodes[name], Enqueue) else "")
+    return ("a 接听", "f 没人接", *(("c 等满",) if isinstance(flow.nodes[name], Enqueue) else ()))
