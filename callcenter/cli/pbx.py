@@ -17,7 +17,7 @@ from callcenter.asterisk.provision.write import write
 from callcenter.asterisk.tree import AsteriskProgram, find_asterisk
 from callcenter.bootstrap import App
 from callcenter.cli.common import pass_app
-from ivr.prompts.sets import SETS
+from ivr.prompts.sets import SETS, prompt_set
 from ivr.prompts.speech import synthesiser
 from ivr.prompts.synthesis import synthesise_all
 
@@ -98,10 +98,11 @@ def check(app: App) -> None:
 
 def _speak(app: App, plan: PbxPlan) -> int:
     """Bring the sounds of the site's language up to date; return how many changed."""
+    language = prompt_set(plan.language).language
     changed = synthesise_all(
         plan.home / "sounds",
         words={"hours": app.settings.hours.words},
-        names=tuple(one.name for one in SETS.values() if one.language == plan.language),
+        names=tuple(one.name for one in SETS.values() if one.language == language),
         speaker=synthesiser(app.settings.prompts.command),
     )
     return sum(len(ids) for ids in changed.values())
