@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 from pathlib import Path
 
@@ -264,6 +265,16 @@ def test_processes_that_speak_at_once_do_the_work_once(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         made = pool.map(_speak_at_once, [tmp_path, tmp_path], chunksize=1)
     assert sorted(made) == [(), ("greet", "goodbye")]
+
+
+def test_nobody_else_can_write_while_one_speaks(tmp_path: Path) -> None:
+    class Watchful(Humming):
+        def speak(self, text: str, *, language: str, pace: float) -> bytes:
+            with (tmp_path / "zh" / "hotline" / ".lock").open("w") as lock, pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return super().speak(text, language=language, pace=pace)
+
+    assert synthesise(catalogue_of(tmp_path, greet="您好"), tmp_path, speaker=Watchful()) == ("greet",)
 
 
 class Brief(Humming):
