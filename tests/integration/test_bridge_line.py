@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from hashlib import sha1
 from typing import Any
@@ -22,12 +22,15 @@ from callcenter.asterisk.spool import SpoolEdges
 from callcenter.asterisk.translate import EVENTS
 from callcenter.demo.sipp import Answer, presses
 from callcenter.domain.duty import PresenceAct
+from callcenter.domain.people import Person, Phone
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import PbxError, PbxUnreachable
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
 from callcenter.ports import PlaceCall
 from callcenter.service import duty
+from callcenter.service.callers import Opening
+from scheduler.obligations import Attempt, Kind, Mode, Obligation
 
 pytestmark = pytest.mark.asterisk
 HOURS = timedelta(hours=1)
@@ -41,7 +44,7 @@ def clock() -> datetime:
 class Steering:
     """A store, and a bridge between it and a running PBX."""
 
-    def __init__(self, pbx: Pbx) -> None:
+    def __init__(self, pbx: Pbx, opening: Opening = duty.ALWAYS) -> None:
         self.pbx = pbx
         self.store = MemoryStore()
         salt = pbx.keys.password("pbx-salt")
@@ -62,7 +65,7 @@ class Steering:
             link=self.link,
             queue=self.queue,
             edges=SpoolEdges(pbx.home),
-            source=RosterSource(self.store, phones, salt=salt, clock=clock),
+            source=RosterSource(self.store, phones, salt=salt, clock=clock, opening=opening),
             caught_up=self._caught_up,
             clock=clock,
             pace=Pace(look=0.1, retry=0.5),
@@ -113,8 +116,8 @@ async def soon(true: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 @asynccontextmanager
-async def steering(pbx: Pbx) -> AsyncIterator[Steering]:
-    steered = Steering(pbx)
+async def steering(pbx: Pbx, opening: Opening = duty.ALWAYS) -> AsyncIterator[Steering]:
+    steered = Steering(pbx, opening)
     running = asyncio.create_task(steered.bridge.run())
     try:
         await soon(lambda: steered.bridge.status.last_sync)
@@ -124,9 +127,9 @@ async def steering(pbx: Pbx) -> AsyncIterator[Steering]:
         await running
 
 
-def play(pbx: Pbx, scene: Callable[[Steering], Awaitable[None]]) -> None:
+def play(pbx: Pbx, scene: Callable[[Steering], Awaitable[None]], opening: Opening = duty.ALWAYS) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(120), steering(pbx) as steered:
+        async with asyncio.timeout(120), steering(pbx, opening) as steered:
             await scene(steered)
 
     asyncio.run(whole())
@@ -151,6 +154,41 @@ def test_members_and_facts_follow_the_roster(pbx: Pbx) -> None:
         assert await line.queue.facts() == wanted.facts
 
     play(pbx, scene)
+
+
+def test_what_flows_are_told_of_callers_and_hours_lies_in_the_pbx_word_for_word(pbx: Pbx) -> None:
+    async def scene(line: Steering) -> None:
+        with line.store() as work:
+            phones = (Phone(number="13812345678"),)
+            elder = Person(id="p1", code="P-1", birth_year=1950, speaks="zh_wx", phones=phones)
+            work.people.add(elder)
+            work.debts.add(
+                Obligation(
+                    id="ob-1",
+                    person="p1",
+                    kind=Kind.CALLBACK,
+                    due_at=clock(),
+                    window_end=clock() + HOURS,
+                    mode=Mode.HUMAN_ONLY,
+                    created_at=clock(),
+                )
+            )
+            made = Attempt(id="at-1", obligation="ob-1", n=1, planned_at=clock(), by="c002")
+            work.debts.add_attempt(made)
+            work.commit()
+        line.plan("c001")
+        await soon(lambda: line.pbx.get("hotline-owner", key))
+        assert line.pbx.get("hotline-fact", key) == "no_menu&slow&dialect&owed"
+        with line.store() as work:
+            wanted = duty.wanted(work, clock(), salt=salt, opening=opening)
+        assert await line.queue.facts() == wanted.facts
+        assert len(wanted.facts["hotline-hours/hotline"]) > 600
+
+    salt = pbx.keys.password("pbx-salt")
+    key = sha1(f"{salt}13812345678".encode()).hexdigest()  # noqa: S324 - what dialplan can compute
+    windows = tuple((time(hour), time(hour + 1)) for hour in (8, 10, 14, 19))
+    opening = Opening(week=(windows,) * 7)
+    play(pbx, scene, opening)
 
 
 def test_a_shift_begins_and_ends_while_we_watch(pbx: Pbx) -> None:
