@@ -10,11 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callcenter.asterisk.provision.flows import site_flows
+from callcenter.asterisk.provision.flows import site_flows, site_queue_keys
 from callcenter.asterisk.provision.guard import FORBIDDEN, compiled
-from callcenter.asterisk.provision.plan import MobileAgent, PbxPlan, SipAgent, plan_from
+from callcenter.asterisk.provision.plan import (
+    QUEUE_KEYS,
+    MobileAgent,
+    PbxPlan,
+    SipAgent,
+    dial_strings,
+    plan_from,
+)
 from callcenter.asterisk.provision.render import MODULES, render
-from callcenter.config import Settings, Trunk
+from callcenter.config import Settings, Transfers, Trunk
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
@@ -91,6 +98,37 @@ def test_the_bridge_has_no_right_that_means_a_shell() -> None:
     assert not granted & {"system", "command", "config", "dialplan", "all"} - {"system"}
     assert "system" not in rights[1].split(",")
     assert "webenabled = no" in FILES["manager.conf"]
+
+
+def test_a_call_is_sent_only_to_flows_the_line_has() -> None:
+    few = {"inbound": FLOWS["inbound"]}
+    text = render(plan_from(SETTINGS, KEYS, USERS, flows=few, journal="dsv"))["extensions.conf"]
+    for name in ("return_call", "silent"):
+        assert f"flow-{name}" in FILES["extensions.conf"]
+        assert f"flow-{name}" not in text
+    assert "Goto(flow-inbound,s,1)" in text
+
+
+def test_the_queue_knows_exactly_the_keys_that_flows_offer() -> None:
+    text = render(plan_from(SETTINGS, KEYS, USERS, flows=FLOWS, queue_keys=("4", "#"), journal="dsv"))
+    keys = text["extensions.conf"].partition("[hotline-queue-keys]\n")[2].partition("\n[")[0]
+    assert re.findall(r"^exten => (.),1,", keys, re.MULTILINE) == ["4", "#"]
+    assert "context = hotline-queue-keys" in text["queues.conf"]
+    with pytest.raises(ConfigError, match=r"queue_keys\[0\]"):
+        render(plan_from(SETTINGS, KEYS, USERS, flows=FLOWS, queue_keys=("_X",), journal="dsv"))
+
+
+def test_our_own_flows_offer_the_keys_the_queue_knows_by_itself() -> None:
+    assert site_queue_keys(SETTINGS) == QUEUE_KEYS
+
+
+def test_a_command_room_is_dialled_by_the_number_the_site_knows() -> None:
+    rooms = Transfers(police="+8651082222110", ambulance="051085888120")
+    assert dial_strings(SETTINGS.model_copy(update={"transfers": rooms})) == {
+        "12356": "PJSIP/12356@trunk",
+        "110": "PJSIP/051082222110@trunk",
+        "120": "PJSIP/051085888120@trunk",
+    }
 
 
 def test_nothing_listens_beyond_the_planned_addresses() -> None:

@@ -6,6 +6,7 @@ whatever does not fit the files is refused at this door, naming the field and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,6 +28,8 @@ PROMPTS = (
     *("not_on_shift", "alarm_ack"),
     *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
+#: Mobiles, 400 and 800 numbers stand in no area.
+_NO_AREA = re.compile(r"1[3-9]\d{9}|[48]00\d{7}")
 #: What our own flows offer to callers who wait.
 QUEUE_KEYS = ("1", "2", "3")
 #: Names of the services a flow hands callers over to: the state's mental-health line (R6), police,
@@ -234,7 +237,11 @@ def _agent(user: User, keys: KeyRing) -> Agent:
 
 
 def _national(number: str) -> str:
-    return number.removeprefix("+86").removeprefix("+")
+    """Return a number as one dials it inside the country: a fixed line's area code begins with 0."""
+    if not number.startswith("+86"):
+        return number.removeprefix("+")
+    rest = number.removeprefix("+86")
+    return rest if _NO_AREA.fullmatch(rest) else f"0{rest}"
 
 
 def _chain(
