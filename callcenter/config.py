@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from callcenter.domain.hours import spoken
 from callcenter.errors import ConfigError
+from ivr.prompts.wording import Wording
 
 DEFAULT_FILE = Path("hotline.toml")
 
@@ -250,6 +251,11 @@ class Settings(BaseSettings):
     def flows_folder(self) -> Path:
         """Return the folder in which a site's own flows and parts stand in the place of ours."""
         return self.home / "flows"
+
+    @property
+    def wording(self) -> Wording:
+        """Return what the line says in the site's own way: its texts, and its opening hours in words."""
+        return Wording(folder=self.home / "texts", words={"hours": self.hours.words})
 
     @property
     def pbx_home(self) -> Path:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ivr.prompts.catalogue import LANGUAGES
-from ivr.prompts.synthesis import site_catalogue
+from ivr.prompts.wording import OURS, Wording, site_catalogue
 
 #: Prompt id -> its words; None if nobody has written any.
 Texts = Callable[[str], str | None]
 
 
-def texts_of(language: str, words: Mapping[str, str] | None = None) -> Texts:
+def texts_of(language: str, wording: Wording = OURS) -> Texts:
     """Return the texts of a set of prompts: `zh_slow` says what `zh` says.
 
-    `words` fill the blanks that Chinese texts leave to the site, such as `hours`. A prompt or a language that
-    is not in the catalogue is not an error here: a flow may be tried before its prompts are written.
+    `wording` is what the site says in its own way. A prompt or a language that is not in the catalogue is
+    not an error here: a flow may be tried before its prompts are written.
     """
     base = language.partition("_")[0]
     if base not in LANGUAGES:
         return lambda prompt: None
-    prompts = site_catalogue(base, words).prompts
+    prompts = site_catalogue(base, wording).prompts
     return lambda prompt: prompts[prompt].text if prompt in prompts else None
 
 

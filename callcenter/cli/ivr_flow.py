@@ -37,4 +37,4 @@ flow_argument = click.argument("flow", type=FlowName(), metavar="FLOW|FILE")
 
 def site_texts(app: App, language: str) -> Texts:
     """Return what prompts say at this site."""
-    return texts_of(language, {"hours": app.settings.hours.words})
+    return texts_of(language, app.settings.wording)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import getpass
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import json_option, pass_app, show_rows
-from ivr.flow import prompts_of
+from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
+from callcenter.service.settling import note
+from ivr.flow import Flow, prompts_of
 from ivr.loader import SHIPPED, shipped
 from ivr.prompts.audio import length_of
 from ivr.prompts.catalogue import Catalogue
@@ -21,7 +22,8 @@ from ivr.prompts.sets import SETS, PromptSet, prompt_set
 from ivr.prompts.sheet import sheet
 from ivr.prompts.speech import synthesiser
 from ivr.prompts.survey import Entry, Fault, Finding, State, examine, survey
-from ivr.prompts.synthesis import heard_file, overlays_of, site_catalogue, synthesise_all
+from ivr.prompts.synthesis import heard_file, overlays_of, synthesise_all
+from ivr.prompts.wording import approve, site_catalogue
 
 _COLUMNS = [
     ("id", "编号"),
@@ -73,8 +75,8 @@ def list_prompts(app: App, name: str | None, as_json: bool) -> None:
 def synthesise_prompts(app: App, name: str | None) -> None:
     """合成提示音:只合成缺少的和文字有改动的。有录音的用录音,从不覆盖。"""
     changed = synthesise_all(
-        _sounds(app),
-        words=_words(app),
+        sounds_of(app),
+        wording=app.settings.wording,
         names=(prompt_set(name).name,) if name else tuple(SETS),
         speaker=synthesiser(app.settings.prompts.command),
         progress=_progress,
@@ -105,9 +107,39 @@ def import_recordings(
     if dry_run:
         click.echo(f"检查通过,{len(recordings)} 条都可以导入。没有改动任何文件。")
         return
-    keep(_sounds(app), chosen, recordings, by=(by or getpass.getuser()).strip())
-    synthesise_all(_sounds(app), words=_words(app), names=overlays_of((chosen.name,)))
+    keep(sounds_of(app), chosen, recordings, by=(by or getpass.getuser()).strip())
+    synthesise_all(sounds_of(app), wording=app.settings.wording, names=overlays_of((chosen.name,)))
     click.echo(f"已导入 {len(recordings)} 条到 {chosen.name}。")
+
+
+@prompts.command("approve")
+@click.argument("ids", metavar="编号...", nargs=-1, required=True)
+@click.option("--text", metavar="文字", help="换成这段新文字(一次一条);旧录音随之停用")
+@click.option("--set", "name", metavar="集", default="zh", show_default=True, help="哪一个提示音集的文字")
+@actor_option
+@pass_app
+def approve_wording(app: App, actor: str, ids: tuple[str, ...], text: str | None, name: str) -> None:
+    """审定提示音的文字,记下审定人;也可以同时换成新文字。
+
+    写到站点自己的文件夹 texts 里,不改随软件提供的文字。
+    """
+    if text is not None and len(ids) != 1:
+        raise click.UsageError("--text 一次只能换一条。请只写一个编号。")
+    folder = app.settings.wording.folder
+    if folder is None:
+        raise RuntimeError("a site has a folder of texts")
+    with app.store() as work:
+        by = work.users.get(actor).name
+        done = approve(folder, prompt_set(name).language, ids, by=by, text=text)
+        for prompt in done:
+            note(work, actor, "prompt.approve", prompt.id, app.clock(), reason=f"v{prompt.version}")
+        work.commit()
+    for prompt in done:
+        click.echo(f"{prompt.id}  第 {prompt.version} 版  审定:{prompt.approver}  {prompt.text}")
+    if text is not None:
+        click.echo(
+            "文字已换,旧录音已停用。请运行 hotline pbx apply;重录用 hotline ivr prompts sheet。"
+        )
 
 
 @prompts.command("check")
@@ -116,7 +148,7 @@ def import_recordings(
 def check_prompts(app: App, name: str | None) -> None:
     """检查每一集的每一条:声音都在、说的是现在的文字、格式对、每句不超过 12 秒。"""
     chosen = [prompt_set(name)] if name else list(SETS.values())
-    findings = [finding for one in chosen for finding in examine(_sounds(app), one, _catalogue(app, one))]
+    findings = [finding for one in chosen for finding in examine(sounds_of(app), one, _catalogue(app, one))]
     for finding in findings:
         click.echo(_said(finding))
     if findings:
@@ -133,7 +165,7 @@ def listen(app: App, prompt: str, name: str, out: Path | None) -> None:
     """听一条提示音。没有声卡时(如远程登录)说出文件在哪里、有多长。"""
     chosen = prompt_set(name)
     text = _catalogue(app, chosen).text(prompt)
-    file = heard_file(_sounds(app), chosen, prompt)
+    file = heard_file(sounds_of(app), chosen, prompt)
     if file is None:
         raise click.ClickException(f"{prompt} 还没有声音。请运行 hotline ivr prompts synthesise")
     click.echo(text)
@@ -165,20 +197,31 @@ def print_sheet(app: App, name: str, out: Path | None) -> None:
     click.echo(f"已写到 {out}。用浏览器打开,打印成 A4。")
 
 
-def _sounds(app: App) -> Path:
+def prompt_findings(app: App, flows: Iterable[Flow]) -> list[str]:
+    """Return what is wrong with the sounds that flows need, in every set of the site's language.
+
+    Nothing is wrong with a site that has no sounds yet.
+    """
+    if not sounds_of(app).exists():
+        return []
+    used = {prompt for flow in flows for node in flow.nodes.values() for prompt in prompts_of(node)}
+    language = prompt_set(app.settings.site.language).language
+    sets = [one for one in SETS.values() if one.language == language]
+    found = [finding for one in sets for finding in examine(sounds_of(app), one, _catalogue(app, one))]
+    return [_said(finding) for finding in found if finding.prompt in used]
+
+
+def sounds_of(app: App) -> Path:
+    """Return the folder of all sets of sounds."""
     return app.settings.pbx_home / "sounds"
 
 
-def _words(app: App) -> dict[str, str]:
-    return {"hours": app.settings.hours.words}
-
-
 def _catalogue(app: App, chosen: PromptSet) -> Catalogue:
-    return site_catalogue(chosen.language, _words(app))
+    return site_catalogue(chosen.language, app.settings.wording)
 
 
 def _entries(app: App, chosen: PromptSet) -> tuple[Entry, ...]:
-    return survey(_sounds(app), chosen, _catalogue(app, chosen))
+    return survey(sounds_of(app), chosen, _catalogue(app, chosen))
 
 
 def _uses() -> dict[str, list[str]]:

@@ -101,7 +101,7 @@ def _speak(app: App, plan: PbxPlan) -> int:
     language = prompt_set(plan.language).language
     changed = synthesise_all(
         plan.home / "sounds",
-        words={"hours": app.settings.hours.words},
+        wording=app.settings.wording,
         names=tuple(one.name for one in SETS.values() if one.language == language),
         speaker=synthesiser(app.settings.prompts.command),
     )

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ivr.prompts.audio import from_speech
-from ivr.prompts.catalogue import Catalogue, Prompt, filled, load_catalogue
+from ivr.prompts.catalogue import Catalogue, Prompt
 from ivr.prompts.sets import SETS, PromptSet, prompt_set
 from ivr.prompts.speech import Espeak, Synthesiser
 from ivr.prompts.store import (
@@ -31,6 +31,7 @@ from ivr.prompts.store import (
     write_atomically,
     write_manifest,
 )
+from ivr.prompts.wording import OURS, Wording, site_catalogue
 
 log = logging.getLogger(__name__)
 
@@ -63,20 +64,20 @@ def synthesise(
 def synthesise_all(
     sounds: Path,
     *,
-    words: Mapping[str, str] | None = None,
+    wording: Wording = OURS,
     names: tuple[str, ...] = tuple(SETS),
     speaker: Synthesiser | None = None,
     progress: Progress | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Bring these sets and their overlays up to date; return the ids that changed, by set.
 
-    `words` fill the blanks of Chinese texts, such as `{hours}`.
+    `wording` is what the site says in its own way.
     """
     every = [prompt_set(name) for name in dict.fromkeys((*names, *overlays_of(names)))]
     ordered = sorted(every, key=lambda one: one.is_overlay)
     return {
         one.name: synthesise(
-            site_catalogue(one.language, words), sounds, chosen=one, speaker=speaker, progress=progress
+            site_catalogue(one.language, wording), sounds, chosen=one, speaker=speaker, progress=progress
         )
         for one in ordered
     }
@@ -85,11 +86,6 @@ def synthesise_all(
 def overlays_of(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the overlays that may borrow from these sets, directly or by falling back."""
     return tuple(one.name for one in SETS.values() if one.is_overlay and set(names) & set(chain(one)))
-
-
-def site_catalogue(language: str, words: Mapping[str, str] | None = None) -> Catalogue:
-    """Return a language's texts as this site says them; the site's words are Chinese."""
-    return filled(load_catalogue(language), words if language == "zh" else None)
 
 
 def chain(chosen: PromptSet) -> Iterator[str]:

@@ -19,7 +19,8 @@ from ivr.prompts.sets import SETS, prompt_set
 from ivr.prompts.speech import Espeak, Voice, spoken
 from ivr.prompts.store import sound_file
 from ivr.prompts.survey import LONGEST_SENTENCE, lengths_of, longest_sentence
-from ivr.prompts.synthesis import chain, overlays_of, site_catalogue, synthesise, synthesise_all
+from ivr.prompts.synthesis import chain, overlays_of, synthesise, synthesise_all
+from ivr.prompts.wording import Wording, site_catalogue
 
 #: Used by the PBX configuration, outside of any flow.
 OUTSIDE_FLOWS = {
@@ -104,7 +105,7 @@ def test_the_sites_hours_stand_in_the_text_and_in_its_checksum(tmp_path: Path) -
 
 
 def test_a_text_without_blanks_keeps_its_checksum_whatever_the_hours() -> None:
-    here, there = (site_catalogue("zh", {"hours": words}) for words in ("一", "二"))
+    here, there = (site_catalogue("zh", Wording(words={"hours": words})) for words in ("一", "二"))
     assert here.prompts["greet"] == there.prompts["greet"] == load_catalogue().prompts["greet"]
 
 

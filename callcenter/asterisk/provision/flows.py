@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from callcenter.asterisk.provision.plan import dial_strings
 from callcenter.config import Settings
 from callcenter.errors import ConfigError
 from ivr.backends.dialplan import QueueOptions, compile_flow, queue_keys
-from ivr.check import check
+from ivr.check import Finding, check
 from ivr.flow import Flow
 from ivr.loader import SHIPPED, site_flow
-from ivr.prompts.catalogue import load_catalogue
+from ivr.prompts.sets import prompt_set
+from ivr.prompts.survey import lengths_of
+from ivr.prompts.wording import site_catalogue
 
 
 def site_flows(settings: Settings) -> dict[str, str]:
     """Return the dialplan text of every flow by name; raise `ConfigError` for an unsafe one (R1-R3)."""
     flows = _flows(settings)
-    _refuse_unsafe(flows)
+    _refuse_unsafe(flows, settings)
     return {
         flow.name: compile_flow(
             flow,
@@ -37,8 +41,15 @@ def _flows(settings: Settings) -> list[Flow]:
     return [site_flow(name, settings.flows_folder) for name in SHIPPED]
 
 
-def _refuse_unsafe(flows: list[Flow]) -> None:
-    catalogue = load_catalogue()
-    findings = [str(finding) for flow in flows for finding in check(flow, catalogue)]
+def site_findings(flows: Iterable[Flow], settings: Settings) -> list[Finding]:
+    """Return what is unsafe about flows with the site's words, and its sounds if there are any."""
+    chosen = prompt_set(settings.site.language)
+    catalogue = site_catalogue(chosen.language, settings.wording)
+    lengths = lengths_of(settings.pbx_home / "sounds", chosen, catalogue)
+    return [finding for flow in flows for finding in check(flow, catalogue, lengths)]
+
+
+def _refuse_unsafe(flows: list[Flow], settings: Settings) -> None:
+    findings = [str(finding) for finding in site_findings(flows, settings)]
     if findings:
         raise ConfigError("\n".join(findings))
