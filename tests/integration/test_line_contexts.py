@@ -14,12 +14,15 @@ from pathlib import Path
 import pytest
 from harness import USERS, Actors, Pbx, short_home, test_settings, write_short_prompts
 
+from callcenter.asterisk.journal_rows import parse_journal
 from callcenter.asterisk.provision.plan import plan_from
 from callcenter.asterisk.provision.render import render
 from callcenter.asterisk.provision.write import write, write_hold_tone
 from callcenter.config import Queue
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import NO_ANSWER, SECOND, VOICEMAIL, Answer, Phone, RingOn, presses
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.fold import fold
 from callcenter.keys import KeyRing
 
 pytestmark = pytest.mark.asterisk
@@ -87,6 +90,11 @@ class Line(Pbx):
         log = (self.home / "log" / "messages.log").read_text(errors="replace")
         return re.findall(r"<(PJSIP/[^>]+)> Playing '([^']+)\.\w+'", log)
 
+    def records(self) -> list[CallRecord]:
+        """Return the callers' calls since the last reset, as the fold tells them."""
+        rows = parse_journal(b"".join(self.journal_rows()), final=True).rows
+        return [call for call in fold(rows).calls if call.direction is Direction.INBOUND]
+
     def waiting(self) -> list[str]:
         """Return the channels that wait, first to last."""
         return re.findall(r"^\s+\d+\. (PJSIP/\S+) \(wait", self.console("queue show hotline"), re.MULTILINE)
@@ -128,6 +136,13 @@ def key_of(pbx: Line, number: str) -> str:
 
 def over(pbx: Line) -> Callable[[], bool]:
     return lambda: pbx.channels() == 0
+
+
+# --- the folder of messages -------------------------------------------------------------------
+
+
+def test_messages_lie_where_only_the_line_can_read_them(pbx: Line) -> None:
+    assert (pbx.home / "spool" / "messages").stat().st_mode & 0o777 == 0o700
 
 
 # --- facts and ranks ------------------------------------------------------------------------
@@ -214,6 +229,8 @@ def test_the_owner_at_their_own_phone_is_rung_first_and_needs_no_key(pbx: Line, 
     until(over(pbx), what="the call to end")
     assert (said(pbx, "RING"), said(pbx, "ACCEPT")) == (["by=c002"], ["by=c002"])
     assert (len(owner.calls()), len(other.calls())) == (1, 0)
+    (call,) = pbx.records()
+    assert (call.outcome, call.answered_by, call.answered_via) == (Outcome.ANSWERED, "c002", "owner")
 
 
 def test_an_owner_who_does_not_answer_leaves_the_caller_to_the_queue(pbx: Line, actors: Actors) -> None:
@@ -400,6 +417,16 @@ def test_a_counsellor_hands_a_caller_who_cannot_speak_to_the_silent_flow(
     assert said(pbx, "IVR_NODE")[-1] == "flow=silent&node=ask"
     assert said(pbx, "IVR_KEY") == ["flow=silent&node=ask&key=2"]
     assert "BLINDTRANSFER" in {row[0] for row in pbx.journal()}
+    until(over(pbx), what="the call to end")
+    (call,) = pbx.records()
+    assert (call.outcome, call.answered_by, call.keys) == (Outcome.ANSWERED, "c001", ("ask=2",))
+
+
+def test_a_counsellors_phone_can_hear_what_it_hands_callers_to(pbx: Line, actors: Actors) -> None:
+    actors.phone("c001")
+    actors.dials_from("c001", "*21", keys=presses("1@1")).wait()
+    assert said(pbx, "IVR_KEY") == ["flow=silent&node=ask&key=1"]
+    assert pbx.records() == []  # no contact of the line
 
 
 @pytest.mark.parametrize("dialled", ["*11", "13700137000", "hotline"])
