@@ -1,8 +1,9 @@
 """The two lines compared: the product as a site runs it, and the least dialplan that does the same.
 
 Both run the same Asterisk with the same rendered endpoints, modules, media and queue options, have
-the same phones and hear the same greeting (silence of the same length). The native one swaps four files
-for hand-written ones: dialplan, queue members, no journal, no AMI. It has no Python.
+the same phones and hear the same greeting (silence of the same length), with the same waits before and
+after it. The native one swaps four files for hand-written ones: dialplan, queue members, no journal, no
+AMI. It has no Python. Between the two stand lines that take over the product's parts one by one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from string import Template
 
 from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.provision.flows import site_flows
@@ -35,6 +37,8 @@ from callcenter.domain.duty import PresenceAct
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
 from callcenter.service import duty, users
+from ivr.flow import Flow, Menu
+from ivr.loader import shipped
 from ivr.prompts.catalogue import load_catalogue
 
 from bench_measure import cpu_seconds  # isort: skip
@@ -43,6 +47,21 @@ from bench_sipp import HERE, Seats  # isort: skip
 #: Where callers come from: not the phones' address, so that the trunk is known by it.
 TRUNK = "127.0.0.2"
 NATIVE = ("extensions.conf", "cel.conf", "manager.conf")
+
+
+def greeting_of(flow: Flow) -> Menu:
+    """Return the node that greets a caller of whom nothing is known."""
+    node = flow.nodes["greet"]
+    if not isinstance(node, Menu) or node.on_silence != "queue":
+        raise TypeError("the inbound flow no longer greets and queues: mend the native dialplan as well")
+    return node
+
+
+def before_queue(greeting: float) -> float:
+    """Return the seconds from the answer to the queue for a caller who presses nothing."""
+    flow = shipped("inbound")
+    return (flow.guard + greeting_of(flow).timeout).total_seconds() + greeting
+
 
 CONFIG = """\
 # Written by scripts/bench. Everything stays on this machine.
@@ -125,12 +144,13 @@ class Line:
 
     def _write_prompts(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        parts = len(greeting_of(shipped("inbound")).prompts)
         for prompt in {*load_catalogue().prompts, *PROMPTS}:
             with wave.open(str(folder / f"{prompt}.wav"), "wb") as out:
                 out.setnchannels(1)
                 out.setsampwidth(2)
                 out.setframerate(8000)
-                out.writeframes(bytes(2 * round(8000 * self._greeting)))
+                out.writeframes(bytes(2 * round(8000 * self._greeting / parts)))
 
     # --- running it ---
 
@@ -198,17 +218,62 @@ class Native(Line):
     """The least that does the same."""
 
     name = "native"
+    #: What is written by hand instead of rendered.
+    own: tuple[str, ...] = NATIVE
 
     def _files(self) -> dict[str, str]:
         files = super()._files()
         members = "".join(f"member => PJSIP/{user.code},0,{user.code}\n" for user in self.agents)
-        own = {name: (HERE / "native" / name).read_text(encoding="utf-8") for name in NATIVE}
-        return files | own | {"queues.conf": files["queues.conf"].rstrip() + "\n" + members}
+        return (
+            files
+            | {name: _by_hand(name) for name in self.own}
+            | {"queues.conf": files["queues.conf"].rstrip() + "\n" + members}
+        )
 
     def start(self) -> None:
         """Start the PBX and its phones."""
         super().start()
         self._until(lambda: self._members() == len(self.agents), "the queue's members")
+
+
+def _by_hand(name: str) -> str:
+    """Return a hand-written file; its dialplan greets as the inbound flow does."""
+    flow = shipped("inbound")
+    greet = greeting_of(flow)
+    text = (HERE / "native" / name).read_text(encoding="utf-8")
+    return Template(text).safe_substitute(
+        guard=f"{flow.guard.total_seconds():g}",
+        greeting="&".join(f"hotline/{prompt}" for prompt in greet.prompts),
+        patience=f"{greet.timeout.total_seconds():g}",
+    )
+
+
+class Compiled(Native):
+    """Native, with the compiled flow for the hand-written dialplan."""
+
+    name = "flow"
+    own = ("cel.conf", "manager.conf")
+
+    def _files(self) -> dict[str, str]:
+        files = super()._files()
+        trunk, rest = files["extensions.conf"].split("[hotline-inbound]", 1)
+        return files | {
+            "extensions.conf": trunk.replace("hotline-inbound", "flow-inbound") + "[hotline-inbound]" + rest
+        }
+
+
+class Routed(Native):
+    """Native, with all of the product's dialplan: who is calling is looked up before the flow."""
+
+    name = "route"
+    own = ("cel.conf", "manager.conf")
+
+
+class Journalled(Native):
+    """Native, with the product's dialplan and its journal."""
+
+    name = "journal"
+    own = ("manager.conf",)
 
 
 class Product(Line):
