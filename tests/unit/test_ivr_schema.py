@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -57,6 +58,13 @@ def text_of(name: str) -> str:
 @pytest.mark.parametrize("name", [*SHIPPED, *PARTS])
 def test_every_shipped_flow_follows_it(name: str) -> None:
     assert problems(text_of(name)) == []
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, *PARTS])
+def test_every_shipped_flow_tells_editors_where_it_is(name: str) -> None:
+    first = text_of(name).splitlines()[0]
+    path = first.removeprefix("# yaml-language-server: $schema=")
+    assert json.loads((FLOWS / path).read_text(encoding="utf-8")) == schema()
 
 
 def test_it_is_a_schema_of_its_draft() -> None:
