@@ -54,6 +54,21 @@ RESULT_WORDS: dict[Result, str] = {
     Result.BLOCKED_BY_RULE: "规则不许",
     Result.UNKNOWN: "结果不明",
 }
+#: What a flow noted about a call, beside results of attempts.
+FLOW_WORDS = {
+    "overflowed": "无人接听，已告知其他热线",
+    "screening_done": "问卷已答完",
+    "screening_refer": "问卷已答完，建议与人谈谈",
+    "screening_unfinished": "问卷没有答完",
+    "screening_urgent": "问卷里有轻生念头一项",
+    "silent_caller": "沉默来电",
+    "silent_in_danger": "不能说话，按键表示处境危险",
+}
+#: Why somebody has to be heard at once. For those in danger a ringing telephone may be a danger too.
+URGENT_WORDS = {
+    "screening_urgent": "问卷里有轻生念头一项",
+    "silent_in_danger": "来电人不能说话，按键表示处境危险。回电可能给对方带来危险，先由督导判断",
+}
 KIND_WORDS = {
     Kind.HARDSHIP: "困难回访",
     Kind.CALLBACK: "承诺回电",

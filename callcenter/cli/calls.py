@@ -24,7 +24,7 @@ from callcenter.cli.common import (
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
 from callcenter.service.records import count_outcomes, with_callees
-from callcenter.words import OUTCOMES, RESULT_WORDS
+from callcenter.words import FLOW_WORDS, OUTCOMES, RESULT_WORDS
 from scheduler.obligations import Result
 
 _DIRECTIONS = {Direction.INBOUND: "来电", Direction.OUTBOUND: "去电", Direction.INTERNAL: "内部"}
@@ -73,7 +73,7 @@ _DETAILS = [
     ("items_answered", "问卷作答题数"),
     ("pieces", "听过的片段"),
     ("left_at", "挂断之处"),
-    ("flow_outcome", "流程结果"),
+    ("flow_outcome_text", "流程结果"),
     ("rung_text", "振铃"),
     ("witness", "依据"),
 ]
@@ -203,6 +203,8 @@ def _row(call: CallRecord) -> dict[str, object]:
         "pieces": call.pieces,
         "left_at": call.left_at,
         "flow_outcome": call.flow_outcome,
+        "flow_outcome_text": _said_by_flow(call.flow_outcome),
+        "unheard": call.unheard,
         "rung": call.rung,
         "rung_text": tuple(_ring(one) for one in call.rung),
         "witness": call.witness,
@@ -212,6 +214,10 @@ def _row(call: CallRecord) -> dict[str, object]:
 def _outcome(call: CallRecord) -> str:
     told = call.flow_outcome if call.direction is Direction.OUTBOUND else None
     return RESULT_WORDS[Result(told)] if told in set(Result) else OUTCOMES[call.outcome]
+
+
+def _said_by_flow(word: str | None) -> str | None:
+    return RESULT_WORDS[Result(word)] if word in set(Result) else FLOW_WORDS.get(word or "", word)
 
 
 def _ring(one: str) -> str:

@@ -71,7 +71,7 @@ def queue() -> None:
 @json_option
 @pass_app
 def list_queue(app: App, all_of_them: bool, as_json: bool) -> None:
-    """列出该办的事：结果不明的最先，然后是逾期最久的，再按轻重和到期。"""
+    """列出该办的事：紧急的最先，然后是结果不明的、逾期最久的，再按轻重和到期。"""
     with app.store() as work:
         found = debt_views.queue(work, _facts(app, work), all_of_them=all_of_them)
     show_rows([_row(v) for v in found], _LIST, as_json)

@@ -179,6 +179,7 @@ calls = Table(
     _sealed("answers", null=True),
     Column("pieces", JSON, nullable=False, server_default=text("'[]'")),
     _text("left_at", null=True),
+    _text("unheard", null=True),
     _text("witness"),
     Index(None, "started_at"),
     Index(None, "number_hash", "started_at"),

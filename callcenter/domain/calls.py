@@ -43,6 +43,9 @@ class EndedBy(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Words of a flow after which a person has to hear the caller: item 9 of the PHQ-9 was not "never"
+#: (R13), or somebody who cannot speak pressed that they are in danger.
+URGENT = frozenset({"screening_urgent", "silent_in_danger"})
 #: Every offered call ends in exactly one of these (P3).
 OFFERED = (
     Outcome.ANSWERED,
@@ -95,6 +98,8 @@ class CallRecord:
     answers: tuple[str, ...] = field(default=(), repr=False)
     #: Pieces of a library that began, in order.
     pieces: tuple[str, ...] = ()
+    #: The urgent word of a flow after which no person heard the caller any more.
+    unheard: str | None = None
     #: The node at which the caller hung up, if a flow had them then.
     left_at: str | None = None
     #: The flow's own last word (`reached_self_ivr_ok`, ...), if a flow ran.

@@ -10,8 +10,8 @@ from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
-from callcenter.service.settling import details_of, numbers_for
-from callcenter.words import RESULT_WORDS
+from callcenter.service.settling import URGENT_PRIORITY, details_of, numbers_for
+from callcenter.words import RESULT_WORDS, URGENT_WORDS
 from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
 from scheduler.obligations import Attempt, Kind, Obligation
@@ -111,13 +111,22 @@ class DebtView:
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Return the place in the queue: in doubt first, then R29 (breach, priority, due)."""
+        """Return the place in the queue: urgent, in doubt, then R29 (breach, priority, due)."""
         doubtful = self.step.why is Why.IN_DOUBT
         breached = self.overdue is not None
         breach = (
             self.obligation.window_end if breached else datetime.max.replace(tzinfo=self.situation.now.tzinfo)
         )
-        return (not doubtful, not breached, breach, self.priority, self.obligation.due_at, self.id)
+        urgent = self.obligation.priority <= URGENT_PRIORITY
+        return (
+            not urgent,
+            not doubtful,
+            not breached,
+            breach,
+            self.priority,
+            self.obligation.due_at,
+            self.id,
+        )
 
 
 def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
@@ -163,10 +172,16 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     one, file = shown.obligation, shown.file
     end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
     if file is None:
-        said = f"{_wall(one.created_at, facts)} 的通话里{_PROMISES[one.kind]}（通话 {one.origin}）。"
+        what = "没有来得及与人通话" if "urgent" in details_of(one) else _PROMISES[one.kind]
+        said = f"{_wall(one.created_at, facts)} 的通话里{what}（通话 {one.origin}）。"
         left = details_of(one)
         return [
             said,
+            *(
+                [f"紧急：{URGENT_WORDS.get(left['urgent'], left['urgent'])}，没有人接听。"]
+                if "urgent" in left
+                else []
+            ),
             *(
                 [f"来电时另留了号码 {mask_number(left['number'])}，先拨这个号码。"]
                 if "number" in left

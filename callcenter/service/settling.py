@@ -38,6 +38,9 @@ PROMISE_SLA = {
 }
 #: R46: a message is heard and answered within half an hour, at night too: nobody knows what it says.
 MESSAGE_SLA = timedelta(minutes=30)
+#: The same for who said something urgent and was heard by nobody (R13).
+URGENT_SLA = timedelta(minutes=30)
+URGENT_PRIORITY = 1
 #: Promises to people come before routine, and a message nobody has heard before those.
 PROMISE_PRIORITY = {kind: 2 if kind is Kind.MESSAGE else 3 for kind in PROMISED}
 
@@ -224,10 +227,13 @@ def details_of(obligation: Obligation) -> dict[str, str]:
 
 
 def promised_in(record: CallRecord) -> tuple[Kind, ...]:
-    """Return what a call promised, each kind once. A kind nobody knows is a call back: somebody asks."""
+    """Return what a call promised, each kind once. A kind nobody knows is a call back: somebody asks.
+
+    Who said something urgent and was heard by nobody is owed a call back without any promise.
+    """
     kinds = {Kind(p) if p in set(PROMISED) else Kind.CALLBACK for p in record.promises}
     asked = record.flow_outcome == Result.REACHED_SELF_CALLBACK
-    if asked or (record.outcome is Outcome.PROMISED and not kinds):
+    if asked or record.unheard or (record.outcome is Outcome.PROMISED and not kinds):
         kinds.add(Kind.CALLBACK)
     return tuple(sorted(kinds))
 
@@ -263,6 +269,7 @@ def _promise(
     work: UnitOfWork, person_id: str, kind: Kind, record: CallRecord, now: datetime, rules: Rules
 ) -> None:
     made_at = record.ended_at or record.started_at
+    is_urgent = kind is Kind.CALLBACK and record.unheard is not None
     # Call backs keep the name they had when there was nothing else to promise.
     name = f"promise/{record.id}" if kind is Kind.CALLBACK else f"promise/{record.id}/{kind}"
     obligation = Obligation(
@@ -270,9 +277,9 @@ def _promise(
         person=person_id,
         kind=kind,
         due_at=made_at,
-        window_end=_kept_by(kind, made_at, rules),
+        window_end=made_at + URGENT_SLA if is_urgent else _kept_by(kind, made_at, rules),
         mode=Mode.HUMAN_ONLY,
-        priority=PROMISE_PRIORITY[kind],
+        priority=URGENT_PRIORITY if is_urgent else PROMISE_PRIORITY[kind],
         origin=record.id,
         detail=_left_with(record),
         created_at=made_at,
@@ -294,7 +301,7 @@ def _kept_by(kind: Kind, made_at: datetime, rules: Rules) -> datetime:
 def _left_with(record: CallRecord) -> str:
     """Return what has to be known to keep the promise; the caller's own number stands with the person."""
     number = record.left_number if record.left_number != record.number else None
-    left = {"number": number, "code": record.poster_code}
+    left = {"number": number, "code": record.poster_code, "urgent": record.unheard}
     return "&".join(f"{word}={value}" for word, value in left.items() if value)
 
 

@@ -49,6 +49,7 @@ def full(now: datetime) -> CallRecord:
         answers=("phq/1=3", "phq=14"),
         pieces=("breath_1", "sleep_2"),
         left_at="menu",
+        unheard="screening_urgent",
         flow_outcome="answered",
         witness="queue_log",
     )

@@ -120,3 +120,34 @@ def test_who_was_rung_as_owner_is_told_from_who_was_rung_by_the_chain(context: s
     ]
     (call,) = fold(rows).calls
     assert (call.outcome, call.answered_by, call.answered_via) == (Outcome.ANSWERED, "c017", road)
+
+
+URGENT = ("IVR_OUTCOME", "flow=phq9&outcome=screening_urgent")
+
+
+def test_something_urgent_that_nobody_came_to_hear_stays_on_record() -> None:
+    assert call_of(URGENT).unheard == "screening_urgent"
+    over = ("IVR_OUTCOME", "flow=phq9&outcome=overflowed")
+    assert (call_of(URGENT, over).flow_outcome, call_of(URGENT, over).unheard) == (
+        "overflowed",
+        "screening_urgent",
+    )
+
+
+def test_something_urgent_that_a_person_heard_is_in_their_hands() -> None:
+    assert call_of(URGENT, answered=True).unheard is None
+
+
+def test_a_talk_before_the_urgent_word_was_not_about_it() -> None:
+    """A counsellor handed the caller to the silent flow; there they pressed that they are in danger."""
+    now = 1_795_459_000.0
+    words = "flow=silent&outcome=silent_in_danger"
+    rows = [
+        row("CHAN_START", now, CALLER, ID, ID, context="hotline-trunk", exten="4000850966"),
+        *_talk(now),
+        row("IVR_OUTCOME", now + 70, CALLER, ID, ID, words=words),
+        row("CHAN_END", now + 90, CALLER, ID, ID),
+        row("LINKEDID_END", now + 90, CALLER, ID, ID),
+    ]
+    (call,) = fold(rows).calls
+    assert (call.outcome, call.unheard) == (Outcome.ANSWERED, "silent_in_danger")

@@ -137,3 +137,15 @@ def test_an_outbound_call_promises_the_person_its_attempt_was_for(work: MemoryUn
         Kind.CALLBACK: "p1",
         Kind.TALK: "p1",
     }
+
+
+@pytest.mark.parametrize("promised", [(), ("callback",)])
+def test_r13_who_said_something_urgent_and_hung_up_unheard_is_owed_a_person_in_half_an_hour(
+    work: MemoryUnit, promised: tuple[str, ...]
+) -> None:
+    record = call(*promised, outcome=Outcome.ABANDONED, unheard="screening_urgent")
+    (owed_one,) = owed(work, record).values()
+    assert (owed_one.kind, owed_one.mode) == (Kind.CALLBACK, Mode.HUMAN_ONLY)
+    assert owed_one.window_end == NOW + timedelta(minutes=30)
+    assert owed_one.priority < owed(work, call("message", id="pbx1-2"))[Kind.MESSAGE].priority
+    assert owed_one.detail == "urgent=screening_urgent"

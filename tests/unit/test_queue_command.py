@@ -285,3 +285,11 @@ def test_a_promise_is_ended_by_name_and_reason_and_a_routine_debt_is_not(app: De
     assert message not in [r["id"] for r in rows(app, queue, "list")]
     with pytest.raises(Refused, match="例行回访"):
         run(app, queue, "close", debt_of(app, "WX-001"), "--reason", "忙")
+
+
+def test_a_silent_caller_in_danger_stands_first_with_a_warning_not_to_ring_blindly(app: DeskApp) -> None:
+    promise(app, "callback", unheard="silent_in_danger")
+    shown = run(app, queue, "next", "--json")
+    chain = run(app, queue, "why", json.loads(shown.output)["id"]).output.replace("\n", "")
+    assert "按键表示处境危险" in chain
+    assert "先由督导判断" in chain

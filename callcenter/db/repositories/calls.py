@@ -99,6 +99,7 @@ class SqlCalls(Repository):
             "answers": self._seal_words(call.answers, "calls.answers"),
             "pieces": call.pieces,
             "left_at": call.left_at,
+            "unheard": call.unheard,
             "witness": call.witness,
         }
 
@@ -130,6 +131,7 @@ class SqlCalls(Repository):
             answers=self._open_words(row["answers"], "calls.answers"),
             pieces=tuple(row["pieces"]),
             left_at=row["left_at"],
+            unheard=row["unheard"],
             witness=row["witness"],
         )
 

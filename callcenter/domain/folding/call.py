@@ -83,6 +83,7 @@ def _record(told: Reading, died: bool) -> CallRecord:
         answers=tuple(f"{item}={score}" for item, score in told.answers.items()),
         pieces=tuple(told.pieces),
         left_at=told.left_at,
+        unheard=told.unheard() if closed else None,
         flow_outcome=told.flow_outcome,
         witness="journal" if told.has_rows else "queue_log",
     )

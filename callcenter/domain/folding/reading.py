@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from callcenter.domain.calls import URGENT
 from callcenter.domain.journal import Row, bridge_of, hangup_of, words_of
 from callcenter.domain.numbers import normalise
 from callcenter.domain.queue_log import QueueRow
@@ -37,7 +38,7 @@ class Reading:
         "in_flow", "is_probe", "kept", "keys", "last_time", "left_at", "legs", "linked_end",
         "meetings", "number", "offered", "other_cause", "overflowed", "owner_rings", "path",
         "picked_up", "pieces", "preview_by", "promised", "promises", "queue", "queue_starts",
-        "rings", "started",
+        "rings", "started", "urgent",
     )  # fmt: skip
 
     def __init__(self, call_id: str) -> None:
@@ -72,6 +73,8 @@ class Reading:
         self.answers: dict[str, str] = {}
         self.pieces: list[str] = []
         self.left_at: str | None = None
+        #: (time, word) of the last urgent word.
+        self.urgent: tuple[str, str] | None = None
         self.rings: list[tuple[str, str]] = []
         #: Those of the rings that were for who owes the caller.
         self.owner_rings: set[tuple[str, str]] = set()
@@ -179,6 +182,12 @@ class Reading:
         if not seen:
             yield from self._lost_meetings()
 
+    def unheard(self) -> str | None:
+        """Return the urgent word that no person came to hear; after `meet`."""
+        if self.urgent is None or any(time > self.urgent[0] for time, *_ in self.human_meetings()):
+            return None
+        return self.urgent[1]
+
     def first_meeting(self) -> str | None:
         """Return when the caller first met anybody in a bridge."""
         return min((time for time, _, _ in self.meetings), default=None)
@@ -263,6 +272,8 @@ class Reading:
 
     def _flow_outcome(self, row: Row) -> None:
         self.flow_outcome = words_of(row).get("outcome", self.flow_outcome)
+        if self.flow_outcome in URGENT:
+            self.urgent = row.time, self.flow_outcome
         if self.flow_outcome == "overflowed":
             self.overflowed = self.overflowed or row.time
 

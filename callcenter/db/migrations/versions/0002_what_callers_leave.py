@@ -21,6 +21,7 @@ COLUMNS: tuple[tuple[str, str, type[sa.types.TypeEngine[Any]], str | None], ...]
     ("calls", "answers", sa.LargeBinary, None),
     ("calls", "pieces", sa.JSON, "'[]'"),
     ("calls", "left_at", sa.Text, None),
+    ("calls", "unheard", sa.Text, None),
     ("people", "birth_year", sa.LargeBinary, None),
     ("people", "speaks", sa.Text, "''"),
     ("obligations", "detail", sa.LargeBinary, None),
