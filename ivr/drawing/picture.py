@@ -6,7 +6,7 @@ leads to a human from everywhere stands in the legend instead of being drawn fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -102,6 +102,7 @@ _WORDS: Mapping[str, str] = {
     "yes": "是",
     "no": "否",
 }
+_GOES_ON = "接着"
 _DASHED = frozenset({"on_silence", "on_wrong"})
 _DOTTED = frozenset({"failed", "on_cap", "closed", "no"})
 _DIRECTIONS = {Direction.INBOUND: "来电", Direction.OUTBOUND: "去电", Direction.PART: "分段"}
@@ -288,7 +289,7 @@ def _arrows(flow: Flow, *, folded: bool) -> Iterator[Arrow]:
         yield Arrow(
             source=source,
             target=target,
-            words=" · ".join(word for by in ways if (word := _word(by))),
+            words=_words(ways),
             line=_line(ways.keys()),
             has_key=any(by.startswith("key ") for by in ways),
         )
@@ -296,6 +297,12 @@ def _arrows(flow: Flow, *, folded: bool) -> Iterator[Arrow]:
 
 def _is_plain_zero(flow: Flow, node: Node, way: Way) -> bool:
     return way.by == f"key {HUMAN}" and way.target == flow.human and takes_keys(node)
+
+
+def _words(ways: Collection[str]) -> str:
+    """Return what stands on an arrow; going on is worth a word only beside others."""
+    words = [_word(by) or (_GOES_ON if len(ways) > 1 else "") for by in ways]
+    return " · ".join(filter(None, words))
 
 
 def _word(by: str) -> str:
