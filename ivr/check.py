@@ -199,8 +199,9 @@ def _short_greeting(case: _Case) -> Iterator[Finding]:
     """R1: whoever presses nothing is rung for within 12 s, where the flow greets and then rings."""
     if case.flow.direction is not Direction.INBOUND:
         return
-    seconds = _seconds_to_ring(case, case.flow.start)
-    if seconds is not None and seconds > LONGEST_GREETING:
+    said = _seconds_to_ring(case, case.flow.start)
+    seconds = case.flow.guard.total_seconds() + (said or 0.0)
+    if said and seconds > LONGEST_GREETING:
         problem = f"a caller hears {seconds:.1f} s of greeting before anybody is rung (R1)."
         yield case.find(case.flow.start, problem, f"Shorten it to {LONGEST_GREETING:.0f} s.")
 

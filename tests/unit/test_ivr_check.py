@@ -118,9 +118,9 @@ def test_a_sentence_that_takes_too_long_is_found_by_its_real_audio() -> None:
 
 
 def test_a_greeting_that_takes_too_long_is_found_whoever_it_greets() -> None:
-    """R1: the key sentence and the wait for the key count."""
-    assert problems(shipped("inbound"), lengths={"greet": 6.0, "greet_keys": 5.0}) == ""
-    assert "12.1 s of greeting" in problems(shipped("inbound"), lengths={"greet": 6.0, "greet_keys": 5.1})
+    """R1: the guard time, the key sentence and the wait for the key count."""
+    assert problems(shipped("inbound"), lengths={"greet": 6.0, "greet_keys": 4.2}) == ""
+    assert "12.1 s of greeting" in problems(shipped("inbound"), lengths={"greet": 6.0, "greet_keys": 4.4})
     assert "of greeting" in problems(shipped("inbound"), lengths={"greet": 12.5})
     slow = node_with(shipped("inbound"), "greet", timeout=timedelta(seconds=8))
     assert "of greeting" in problems(slow, lengths={"greet": 5.0})
