@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ivr.acts import Answered, Capped, EarlyKey, Event, Failed, Found, HungUp, Key, Look, Silence
 from ivr.backends.simulator import Act, World, read_acts, simulate
 from ivr.errors import FlowError, WordError
-from ivr.flow import Direction, Enqueue, Escalate, Flow, Outcome, Owner, Transfer
+from ivr.flow import Direction, End, Enqueue, Escalate, Fact, Flow, Menu, Outcome, Owner, Transfer
 from ivr.loader import SHIPPED, shipped
 from ivr.machine import begin, step
 from ivr.rows import Row, rows_of
@@ -22,7 +22,10 @@ FACTS = ("no_menu", "dialect", "high_risk", "slow", "owed")
 keys = st.sampled_from("0123456789*#ABCD").map(Key)
 quiet = st.sampled_from([Silence(), HungUp()])
 lucks = st.sampled_from([Answered(), Failed(), Capped()])
-calls = st.lists(keys | keys | keys | quiet | lucks, max_size=40)
+#: Months, right and wrong, among the rest: nobody would come upon them by chance.
+months = st.sampled_from(["07", "12", "08"]).map(lambda month: [*map(Key, month)])
+acts = (keys | keys | keys | quiet | lucks).map(lambda act: [act]) | months
+calls = st.lists(acts, max_size=30).map(lambda parts: [act for part in parts for act in part])
 worlds = st.builds(
     World,
     facts=st.frozensets(st.sampled_from(FACTS)),
@@ -126,6 +129,28 @@ def test_a_key_in_the_guard_time_is_lost_and_one_after_it_counts() -> None:
     assert ("IVR_KEY", "flow=inbound&node=greet&key=3") not in lost.rows
     assert ("IVR_KEY", "flow=inbound&node=queue&key=3") in late.rows
     assert ("IVR_KEY", "flow=inbound&node=greet&key=3") in taken.rows
+
+
+@pytest.mark.parametrize(("typed_month", "passes"), [("07", True), ("08", False)])
+def test_only_the_right_month_of_birth_passes(typed_month: str, passes: bool) -> None:
+    world = World(digits={"birth_month": "07"})
+    walk = simulate(FLOWS["checkin"], read_acts(f"1 {typed_month}"), world)
+    assert (("IVR_NODE", "flow=checkin&node=identified") in walk.rows) is passes
+
+
+def test_a_caller_who_comes_round_by_keys_is_played_on() -> None:
+    """Coming back to where one was is no circle as long as the caller does something."""
+    nodes = {
+        "ask": Menu(prompts=("greet",), options={"1": "look"}, on_silence="bye", on_wrong="bye", tries=1),
+        "look": Fact(fact="slow", yes="ask", no="ask"),
+        "bye": End(),
+    }
+    flow = Flow(
+        name="round", direction=Direction.INBOUND, language="zh", start="ask", human="bye", nodes=nodes
+    )
+    walk = simulate(flow, read_acts("1 1 1 1 h"), World())
+    assert walk.rows.count(("IVR_KEY", "flow=round&node=ask&key=1")) == 4
+    assert walk.rows[-1] == ("IVR_LEFT", "flow=round&node=ask")
 
 
 def test_whoever_hangs_up_leaves_where_they_were() -> None:
