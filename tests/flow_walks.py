@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from ivr.acts import Answered, Capped, Effect, Entered, Event, Failed, Found, Kept, Key, Pressed, Silence
+from ivr.acts import (
+    Answered,
+    Capped,
+    Effect,
+    Entered,
+    Event,
+    Failed,
+    Found,
+    Kept,
+    Key,
+    Pressed,
+    Silence,
+    Totalled,
+)
 from ivr.explore import events
 from ivr.flow import AGAIN, Flow, Language, Outcome, Promise
 from ivr.machine import State, begin, step
@@ -60,9 +73,9 @@ def walks(flow: Flow) -> dict[Taken, Walk]:
 
 
 def _events(flow: Flow, state: State) -> Iterator[Event]:
-    """Yield what can happen; the stray key is one that every telephone has. Hearing it again leads nowhere."""
+    """Yield what can happen and leads on; the stray key is one that every telephone has."""
     drawn = [event for event in events(flow, state) if event != Key(AGAIN)]
-    stray = next(k for k in "8765432" if Key(k) not in drawn)
+    stray = next(k for k in "98765432" if Key(k) not in drawn)
     for event in drawn:
         yield Key(stray) if event == Key("D") else event
 
@@ -72,6 +85,9 @@ def _way(flow: Flow, state: State, event: Event, effects: Sequence[Effect], targ
     there = [way.by for way in flow.ways(state.node or "") if way.target == target]
     names = [f"key {effect.key}" for effect in effects if isinstance(effect, Pressed)]
     names += ["next" for effect in effects if isinstance(effect, Kept)]
+    names += [
+        way for way in there if way.startswith("band") and any(isinstance(e, Totalled) for e in effects)
+    ]
     names += [f"key {event.key}"] if isinstance(event, Key) else []
     names += _NAMES[type(event)]
     return next((name for name in names if name in there), there[0])
