@@ -1,15 +1,12 @@
-"""Both flows over Twilio: signed hooks in, TwiML out, the same path as the flow's meaning, no dead end."""
+"""The call centre's webhooks: signed hooks in, TwiML out, nothing lost between them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from callcenter.config import Settings, Twilio
@@ -17,12 +14,13 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound
 from callcenter.keys import KeyRing
 from callcenter.twilio.account import Account
-from callcenter.twilio.answers import Answer, Line, answer, line_of, without_dead_transfers
-from callcenter.twilio.webhook import Forged, Hook
-from ivr.backends import twiml
-from ivr.flow import Enqueue, Escalate, Flow, Menu, Say, Transfer
+from callcenter.twilio.answers import Answer, Line, answer, line_of
+from callcenter.twilio.notes import Notes
+from callcenter.twilio.webhook import Forged, Hook, Proven, prove
+from callcenter.twilio.world import Known, Sources, world_of
+from ivr.acts import Left
+from ivr.backends.twiml import Note
 from ivr.loader import SHIPPED, shipped
-from ivr.machine import Answered, Effect, Entered, Event, Failed, Key, Promised, Silence, State, begin, step
 
 SID = "CA" + "1" * 32
 CHILD = "CA" + "2" * 32
@@ -50,21 +48,11 @@ PEOPLE = (
         escalation_rank=2,
     ),
 )
-#: What may happen where a flow waits: a key, silence, or people taking or not taking the call.
-HAPPENINGS = st.lists(
-    st.one_of(
-        st.sampled_from([Key(k) for k in "0123456789*#"]),
-        st.just(Silence()),
-        st.just(Answered()),
-        st.just(Failed()),
-    ),
-    max_size=40,
-)
 
 
-def _line(transfers: dict[str, str] | None = None) -> Line:
-    settings = Settings(twilio=Twilio(transfers=transfers or {}))
-    return line_of(settings, ACCOUNT, KEYS, PEOPLE, [shipped(name) for name in SHIPPED])
+def _line(sources: Sources | None = None) -> Line:
+    settings = Settings(twilio=Twilio(transfers={"12356": "+8651012356000"}))
+    return line_of(settings, ACCOUNT, KEYS, PEOPLE, [shipped(name) for name in SHIPPED], sources)
 
 
 def _hook(target: str, sid: str = SID, **form: str) -> Hook:
@@ -73,161 +61,96 @@ def _hook(target: str, sid: str = SID, **form: str) -> Hook:
     return Hook(target=target, body=urlencode(fields).encode(), headers={"X-Twilio-Signature": signature})
 
 
-def _parsed(page: str) -> ElementTree.Element:
-    return ElementTree.fromstring(page)  # noqa: S314 - we wrote it ourselves
+def _verbs(found: Answer) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(found.twiml))  # noqa: S314 - we wrote it ourselves
 
 
-class Caller:
-    """Twilio and a caller: fetches TwiML, does what it says, and presses, waits or is answered."""
-
-    def __init__(self, line: Line, start: str) -> None:
-        self._line = line
-        self.effects: list[Effect] = []
-        self.pages: list[str] = []
-        self._fetch(start)
-
-    def _fetch(self, url: str, **form: str) -> None:
-        target = url.removeprefix(ACCOUNT.public_url)
-        found: Answer = answer(self._line, _hook(target, CallStatus="in-progress", **form))
-        self.effects += found.effects
-        self.pages.append(found.twiml)
-
-    @property
-    def verbs(self) -> list[ElementTree.Element]:
-        return list(_parsed(self.pages[-1]))
-
-    @property
-    def over(self) -> bool:
-        return not [v for v in self.verbs if v.tag in {"Gather", "Enqueue", "Dial", "Redirect"}]
-
-    def meets(self, event: Event) -> bool:
-        """Let something happen; return False if it means nothing where the call waits."""
-        first = self.verbs[0]
-        action = first.get("action", "")
-        match first.tag, event:
-            case "Gather", Key(key):
-                self._fetch(action, Digits=key)
-            case "Gather", Silence():
-                self._fetch(self.verbs[1].text or "")
-            case "Enqueue", Answered() | Failed():
-                self._fetch(action, QueueResult="bridged" if isinstance(event, Answered) else "leave")
-            case "Dial", Answered() | Failed():
-                bridged = "true" if isinstance(event, Answered) else "false"
-                self._fetch(action, DialCallStatus="completed", DialBridged=bridged)
-            case _:
-                return False
-        return True
+def _target(address: str | None) -> str:
+    return (address or "").removeprefix(ACCOUNT.public_url)
 
 
-def _path(effects: list[Effect]) -> list[str]:
-    return [effect.node for effect in effects if isinstance(effect, Entered)]
+def _gather(found: Answer) -> ElementTree.Element:
+    return next(verb for verb in _verbs(found) if verb.tag == "Gather")
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.parametrize("transfers", [{}, {"12356": "+8651012356000"}])
-@given(happenings=HAPPENINGS)
-def test_twilio_walks_the_same_path_as_the_flow_means(
-    name: str, transfers: dict[str, str], happenings: list[Event]
-) -> None:
-    line = _line(transfers)
-    flow = line.flows[name]
-    caller = Caller(line, "/twilio/inbound" if name == "inbound" else f"/twilio/begin/{name}?call=at-1")
-    state, effects = begin(flow)
-    meant = list(effects)
-    for event in happenings:
-        if caller.over:
-            break
-        if caller.meets(event):
-            state, effects = step(flow, state, event)
-            meant += effects
-    assert _path(caller.effects) == _path(meant)
-    assert caller.effects == meant
-    assert caller.over == state.over
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.parametrize("happening", [Silence(), Failed(), Key("5")])
-def test_no_caller_is_left_in_a_dead_end(name: str, happening: Event) -> None:
-    """Whatever is not met with the one thing is met with another; every way ends."""
-    caller = Caller(_line(), "/twilio/inbound" if name == "inbound" else f"/twilio/begin/{name}")
-    for _ in range(60):
-        if caller.over:
-            break
-        assert caller.meets(happening) or caller.meets(Failed()) or caller.meets(Silence())
-    assert caller.over
-    assert caller.verbs[-1].tag == "Hangup"
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_every_page_parses_and_every_gather_is_followed_by_a_redirect(name: str) -> None:
-    line = _line({"12356": "+8651012356000"})
-    flow = line.flows[name]
-    pages = [twiml.render(flow, State(node=node), line.site, call=SID) for node in _waiting(flow)]
-    assert len(pages) > 2
-    for page in pages:
-        verbs = list(_parsed(page))
-        for verb, after in zip(verbs, [*verbs[1:], None], strict=True):
-            assert verb.tag != "Gather" or (after is not None and after.tag == "Redirect")
-        assert not verbs or verbs[-1].tag in {"Redirect", "Enqueue", "Dial"}
-
-
-def _waiting(flow: Flow) -> Iterator[str]:
-    kinds = (Say, Menu, Enqueue, Escalate, Transfer)
-    return (name for name, node in flow.nodes.items() if isinstance(node, kinds))
+def test_a_call_begins_with_the_flow_of_its_address() -> None:
+    begun = answer(_line(), _hook("/twilio/begin/checkin?call=at-7"))
+    assert (begun.flow, begun.turn, begun.sid, begun.call_id) == ("checkin", 1, SID, "at-7")
+    assert "/prompts/zh/who.wav" in begun.twiml
+    assert answer(_line(), _hook("/twilio/inbound")).flow == "inbound"
 
 
 def test_no_page_shows_a_caller_s_number() -> None:
-    caller = Caller(_line(), "/twilio/inbound")
-    while not caller.over:
-        assert caller.meets(Silence()) or caller.meets(Failed())
-    assert "8613800001234" not in "".join(caller.pages)
-
-
-def test_a_promise_is_an_effect_before_any_word_of_it_goes_out() -> None:
-    caller = Caller(_line(), "/twilio/begin/checkin?call=at-1")
-    caller.meets(Key("1"))
-    caller.meets(Key("2"))
-    assert Promised("callback") in caller.effects
-    assert caller.over
+    line = _line()
+    begun = answer(line, _hook("/twilio/inbound"))
+    queued = answer(line, _hook(_target(_verbs(begun)[-1].text)))
+    assert "<Enqueue" in queued.twiml
+    assert "13800001234" not in begun.twiml + queued.twiml
 
 
 def test_only_mobiles_of_the_chain_are_rung_and_each_must_accept_by_key() -> None:
     line = _line()
-    page = twiml.render(line.flows["checkin"], State(node="escalate"), line.site, call=SID)
-    (dial,) = _parsed(page)
+    begun = answer(line, _hook("/twilio/inbound"))
+    queued = answer(line, _hook(_target(_verbs(begun)[-1].text)))
+    action = _target(_verbs(queued)[0].get("action"))
+    (dial,) = _verbs(answer(line, _hook(action, QueueResult="queue-full")))
     (number,) = list(dial)
     assert number.text == "+8613900005678"
-    asked = answer(
-        line, _hook((number.get("url") or "").removeprefix(ACCOUNT.public_url), CHILD, ParentCallSid=SID)
-    )
-    gather = _parsed(asked.twiml)[0]
-    target = (gather.get("action") or "").removeprefix(ACCOUNT.public_url)
+    asked = answer(line, _hook(_target(number.get("url")), CHILD, ParentCallSid=SID))
+    target = _target(_gather(asked).get("action"))
     voicemail = answer(line, _hook(target, CHILD, ParentCallSid=SID))
     person = answer(line, _hook(target, CHILD, ParentCallSid=SID, Digits="1"))
-    assert [v.tag for v in _parsed(voicemail.twiml)] == ["Hangup"]
-    assert list(_parsed(person.twiml)) == []
+    assert [verb.tag for verb in _verbs(voicemail)] == ["Hangup"]
+    assert _verbs(person) == []
 
 
-def test_a_service_we_have_no_number_for_is_told_instead_of_dialled() -> None:
-    flow = without_dead_transfers(shipped("inbound"), {})
-    assert not [node for node in flow.nodes.values() if isinstance(node, Transfer)]
-    assert without_dead_transfers(shipped("inbound"), {"12356": "+86510"}).nodes == shipped("inbound").nodes
+def test_the_accept_page_of_a_call_is_of_no_use_to_another() -> None:
+    line = _line()
+    begun = answer(line, _hook("/twilio/inbound"))
+    token = _target(_gather(begun).get("action")).partition("?")[2]
+    for path in ("accept", "accepted"):
+        with pytest.raises(Forged):
+            answer(line, _hook(f"/twilio/{path}?{token}", CHILD, ParentCallSid=CHILD, Digits="1"))
 
 
 def test_a_status_says_which_call_of_ours_it_is_about() -> None:
     told = answer(_line(), _hook("/twilio/status?call=at-7", CallStatus="ringing"))
-    assert (told.status, told.call_id, told.sid) == ("ringing", "at-7", SID)
+    assert (told.status, told.call_id, told.sid, told.effects) == ("ringing", "at-7", SID, ())
+
+
+def test_whoever_hangs_up_leaves_a_row_once() -> None:
+    line = _line()
+    answer(line, _hook("/twilio/begin/checkin?call=at-7"))
+    gone = answer(line, _hook("/twilio/status?call=at-7", CallStatus="completed"))
+    again = answer(line, _hook("/twilio/status?call=at-7", CallStatus="completed", SequenceNumber="4"))
+    assert (gone.effects, gone.turn, gone.status) == ((Left("who"),), 2, "completed")
+    assert (again.effects, again.status) == ((), "completed")
+
+
+def test_a_hook_repeated_gives_the_very_same_answer() -> None:
+    line = _line()
+    begun = answer(line, _hook("/twilio/begin/checkin"))
+    hook = _hook(_target(_gather(begun).get("action")), Digits="3", CallStatus="in-progress")
+    assert answer(line, hook) is answer(line, hook)
+
+
+def test_a_place_the_call_has_left_is_refused() -> None:
+    line = _line()
+    action = _target(_gather(answer(line, _hook("/twilio/begin/checkin"))).get("action"))
+    answer(line, _hook(action, Digits="1"))
+    with pytest.raises(Forged, match="has left"):
+        answer(line, _hook(action, Digits="9"))
 
 
 def test_the_place_of_one_call_is_of_no_use_to_another() -> None:
-    page = answer(_line(), _hook("/twilio/inbound")).twiml
-    target = (_parsed(page)[0].get("action") or "").removeprefix(ACCOUNT.public_url)
+    line = _line()
+    action = _target(_gather(answer(line, _hook("/twilio/inbound"))).get("action"))
     with pytest.raises(Forged):
-        answer(_line(), _hook(target, CHILD, Digits="1"))
+        answer(line, _hook(action, CHILD, Digits="1"))
 
 
 @pytest.mark.parametrize(
-    "target", ["/twilio/flow", "/twilio/flow?t=", "/twilio/flow?t=a.b", "/twilio/wait?t=..."]
+    "target", ["/twilio/flow", "/twilio/flow?t=", "/twilio/flow?t=a.b", "/twilio/wait?t=...", "/twilio/key"]
 )
 def test_a_made_up_place_is_refused(target: str) -> None:
     with pytest.raises(Forged):
@@ -240,6 +163,77 @@ def test_an_address_that_is_none_of_ours(target: str) -> None:
         answer(_line(), _hook(target))
 
 
+@pytest.mark.parametrize("sid", ["", "CA", "CA" + "g" * 32, "AC" + "1" * 32])
+def test_a_hook_about_no_call_is_refused(sid: str) -> None:
+    with pytest.raises(Forged, match="CallSid"):
+        answer(_line(), _hook("/twilio/inbound", sid))
+
+
 def test_an_unsigned_hook_gets_no_word_of_the_flow() -> None:
     with pytest.raises(Forged):
         answer(_line(), replace(_hook("/twilio/inbound"), headers={}))
+
+
+# --- what the flow can ask -----------------------------------------------------------------------
+
+
+def _proven(**form: str) -> Proven:
+    return prove(ACCOUNT, _hook("/twilio/begin/checkin?call=at-7", **form))
+
+
+@pytest.mark.parametrize("number", ["anonymous", "", "+266696687", "unavailable", "sip:x@y", "+86", "12356"])
+def test_whoever_withholds_the_number_is_nobody_we_know(number: str) -> None:
+    asked: list[str] = []
+
+    def known(number: str, _: str | None) -> Known:
+        asked.append(number)
+        return Known(facts=frozenset({"high_risk"}))
+
+    world = world_of(Sources(known=known), _proven(From=number))
+    assert (world.has("number"), world.has("high_risk"), asked) == (False, False, [])
+
+
+def test_the_person_is_the_far_end_whoever_called() -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def known(number: str, call: str | None) -> Known:
+        asked.append((number, call))
+        return Known(facts=frozenset({"owed"}), expected={"birth_month": "05"}, owner="+8613700003333")
+
+    sources = Sources(known=known)
+    world_of(sources, _proven(Direction="inbound", From="+8613800001234", To="+8651085000966"))
+    world = world_of(sources, _proven(Direction="outbound-api", From="+8651085000966", To="+8613800001234"))
+    assert asked == [("+8613800001234", "at-7")] * 2
+    assert (world.has("number"), world.has("owed"), world.has("slow")) == (True, True, False)
+    assert (world.expects("birth_month"), world.expects("shoe_size")) == (True, False)
+    assert (world.matches("birth_month", "05"), world.matches("birth_month", "50")) == (True, False)
+    assert world.owner() == "+8613700003333"
+    assert "05" not in repr(world.known)
+
+
+def test_where_nothing_is_known_a_caller_is_led_to_a_human() -> None:
+    world = world_of(Sources(), _proven())
+    assert (world.is_open("hotline"), world.is_staffed("hotline"), world.is_free("hotline")) == (
+        True,
+        True,
+        False,
+    )
+    assert not world.expects("birth_month")
+
+
+# --- notes ---------------------------------------------------------------------------------------
+
+
+def test_the_calls_that_were_quiet_longest_are_forgotten_first() -> None:
+    notes: Notes[str] = Notes(most=2)
+    for sid in ("a", "b", "a", "c"):
+        notes.keep(sid, Note(turn=1, token="t"), sid.encode(), sid)
+    assert [notes.newest(sid) is not None for sid in "abc"] == [True, False, True]
+    assert [notes.given(sid, sid.encode()) for sid in "abc"] == ["a", None, "c"]
+
+
+def test_only_the_very_same_hook_finds_its_answer() -> None:
+    notes: Notes[str] = Notes()
+    notes.keep("a", Note(turn=1, token="t"), b"1", "first")
+    notes.keep("a", Note(turn=2, token="t"), b"2", "second")
+    assert [notes.given("a", digest) for digest in (b"1", b"2")] == [None, "second"]
