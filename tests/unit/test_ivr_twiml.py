@@ -280,6 +280,13 @@ def test_somebody_who_was_taken_is_not_led_out_by_a_late_key() -> None:
     assert twiml.handle(INBOUND, token, form, SITE, WORLD, call=CALL, note=note).state.node == "reconnect"
 
 
+def test_whoever_has_pressed_a_key_hears_no_further_round() -> None:
+    token = sealed(INBOUND, State(node="queue"))
+    note = Note(turn=3, token=token, key="2")
+    page = twiml.wait(INBOUND, token, {"QueueTime": "10"}, SITE, WORLD, call=CALL, note=note)
+    assert verbs(page)[0].tag == "Leave"
+
+
 def test_only_a_waiting_caller_has_a_waiting_room() -> None:
     with pytest.raises(TokenError, match="waiting caller"):
         twiml.wait(INBOUND, sealed(INBOUND, State(node="greet")), {}, SITE, WORLD, call=CALL)
