@@ -531,6 +531,16 @@ def test_silence_after_a_star_is_only_silence_once_it_was_asked_again(service: S
     assert (place_of(service, caller).misses, place_of(service, caller).repeats) == (0, 1)
 
 
+@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("first", [(), (Silence(),), (Key("7"),), (Key("1"),), (Key("3"),), (Key("2"),)])
+def test_whoever_keeps_asking_to_hear_it_again_is_understood_the_same(
+    service: Service, wire: Wire, name: str, first: tuple[Event, ...]
+) -> None:
+    events = [*first, *map(Key, "********#"), Silence(), HungUp()]
+    caller = call(service, wire, name, events)
+    assert caller.effects == meant(FLOWS[name], events, Here())[1]
+
+
 def test_a_lone_hash_is_a_wrong_number_and_silence_is_silence(service: Service, wire: Wire) -> None:
     wrong = call(service, wire, "every_node", [Key("7"), Key("#")])
     silent = call(service, wire, "every_node", [Key("7"), Silence()])
