@@ -116,7 +116,7 @@ def _word(event: Event) -> str:
         case Key(key):
             return key
         case EarlyKey(key):
-            return f"early {key}"
+            return f"early-{key}"
         case Found(yes):
             return "yes" if yes else "no"
         case _:
@@ -125,8 +125,8 @@ def _word(event: Event) -> str:
 
 def event_of(word: str) -> Event:
     """Return the event of a trace file's word."""
-    if word.startswith("early "):
-        return EarlyKey(word.removeprefix("early "))
+    if word.startswith("early-"):
+        return EarlyKey(word.removeprefix("early-"))
     events = (Silence(), Answered(), Failed(), Capped(), HungUp(), Found(True), Found(False))
     return {_word(event): event for event in events}.get(word) or Key(word)
 
