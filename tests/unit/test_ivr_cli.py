@@ -50,7 +50,7 @@ def test_a_site_checks_its_own_flow_and_its_own_words(tmp_path: Path) -> None:
     (tmp_path / "flows" / "talks.yaml").write_text(text.replace("talks_greet", "our_greet"), encoding="utf-8")
     done = hotline("ivr", "check", home=tmp_path)
     assert done.exit_code == 1
-    assert "talks.yaml:10: says `our_greet`, which is not in the catalogue" in done.output
+    assert "talks.yaml:11: says `our_greet`, which is not in the catalogue" in done.output
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "zh.yaml").write_text(OWN_TEXT, encoding="utf-8")
     done = hotline("ivr", "check", home=tmp_path)
