@@ -4,7 +4,7 @@ The flows are the product's own, compiled with a trace: at each moment at which 
 the context `walk-trace` takes the next letter of the call's script and writes a row. The letters:
 
   k  the caller does something now: the words last long, so that a busy machine cannot be too late
-  s  nothing happens: the words last 0.2 s
+  s  nothing happens: the words last 0.1 s
   y n  the answer to what the flow asks the world
   a f c r  whoever is rung answers, does not, lets the longest wait go by, rings on
 
@@ -45,9 +45,9 @@ from ivr.vocabulary import EXPECTED, FACTS, LANGUAGES
 
 TRACE = "walk-trace"
 LANGUAGE = "zh"
-SHORT, LONG = 0.2, 20.0
+SHORT, LONG = 0.1, 20.0
 #: Callers at one time.
-TOGETHER = 48
+TOGETHER = 64
 #: Callers of one SIPp process.
 _COMPANY = 100
 #: Rows that a flow writes.

@@ -185,7 +185,7 @@ _KINDS: Mapping[type[Effect], str] = {
     Climb: "people",
     Put: "people",
 }
-#: In the silence after 0.2 s of words, well before `WAIT` is over.
+#: In the silence after short words, well before `WAIT` is over.
 _IN_SILENCE = 0.6
 
 
