@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,7 @@ from ivr.prompts.store import (
     recording_file,
     sound_file,
 )
-from ivr.prompts.synthesis import heard_file
+from ivr.prompts.synthesis import chain, heard_file
 
 #: Longest sentence a caller is asked to listen to, seconds of real audio (R1).
 LONGEST_SENTENCE = 12.0
@@ -83,10 +83,29 @@ def survey(sounds: Path, chosen: PromptSet, catalogue: Catalogue) -> tuple[Entry
 
 
 def lengths_of(sounds: Path, chosen: PromptSet, catalogue: Catalogue) -> dict[str, float]:
-    """Return the seconds a call in this set's language hears, by prompt id, as far as there is a sound."""
-    found = {prompt: heard_file(sounds, chosen, prompt) for prompt in catalogue.prompts}
-    lengths = {prompt: length_of(file) for prompt, file in found.items() if file is not None}
+    """Return the seconds a call in this set's language hears, by prompt id, as far as the sounds are current.
+
+    A sound of an old text, or one that nobody knows the text of, has no length (R48): it is about to be
+    replaced, so it says nothing about the text that is being checked.
+    """
+    manifests = {name: read_manifest(sounds, name) for name in chain(chosen)}
+    lengths = {
+        key: length_of(file)
+        for key, prompt in catalogue.prompts.items()
+        if (file := _current_file(sounds, chosen, prompt, manifests)) is not None
+    }
     return {prompt: seconds for prompt, seconds in lengths.items() if seconds is not None}
+
+
+def _current_file(
+    sounds: Path, chosen: PromptSet, prompt: Prompt, manifests: Mapping[str, Mapping[str, Made]]
+) -> Path | None:
+    """Return the sound that is heard if it says the text of now; what an overlay borrows says another."""
+    file = heard_file(sounds, chosen, prompt.id)
+    if file is None:
+        return None
+    made = manifests[file.relative_to(sounds).parts[0]].get(prompt.id)
+    return file if made is not None and made.checksum == prompt.checksum else None
 
 
 def examine(sounds: Path, chosen: PromptSet, catalogue: Catalogue) -> Iterator[Finding]:

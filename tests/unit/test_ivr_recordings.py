@@ -15,7 +15,7 @@ from ivr.prompts.recordings import keep, read_recordings, summary
 from ivr.prompts.sets import prompt_set
 from ivr.prompts.sheet import sheet
 from ivr.prompts.store import read_manifest, sound_file
-from ivr.prompts.survey import Fault, Finding, State, examine, longest_sentence, survey
+from ivr.prompts.survey import Fault, Finding, State, examine, lengths_of, longest_sentence, survey
 from ivr.prompts.synthesis import heard_file, synthesise
 
 ZH, WX = prompt_set("zh"), prompt_set("zh_wx")
@@ -305,6 +305,39 @@ def test_a_recorded_wait_is_what_the_overlay_says(tmp_path: Path, talent: Path, 
     synthesise(words, sounds, chosen=plain)
     assert states(sounds, words, "zh_plain") == {"queue_offer": State.RECORDED}
     assert faults(sounds, words, "zh_plain") == []
+
+
+# --- lengths, by which a flow is judged ------------------------------------------------------------
+
+
+def test_only_a_sound_of_the_text_of_now_has_a_length(
+    tmp_path: Path, talent: Path, sounds: Path, words: Catalogue
+) -> None:
+    """A site that changes its wording is not refused for how long the old wording took."""
+    take_in(sounds, recording(talent / "greet.wav", seconds=11), words)
+    synthesise(words, sounds, speaker=Humming())
+    assert lengths_of(sounds, ZH, words) == pytest.approx({"greet": 11, "goodbye": 1.3}, abs=0.2)
+    changed = catalogue_of(tmp_path, greet="喂。", goodbye="谢谢您，请多保重。再见。")
+    assert lengths_of(sounds, ZH, changed).keys() == {"goodbye"}
+    synthesise(changed, sounds, speaker=Humming())
+    assert lengths_of(sounds, ZH, changed)["greet"] < 1
+
+
+def test_a_sound_put_there_by_hand_has_no_length(sounds: Path, words: Catalogue) -> None:
+    file = sound_file(sounds, "zh", "greet")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(hum(13))
+    assert lengths_of(sounds, ZH, words) == {}
+
+
+def test_dialect_is_measured_where_it_is_heard(
+    tmp_path: Path, talent: Path, sounds: Path, words: Catalogue
+) -> None:
+    synthesise(words, sounds, speaker=Humming())
+    take_in(sounds, recording(talent / "greet.wav", seconds=5), words, "zh_wx")
+    assert lengths_of(sounds, WX, words) == pytest.approx({"greet": 5, "goodbye": 1.3}, abs=0.2)
+    changed = catalogue_of(tmp_path, greet="您好，正在为您接通。", goodbye="再会。")
+    assert lengths_of(sounds, WX, changed).keys() == {"greet"}
 
 
 # --- the check -------------------------------------------------------------------------------------
