@@ -55,7 +55,7 @@ def read_recordings(
     if chosen.is_overlay:
         raise RecordingError(
             f"`{chosen.name}` borrows its sounds. Import into `{chosen.falls_back}` instead: "
-            + ", ".join(chosen.says.values())
+            + ", ".join(dict.fromkeys(chosen.says.values()))
             + "."
         )
     wanted = _named(source, prompt)

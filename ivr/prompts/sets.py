@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 from ivr.errors import PromptError
 
-#: What a waiting caller is told instead of an offer of keys, before it is known who is on the line.
-_PLAIN = MappingProxyType({"queue_offer": "queue_wait"})
+#: What the queue announces, and the prompt whose text is said instead before it is known who is on the line:
+#: no word of what the line is for (R24), no keys on offer.
+PLAIN_SAYS: Mapping[str, str] = MappingProxyType(dict.fromkeys(("queue_wait", "queue_offer"), "queue_plain"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +40,7 @@ def _with_plain(*sets: PromptSet) -> dict[str, PromptSet]:
     """Return the sets by name, each followed by its overlay for callers nobody has identified yet."""
     plain = [
         PromptSet(
-            name=f"{one.name}_plain", language=one.language, pace=None, falls_back=one.name, says=_PLAIN
+            name=f"{one.name}_plain", language=one.language, pace=None, falls_back=one.name, says=PLAIN_SAYS
         )
         for one in sets
     ]

@@ -15,18 +15,20 @@ from ivr.flow import prompts_of
 from ivr.loader import SHIPPED, shipped
 from ivr.prompts.audio import read_sound
 from ivr.prompts.catalogue import LANGUAGES, UNAPPROVED, Catalogue, checksum_of, filled, load_catalogue
-from ivr.prompts.sets import SETS, prompt_set
+from ivr.prompts.sets import PLAIN_SAYS, SETS, prompt_set
 from ivr.prompts.speech import Espeak, Voice, spoken
 from ivr.prompts.store import sound_file
 from ivr.prompts.survey import LONGEST_SENTENCE, lengths_of, longest_sentence
 from ivr.prompts.synthesis import chain, overlays_of, synthesise, synthesise_all
 from ivr.prompts.wording import Wording, site_catalogue
+from ivr.vocabulary import PURPOSE_WORDS
 
 #: Used by the PBX configuration, outside of any flow.
 OUTSIDE_FLOWS = {
     "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed", "not_on_shift",
-    "queue_wait", "queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end",
-    "transfer_wait", "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
+    "queue_wait", "queue_offer", "queue_plain", "queue_place", "queue_place_end",
+    "queue_more_than", "queue_more_than_end", "transfer_wait",
+    "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
     "alarm_trunk_down", "alarm_journal_stalled", "alarm_journal_unreadable",
     "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",
 }  # fmt: skip
@@ -130,14 +132,25 @@ def test_every_set_falls_back_to_where_asterisk_looks_next() -> None:
         assert one.falls_back == (cut or None), name
 
 
-def test_callers_nobody_knows_yet_hear_of_no_offer(tmp_path: Path) -> None:
-    catalogue = catalogue_of(tmp_path, queue_wait="请稍候。", queue_offer="转接12356请按2。")
+def test_callers_nobody_knows_yet_hear_of_no_counsellor_and_no_offer(tmp_path: Path) -> None:
+    catalogue = catalogue_of(
+        tmp_path, queue_wait="等咨询员。", queue_offer="转接12356请按2。", queue_plain="请继续稍候。"
+    )
     for name in ("zh", "zh_plain", "zh_wx_plain"):
         synthesise(catalogue, tmp_path, chosen=prompt_set(name), speaker=Humming())
-    wait = sound_file(tmp_path, "zh", "queue_wait").read_bytes()
+    plain = sound_file(tmp_path, "zh", "queue_plain").read_bytes()
     for overlay in ("zh_plain", "zh_wx_plain"):
-        assert sound_file(tmp_path, overlay, "queue_offer").read_bytes() == wait
-        assert not sound_file(tmp_path, overlay, "queue_wait").exists()
+        for announced in ("queue_wait", "queue_offer"):
+            assert sound_file(tmp_path, overlay, announced).read_bytes() == plain
+
+
+def test_what_is_announced_to_callers_nobody_knows_yet_names_no_purpose() -> None:
+    """R24: everything the queue announces in turn, and each in words that say nothing of the line."""
+    texts = load_catalogue().prompts
+    assert PLAIN_SAYS.keys() == {"queue_wait", "queue_offer"}
+    said = "".join(texts[prompt].text for prompt in PLAIN_SAYS.values())
+    assert not [word for word in PURPOSE_WORDS if word in said]
+    assert not any(letter.isdigit() for letter in said), "keys on offer"
 
 
 def test_what_a_set_changes_reaches_every_overlay_that_may_borrow_it() -> None:
@@ -287,4 +300,4 @@ def test_all_sets_are_brought_up_to_date_together(tmp_path: Path) -> None:
     changed = synthesise_all(tmp_path, names=("zh_wx", "en"), speaker=Brief())
     assert changed["en"] == tuple(load_catalogue("en").prompts)
     assert changed["zh_wx"] == ()
-    assert changed["en_plain"] == ("queue_offer",)
+    assert changed["en_plain"] == ("queue_wait", "queue_offer")
