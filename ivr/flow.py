@@ -111,6 +111,8 @@ class Digits:
     on_wrong: str
     #: What the digits are, such as `number`: then they are written to the journal. Else they are not.
     keep: str = ""
+    #: First digit -> how many there must be: a mobile number begins with 1 and has eleven.
+    exact: Mapping[str, int] = field(default_factory=dict)
     after_silence: tuple[str, ...] = ()
     after_wrong: tuple[str, ...] = ()
     timeout: timedelta = timedelta(seconds=10)

@@ -251,7 +251,9 @@ def _typing(
             typed = state.typed + key
             if len(typed) < most:
                 return replace(state, typed=typed), (Listen(node.between),)
-            return _typed(flow, replace(state, typed=typed), node)
+            if _is_whole(node, typed):
+                return _typed(flow, replace(state, typed=typed), node)
+            return _missed(flow, state, node, silent=False)
         case Key(key) if key == AGAIN and state.repeats < REPEATS:
             anew = replace(state, repeats=state.repeats + 1, typed="")
             return anew, (Ask(node.prompts, node.timeout),)
@@ -260,11 +262,16 @@ def _typing(
         case Key() | Silence():
             if state.typed == HUMAN:
                 return _press(flow, state, HUMAN, flow.human, node)
-            if len(state.typed) >= least:
+            if len(state.typed) >= least and _is_whole(node, state.typed):
                 return _typed(flow, state, node)
             return _missed(flow, state, node, silent=isinstance(event, Silence) and not state.typed)
         case _:
             return state, _NOTHING
+
+
+def _is_whole(node: Digits | Identify, typed: str) -> bool:
+    """Tell whether a number has as many digits as its first one asks for."""
+    return isinstance(node, Identify) or node.exact.get(typed[:1], len(typed)) == len(typed)
 
 
 def _typed(flow: Flow, state: State, node: Digits | Identify) -> Step:

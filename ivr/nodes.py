@@ -58,6 +58,8 @@ def complaint(node: Node | Call) -> str:
             return "a menu needs at least one key. Add it to `options`."
         case Digits() if not 2 <= node.most <= 20 or not 1 <= node.least <= node.most:
             return "use 1 <= least <= most and 2 <= most <= 20. For one key use a menu."
+        case Digits() if any(not node.least <= many <= node.most for many in node.exact.values()):
+            return "`exact` asks for more or fewer digits than `least` and `most` allow. Mend one of them."
         case Identify() if not 2 <= node.length <= 8:
             return "`length` must be from 2 to 8: one digit is guessed too easily."
         case Questionnaire():
@@ -83,6 +85,11 @@ def _about_questionnaire(node: Questionnaire) -> str:
         return "`bands` must say where the least sums lead: add `0: ...`."
     if strange := node.tripwires.keys() - set(node.items):
         return f"tripwire `{min(strange)}` is no item. Name one of `items`."
+    highest = max(node.answers.values())
+    if blind := [item for item, score in node.tripwires.items() if score > highest]:
+        return f"tripwire `{blind[0]}` can never be tripped: no answer scores that much. Lower it."
+    if not node.adds and max(node.bands) > highest * len(node.items):
+        return f"no sum reaches band {max(node.bands)}. Lower it, or let the questionnaire add (`adds`)."
     if bool(node.tripwires) != bool(node.on_tripwire):
         return "`tripwires` and `on_tripwire` belong together. Give both."
     return ""

@@ -98,8 +98,8 @@ MUTANTS = {
     "yes and no are changed": Mutant(
         flow="checkin",
         place="risk",
-        right="?neutral_human,1:who,1",
-        wrong="?who,1:neutral_human,1",
+        right="?neutral_hello,1:who,1",
+        wrong="?who,1:neutral_hello,1",
         edge=("way", "risk", "yes"),
     ),
     "a hang-up loses its outcome": Mutant(

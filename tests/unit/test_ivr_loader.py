@@ -84,6 +84,7 @@ def test_a_flow_is_read_as_written(tmp_path: Path) -> None:
             4,
             "a node and one of its ways",
         ),
+        ("language: zh", "language: zh\nidentity: {node: ask, way: on_silence}", 4, "Silence proves nothing"),
         ("human: bye", "human: nobody", 5, "`human` leads to `nobody`"),
         ("human: bye\n", "", 1, "`human` is missing"),
         ("human: bye", "human: bye\nguard: 9", 6, "would deafen the line"),
@@ -180,6 +181,8 @@ on_wrong: bye
         ("answers: {1: 0, 2: 1}", "answers: {1: 0, 2: 1}\noptions: {2: bye}", "both an answer and an option"),
         ("bands: {0: bye, 2: hello}", "bands: {2: hello}", "add `0: ...`"),
         ("tripwires: {phq9_9: 1}", "tripwires: {phq9_8: 1}", "tripwire `phq9_8` is no item"),
+        ("tripwires: {phq9_9: 1}", "tripwires: {phq9_9: 2}", "can never be tripped"),
+        ("bands: {0: bye, 2: hello}", "bands: {0: bye, 3: hello}", "no sum reaches band 3"),
         ("on_tripwire: bye\n", "", "belong together"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -208,6 +209,24 @@ def test_a_number_that_does_not_come_leads_on(events: list[Event | str], ends_at
     assert not [e for e in effects if isinstance(e, Kept)]
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (["13800001111#"], "13800001111"),
+        (["13800001111", SILENCE], "13800001111"),
+        (["1380000111", SILENCE, "13800001111#"], "13800001111"),  # one digit short: asked again
+        (["138000011112", "13800001111#"], "13800001111"),
+        (["051082700000"], "051082700000"),
+        (["82700000#"], "82700000"),
+    ],
+)
+def test_a_mobile_number_has_eleven_digits_or_is_asked_for_again(typed: list[Event | str], kept: str) -> None:
+    flow = mini(replace(NUMBER, least=7, most=12, exact={"1": 11}))
+    state, effects = run(flow, *typed)
+    assert state.node == "bye"
+    assert [e.digits for e in effects if isinstance(e, Kept)] == [kept]
+
+
 def test_between_two_digits_the_line_listens_in_silence() -> None:
     assert run(mini(NUMBER), "1")[1][-1] == Listen(timedelta(seconds=5))
     assert run(mini(NUMBER), "12#")[1][-1] == Ask(("incomplete", "number"), timedelta(seconds=10))
@@ -375,7 +394,10 @@ def test_an_elder_hears_no_menu() -> None:
     ("flow", "events", "ends_at"),
     [
         ("inbound", [*TO_GREETING, "1", SILENCE], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, SILENCE, SILENCE], "goodbye"),
+        ("inbound", [*TO_GREETING, SILENCE, "1", YES, SILENCE, SILENCE, SILENCE], "goodbye"),
+        ("inbound", [*TO_GREETING, SILENCE, "1", YES, "2", SILENCE, SILENCE, SILENCE], "queue"),
+        ("inbound", [*TO_GREETING, SILENCE, "1", YES, "55"], "queue"),
+        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, "30"], "queue"),
         ("inbound", [*TO_GREETING, SILENCE, "2", FAILED], "still_here"),
         ("inbound", [*TO_GREETING, SILENCE, "3", SILENCE, "9"], "queue"),
         ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, FAILED], "queue"),
@@ -417,7 +439,7 @@ def test_the_ninth_item_is_asked_only_while_somebody_is_free() -> None:
     state, effects = run(shipped("phq9"), SILENCE, "11111111", NO, SILENCE, YES, SILENCE)
     assert "phq9_9" not in repr(effects)
     assert promises(effects) == ["callback"]
-    assert state.node == "callback__promised"
+    assert state.node == "callback__which"
 
 
 @pytest.mark.parametrize(
@@ -464,6 +486,7 @@ def test_what_a_check_in_makes_of_keys(events: list[Event | str], expected: str)
         ("inbound", [*TO_GREETING, "2", "1", YES, SILENCE], ["appointment"]),
         ("inbound", [*TO_GREETING, "2", "2", "1234#", NO, "13900001111#", SILENCE], ["talk"]),
         ("inbound", [*TO_GREETING, "2", "3", YES, SILENCE], ["talk"]),
+        ("inbound", [*TO_GREETING, SILENCE, "1", YES, HUNG_UP], ["callback"]),
         ("inbound", [*TO_GREETING, SILENCE, "1", NO, NO, "0510#", "051082700000#", SILENCE], ["callback"]),
         (
             "inbound",
