@@ -26,6 +26,7 @@ from ivr.flow import (
     Menu,
     Mode,
     Node,
+    Outcome,
     Promise,
     Questionnaire,
     Record,
@@ -37,8 +38,10 @@ from ivr.flow import (
 )
 from ivr.graph import first_loop, idle_ways, reach, rings
 from ivr.prompts.catalogue import Catalogue
+from ivr.prompts.sets import PLAIN_SAYS
 from ivr.prompts.survey import LONGEST_SENTENCE, longest_sentence
 from ivr.vocabulary import (
+    DESTINATIONS,
     DIAGNOSTIC_WORDS,
     EXPECTED,
     FACTS,
@@ -48,9 +51,12 @@ from ivr.vocabulary import (
     LANGUAGES,
     NEUTRAL_NUMBERS,
     NUMBER_WORD,
+    OUTCOMES,
     PROMISES,
+    PROMISING_WORDS,
     PURPOSE_WORDS,
     QUEUES,
+    TRIPWIRES,
 )
 
 #: Keys a caller can hold in mind at once; 0 (a human) does not count.
@@ -157,7 +163,8 @@ def _every_prompt_exists(case: _Case) -> Iterator[Finding]:
 def _every_word_is_known(case: _Case) -> Iterator[Finding]:
     """A misspelt word would never be true while callers listen."""
     for name, node in case.flow.nodes.items():
-        for word, known in _words(node):
+        ending = getattr(node, "on_hangup", "")
+        for word, known in (*_words(node), *(((ending, OUTCOMES),) if ending else ())):
             if word not in known:
                 mend = f"Use one of {', '.join(sorted(known))}."
                 yield case.find(name, f"nobody around the flow knows `{word}`.", mend)
@@ -177,6 +184,10 @@ def _words(node: Node) -> tuple[tuple[str, frozenset[str]], ...]:
             return ((node.kind, PROMISES),)
         case Digits() if node.keep:
             return ((node.keep, KEEPS),)
+        case Transfer():
+            return ((node.destination, DESTINATIONS),)
+        case Outcome():
+            return ((node.outcome, OUTCOMES),)
         case Language():
             return ((node.language, LANGUAGES),)
         case _:
@@ -287,6 +298,73 @@ def _is_honest(case: _Case, name: str, numbers: Iterable[str]) -> bool:
     return all(number in words for number in numbers)
 
 
+def _promised_before_spoken(case: _Case) -> Iterator[Finding]:
+    """R4: whoever hears that we will call has the promise already, whatever they do next."""
+    flow = case.flow
+
+    def unpromised(name: str) -> Iterable[Way]:
+        return () if isinstance(flow.nodes[name], Promise | Record) else flow.ways(name)
+
+    for name in sorted(reach([flow.start], unpromised)):
+        for word in PROMISING_WORDS:
+            if word in case.words(name):
+                problem = f"says {word} to callers to whom nothing is promised yet (R4)."
+                yield case.find(name, problem, "Pass a promise node before.")
+
+
+def _offers_as_announced(case: _Case) -> Iterator[Finding]:
+    """The announcement in the queue is one for all: 1 call back, 2 the line 12356, 3 something to hear."""
+    for name, node in case.flow.nodes.items():
+        if not isinstance(node, Enqueue) or not node.options:
+            continue
+        for key, (what, wanted) in _OFFERS.items():
+            target = node.options.get(key)
+            if target is None or not any(map(wanted, _until_rung(case.flow, target))):
+                problem = f"{key} is announced to those who wait as {what}, and does not lead there."
+                yield case.find(name, problem, f"Lead {key} to {what}, or take all `options` out.")
+        for key in node.options.keys() - _OFFERS.keys():
+            yield case.find(name, f"offers {key}, which nobody is told of.", "Take it out.")
+
+
+#: Key -> what the queue's announcement (`queue_offer`) says it does, and the node that does it.
+_OFFERS: Mapping[str, tuple[str, Callable[[Node], bool]]] = {
+    "1": ("a call back", lambda node: isinstance(node, Promise)),
+    "2": ("12356", lambda node: isinstance(node, Transfer)),
+    "3": ("a library", lambda node: isinstance(node, Library)),
+}
+
+
+def _until_rung(flow: Flow, start: str) -> list[Node]:
+    def out(name: str) -> Iterable[Way]:
+        return () if rings(flow.nodes[name]) else flow.ways(name)
+
+    return [flow.nodes[name] for name in reach([start], out)]
+
+
+def _tripwires_ring(case: _Case) -> Iterator[Finding]:
+    """R13: thoughts of death lead to a person at once and are never only added up."""
+    flow = case.flow
+    for name, node in flow.nodes.items():
+        if not isinstance(node, Questionnaire):
+            continue
+        for item in TRIPWIRES.keys() & set(node.items):
+            if node.tripwires.get(item) != TRIPWIRES[item]:
+                problem = f"`{item}` is only added up (R13)."
+                yield case.find(name, problem, f"Add `tripwires: {{{item}: {TRIPWIRES[item]}}}`.")
+        if node.tripwires and any(isinstance(one, End) for one in _idle(flow, node.on_tripwire)):
+            problem = "a tripwire leads to an end without ringing anybody (R13)."
+            yield case.find(name, problem, "Lead `on_tripwire` to an enqueue node.")
+
+
+def _idle(flow: Flow, start: str) -> list[Node]:
+    """Return the nodes that a caller who presses nothing passes until somebody is rung."""
+
+    def out(name: str) -> Iterable[Way]:
+        return () if rings(flow.nodes[name]) else idle_ways(flow, name)
+
+    return [flow.nodes[name] for name in reach([start], out)]
+
+
 def _told_before_put_through(case: _Case) -> Iterator[Finding]:
     for name, node in case.flow.nodes.items():
         if isinstance(node, Transfer) and node.mode is Mode.BLIND and NUMBER_WORD not in case.words(name):
@@ -328,10 +406,14 @@ def _discloses(case: _Case, name: str) -> Iterator[Finding]:
     if isinstance(node, Transfer):
         problem = f"transfers to {node.destination} before identity (R24)."
         yield case.find(name, problem, "Lead to an enqueue node or a promise.")
+    if isinstance(node, Questionnaire | Library | Record):
+        problem = f"a {type(node).__name__.lower()} before identity tells what the call is about (R24)."
+        yield case.find(name, problem, "Move it behind identity.")
     if isinstance(node, Enqueue) and node.options:
         problem = "offers keys while waiting before identity (R24): the announcement names 12356."
         yield case.find(name, problem, "Take its `options` out.")
-    for prompt in prompts_of(node):
+    announced = PLAIN_SAYS.values() if isinstance(node, Enqueue) else ()
+    for prompt in (*prompts_of(node), *announced):
         for word in PURPOSE_WORDS:
             if word in case.text(prompt):
                 problem = f"`{prompt}` says {word} before identity (R24)."
@@ -358,6 +440,9 @@ _RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
     _short_greeting,
     _silence_is_connected,
     _no_end_without_honesty,
+    _promised_before_spoken,
+    _offers_as_announced,
+    _tripwires_ring,
     _told_before_put_through,
     _identity_comes_first,
     _no_diagnosis,

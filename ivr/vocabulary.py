@@ -14,6 +14,18 @@ EXPECTED = frozenset({"birth_month"})
 PROMISES = frozenset({"callback", "appointment", "talk", "message"})
 #: Opening hours.
 HOURS = frozenset({"hotline"})
+#: Where a caller can be handed over to.
+DESTINATIONS = frozenset({"12356", "110", "120"})
+#: What a flow may say became of a call: results of our own calls, and what the line is told of callers.
+OUTCOMES = frozenset(
+    {"reached_self_ivr_ok", "reached_self_callback", "reached_self_transfer", "reached_self_no_key"}
+    | {"reached_other", "wrong_person", "identity_failed", "opted_out", "phone_refused"}
+    | {"assistant_or_voicemail"}
+    | {"overflowed", "silent_caller", "silent_in_danger"}
+    | {"screening_done", "screening_refer", "screening_urgent", "screening_unfinished"}
+)
+#: Items that may never only be added up: the least score that leads to a person at once.
+TRIPWIRES = {"phq9_9": 1}
 #: Queues.
 QUEUES = frozenset({"hotline"})
 #: What numbers left by key can be.
@@ -23,7 +35,12 @@ LANGUAGES = frozenset({"zh", "zh_slow", "zh_wx", "en"})
 
 #: Words that tell a relative what a call is about (R24). The neutral name of the line,
 #: 职工服务热线, is none of them.
-PURPOSE_WORDS = ("心理", "困难", "帮扶", "回访", "咨询", "危机", "情绪", "12356")
+PURPOSE_WORDS = (
+    *("心理", "困难", "帮扶", "回访", "咨询", "危机", "情绪", "12356"),
+    *("自杀", "死掉", "伤害自己", "抑郁", "焦虑", "绝望"),
+)
+#: Words that promise: they may only follow the promise itself (R4).
+PROMISING_WORDS = ("会给您回电", "尽快给您回电", "会再给您打来")
 #: Counsellors and their line screen and advise, they do not diagnose (R16; Mental Health Law art. 23).
 DIAGNOSTIC_WORDS = ("诊断", "确诊", "患有", "病人", "抑郁症", "焦虑症")
 #: An honest last message names all of these (R5).

@@ -19,12 +19,17 @@ from ivr.flow import (
     Language,
     Mode,
     Node,
+    Outcome,
     Promise,
+    Questionnaire,
     Say,
     Transfer,
 )
 from ivr.loader import SHIPPED, shipped
 from ivr.prompts.catalogue import Catalogue, Prompt, load_catalogue
+from ivr.prompts.sets import PLAIN_SAYS
+from ivr.vocabulary import OUTCOMES
+from scheduler.obligations import Result
 
 CATALOGUE = load_catalogue()
 
@@ -100,6 +105,9 @@ def test_a_prompt_without_words_is_found() -> None:
         ("known", Fact(fact="no_menus", yes="slowly", no="speaks"), "no_menus"),
         ("slowly", Language(language="zh_fast", next="greet_only"), "zh_fast"),
         ("callback__noted", Promise(kind="call_back", next="callback__promised"), "call_back"),
+        ("nobody", Outcome(outcome="overflown", next="closing__are_open"), "overflown"),
+        ("greet_only", Say(prompts=("greet",), next="queue", on_hangup="gone"), "gone"),
+        ("line_12356", Transfer(destination="13800000000", failed="still_here"), "13800000000"),
         (
             "queue",
             Enqueue(queue="hotlin", answered="reconnect", failed="escalate", on_cap="long_wait"),
@@ -124,6 +132,15 @@ def test_a_greeting_that_takes_too_long_is_found_whoever_it_greets() -> None:
     assert "of greeting" in problems(shipped("inbound"), lengths={"greet": 12.5})
     slow = node_with(shipped("inbound"), "greet", timeout=timedelta(seconds=8))
     assert "of greeting" in problems(slow, lengths={"greet": 5.0})
+
+
+def test_the_words_of_flows_are_the_line_s_own() -> None:
+    """Results that a machine's call can have, and the words the fold listens for."""
+    from callcenter.domain.calls import URGENT
+
+    ours = {word for word in OUTCOMES if not word.startswith(("screening_", "silent_"))} - {"overflowed"}
+    assert ours <= set(Result)
+    assert set(URGENT) <= OUTCOMES
 
 
 # --- keys --------------------------------------------------------------------------------------
@@ -172,6 +189,40 @@ def test_a_dishonest_end_is_found() -> None:
     assert "honest" in problems(shipped("return_call"), saying(neutral_danger="请保重。"))
 
 
+@pytest.mark.parametrize("name", ["callback__noted", "callback__noted_there"])
+def test_a_promise_spoken_before_it_is_made_is_found(name: str) -> None:
+    """Whoever hears it may hang up content, and nobody would ever call (R4)."""
+    flow = changed(shipped("inbound"), **{name: Language(language="zh", next="callback__promised")})
+    assert "nothing is promised yet (R4)" in problems(flow)
+    question = saying(callback_which="我们会尽快给您回电。同意请稍候，想换一个号码请按2。")
+    assert problems(shipped("inbound"), question) == ""  # behind the promise it may be said
+
+
+@pytest.mark.parametrize(("key", "what"), [("1", "a call back"), ("2", "12356"), ("3", "a library")])
+def test_an_offer_that_does_not_do_what_the_queue_announces_is_found(key: str, what: str) -> None:
+    queue = shipped("inbound").nodes["queue"]
+    assert isinstance(queue, Enqueue)
+    for options in ({**queue.options, key: "goodbye"}, {k: v for k, v in queue.options.items() if k != key}):
+        found = problems(node_with(shipped("inbound"), "queue", options=options))
+        assert f"{key} is announced to those who wait as {what}" in found
+
+
+def test_an_offer_nobody_is_told_of_is_found() -> None:
+    queue = shipped("inbound").nodes["queue"]
+    assert isinstance(queue, Enqueue)
+    options = {**queue.options, "4": "goodbye"}
+    assert "offers 4, which nobody is told of" in problems(
+        node_with(shipped("inbound"), "queue", options=options)
+    )
+
+
+def test_thoughts_of_death_that_are_only_added_up_are_found() -> None:
+    flow = shipped("phq9")
+    assert "only added up (R13)" in problems(node_with(flow, "last_item", tripwires={"phq9_9": 2}))
+    assert "only added up (R13)" in problems(node_with(flow, "last_item", tripwires={}, on_tripwire=""))
+    assert "without ringing anybody (R13)" in problems(node_with(flow, "last_item", on_tripwire="done"))
+
+
 def test_a_caller_put_through_unwarned_is_found() -> None:
     assert "may not come along" in problems(shipped("inbound"), saying(transfer_wait="正在转接，请稍候。"))
     warm = Transfer(destination="12356", failed="still_here", mode=Mode.WARM)
@@ -206,6 +257,29 @@ def test_a_transfer_before_identity_is_found() -> None:
 def test_offers_while_waiting_before_identity_are_found() -> None:
     flow = node_with(shipped("checkin"), "neutral_queue", options={"1": "neutral_promise"})
     assert "the announcement names 12356" in problems(flow)
+
+
+def test_a_questionnaire_before_identity_is_found() -> None:
+    form = Questionnaire(
+        items=("gad7_4",),
+        scale=("phq9_scale",),
+        answers={"1": 0, "2": 1},
+        bands={0: "neutral_queue"},
+        on_silence="neutral_queue",
+        on_wrong="neutral_queue",
+    )
+    assert "a questionnaire before identity" in problems(changed(shipped("checkin"), neutral_hello=form))
+
+
+@pytest.mark.parametrize("word", ["伤害自己", "自杀", "抑郁"])
+def test_words_of_distress_before_identity_are_found(word: str) -> None:
+    assert f"says {word} before identity" in problems(shipped("checkin"), saying(who=f"您最近{word}吗？"))
+
+
+def test_what_the_queue_announces_before_identity_is_found_too() -> None:
+    for announced in PLAIN_SAYS.values():
+        found = problems(shipped("return_call"), saying(**{announced: "咨询员正在接听其他电话。"}))
+        assert f"`{announced}` says 咨询 before identity" in found
 
 
 def test_an_outbound_flow_without_identity_is_found() -> None:
