@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,8 +13,8 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
 from callcenter.service.settling import note
-from ivr.flow import Flow, prompts_of
-from ivr.loader import SHIPPED, shipped
+from ivr.flow import Flow, Library, prompts_of
+from ivr.loader import SHIPPED, site_flow
 from ivr.prompts.audio import length_of
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.recordings import keep, read_recordings, summary
@@ -101,7 +101,8 @@ def import_recordings(
     有一个文件不合格,就一个都不导入。
     """
     chosen = prompt_set(name)
-    recordings = read_recordings(source, _catalogue(app, chosen), chosen, prompt=prompt)
+    pieces = _pieces(_flows(app))
+    recordings = read_recordings(source, _catalogue(app, chosen), chosen, prompt=prompt, pieces=pieces)
     for row in summary(recordings):
         click.echo("{id}  {seconds} 秒  音量 {level_before} → {level} dB".format(**row))
     if dry_run:
@@ -137,18 +138,17 @@ def approve_wording(app: App, actor: str, ids: tuple[str, ...], text: str | None
     for prompt in done:
         click.echo(f"{prompt.id}  第 {prompt.version} 版  审定:{prompt.approver}  {prompt.text}")
     if text is not None:
-        click.echo(
-            "文字已换,旧录音已停用。请运行 hotline pbx apply;重录用 hotline ivr prompts sheet。"
-        )
+        click.echo("文字已换,旧录音已停用。请运行 hotline pbx apply;重录用 hotline ivr prompts sheet。")
 
 
 @prompts.command("check")
 @_set_option
 @pass_app
 def check_prompts(app: App, name: str | None) -> None:
-    """检查每一集的每一条:声音都在、说的是现在的文字、格式对、每句不超过 12 秒。"""
+    """检查每一集的每一条:声音都在、说的是现在的文字、格式对、每句不超过 12 秒(微课不限)。"""
     chosen = [prompt_set(name)] if name else list(SETS.values())
-    findings = [finding for one in chosen for finding in examine(sounds_of(app), one, _catalogue(app, one))]
+    pieces = _pieces(_flows(app))
+    findings = [finding for one in chosen for finding in _examined(app, one, pieces)]
     for finding in findings:
         click.echo(_said(finding))
     if findings:
@@ -187,7 +187,7 @@ def print_sheet(app: App, name: str, out: Path | None) -> None:
         chosen,
         _catalogue(app, chosen),
         site=app.settings.site.name,
-        uses=_uses(),
+        uses=_uses(_flows(app)),
         entries=_entries(app, chosen),
     )
     if out is None:
@@ -204,10 +204,12 @@ def prompt_findings(app: App, flows: Iterable[Flow]) -> list[str]:
     """
     if not sounds_of(app).exists():
         return []
+    flows = list(flows)
     used = {prompt for flow in flows for node in flow.nodes.values() for prompt in prompts_of(node)}
+    pieces = _pieces(flows)
     language = prompt_set(app.settings.site.language).language
     sets = [one for one in SETS.values() if one.language == language]
-    found = [finding for one in sets for finding in examine(sounds_of(app), one, _catalogue(app, one))]
+    found = [finding for one in sets for finding in _examined(app, one, pieces)]
     return [_said(finding) for finding in found if finding.prompt in used]
 
 
@@ -224,11 +226,26 @@ def _entries(app: App, chosen: PromptSet) -> tuple[Entry, ...]:
     return survey(sounds_of(app), chosen, _catalogue(app, chosen))
 
 
-def _uses() -> dict[str, list[str]]:
+def _examined(app: App, chosen: PromptSet, pieces: frozenset[str]) -> Iterator[Finding]:
+    return examine(sounds_of(app), chosen, _catalogue(app, chosen), pieces=pieces)
+
+
+def _flows(app: App) -> list[Flow]:
+    return [site_flow(name, app.settings.flows_folder) for name in SHIPPED]
+
+
+def _pieces(flows: Iterable[Flow]) -> frozenset[str]:
+    """Return the prompts that nothing but libraries play: they are there to be listened to, at any length."""
+    nodes = [node for flow in flows for node in flow.nodes.values()]
+    played = {prompt for node in nodes if isinstance(node, Library) for prompt in node.pieces}
+    elsewhere = {prompt for node in nodes if not isinstance(node, Library) for prompt in prompts_of(node)}
+    return frozenset(played - elsewhere)
+
+
+def _uses(flows: Iterable[Flow]) -> dict[str, list[str]]:
     """Return the flows each prompt is heard in."""
     found: dict[str, list[str]] = {}
-    for name in SHIPPED:
-        flow = shipped(name)
+    for flow in flows:
         for prompt in dict.fromkeys(p for node in flow.nodes.values() for p in prompts_of(node)):
             found.setdefault(prompt, []).append(flow.name)
     return found

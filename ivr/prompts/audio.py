@@ -37,8 +37,8 @@ _MARGIN = 10**-1.59
 _BAND_SOX = ("highpass", "200", "lowpass", "3400")
 #: Decoders that recordings may use. Not: playlists, which would read other files.
 _FORMATS = "wav,mp3,mov,mp4,m4a,3gp,3g2,mj2,aac,ogg,flac"
-#: Longer than anything the line says, seconds: no more of a file is decoded.
-DECODED = 240
+#: Longer than anything the line says, seconds: a longer recording is refused, not cut.
+LONGEST_RECORDING = 600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,11 +123,19 @@ def levelled(sound: Sound) -> Sound:
 
 
 def _decoded(file: Path, rate: int, *more: str) -> bytes:
-    """Return the first `DECODED` seconds of any recording as little-endian 16-bit mono."""
+    """Return any recording as little-endian 16-bit mono; raise `RecordingError` if it is too long."""
     content = run(
         [
             *("ffmpeg", "-nostdin", "-v", "error", "-protocol_whitelist", "file"),
-            *("-format_whitelist", _FORMATS, "-i", f"file:{file.absolute()}", "-t", str(DECODED), "-vn"),
+            *(
+                "-format_whitelist",
+                _FORMATS,
+                "-i",
+                f"file:{file.absolute()}",
+                "-t",
+                str(LONGEST_RECORDING + 1),
+                "-vn",
+            ),
             *(*more, "-ac", "1", "-ar", str(rate), "-f", "s16le", "-"),
         ],
         seconds=120,
@@ -135,6 +143,8 @@ def _decoded(file: Path, rate: int, *more: str) -> bytes:
     )
     if not content:
         raise RecordingError("there is no sound in it. Give a wav, mp3, m4a, ogg or flac file.")
+    if len(content) > 2 * rate * LONGEST_RECORDING:
+        raise RecordingError(f"it is longer than {LONGEST_RECORDING // 60} minutes. Cut it into pieces.")
     return content
 
 

@@ -6,7 +6,7 @@ played (R48). Files are named as the prompts are: `greet.wav` says `greet`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +45,18 @@ class Recording:
 
 
 def read_recordings(
-    source: Path, catalogue: Catalogue, chosen: PromptSet, *, prompt: str | None = None
+    source: Path,
+    catalogue: Catalogue,
+    chosen: PromptSet,
+    *,
+    prompt: str | None = None,
+    pieces: Container[str] = (),
 ) -> tuple[Recording, ...]:
     """Return a file's or a folder's recordings, converted; change nothing.
 
     `catalogue` must have its blanks filled. `prompt` names what a single file says; otherwise its name
-    does. Raise `RecordingError` with one line for every file that is refused.
+    does. `pieces` are the ids that nothing but libraries play, whose sentences may be long. Raise
+    `RecordingError` with one line for every file that is refused.
     """
     if chosen.is_overlay:
         raise RecordingError(
@@ -64,7 +70,7 @@ def read_recordings(
     for file, key in wanted:
         if key in catalogue.prompts and _is_audio(file):
             try:
-                found.append(_recording(file, catalogue.prompts[key]))
+                found.append(_recording(file, catalogue.prompts[key], short=key not in pieces))
             except SynthesisError as trouble:
                 refused.append(f"{_shown(file)}: {_printable(str(trouble))}")
     if refused:
@@ -126,10 +132,10 @@ def _is_audio(file: Path) -> bool:
     return file.is_file() and file.suffix.lower() in ENDINGS
 
 
-def _recording(file: Path, prompt: Prompt) -> Recording:
+def _recording(file: Path, prompt: Prompt, *, short: bool) -> Recording:
     sound, before = from_recording(file)
     longest = longest_sentence(prompt.text, sound.seconds)
-    if longest > LONGEST_SENTENCE:
+    if short and longest > LONGEST_SENTENCE:
         raise RecordingError(
             f"its longest sentence takes {longest:.1f} s, more than {LONGEST_SENTENCE:.0f} (R1). Speak "
             "faster, or shorten the text."

@@ -86,6 +86,17 @@ def test_a_refused_recording_is_plain_words_and_exit_1(home: Home, tmp_path: Pat
     assert "Traceback" not in done.output
 
 
+def test_a_micro_class_is_imported_at_any_length_and_the_check_agrees(home: Home, tmp_path: Path) -> None:
+    home.prompts("synthesise", "--set", "zh")
+    talk = recording(tmp_path / "microclass_sleep.wav", "aloop=loop=-1:size=88200,atrim=duration=80")
+    done = home.prompts("import", str(talk))
+    assert done.exit_code == 0, done.output
+    checked = home.prompts("check", "--set", "zh")
+    assert checked.exit_code == 0, checked.output
+    greeting = home.prompts("import", str(talk), "--id", "greet")
+    assert "its longest sentence takes" in greeting.output
+
+
 def test_the_check_names_what_lacks_and_the_mend(home: Home) -> None:
     done = home.prompts("check", "--set", "zh")
     assert done.exit_code == 1

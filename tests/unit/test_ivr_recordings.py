@@ -144,6 +144,25 @@ def test_a_playlist_cannot_bring_in_another_file(talent: Path, words: Catalogue)
         read_recordings(talent / "greet.wav", words, ZH)
 
 
+def test_a_piece_of_a_library_may_take_its_time(talent: Path, sounds: Path, words: Catalogue) -> None:
+    """R1's 12 s are for who waits to press a key; a micro-class is there to be listened to."""
+    _long(talent / "greet.wav")
+    found = read_recordings(talent, words, ZH, pieces={"greet"})
+    keep(sounds, ZH, found, by="王丽")
+    synthesise(words, sounds, speaker=Humming())
+    assert list(examine(sounds, ZH, words, pieces={"greet"})) == []
+    assert faults(sounds, words) == [("greet", Fault.LONG)]
+
+
+def test_a_recording_that_goes_on_for_ever_is_refused_and_not_cut(
+    talent: Path, words: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.prompts.audio.LONGEST_RECORDING", 60)
+    recording(talent / "greet.wav", "apad=pad_dur=59")
+    with pytest.raises(RecordingError, match="longer than 1 minutes"):
+        read_recordings(talent, words, ZH, pieces={"greet"})
+
+
 def test_every_bad_file_is_named_at_once(talent: Path, words: Catalogue) -> None:
     _text(talent / "greet.mp3")
     _text(talent / "goodbye.mp3")
