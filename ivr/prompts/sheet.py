@@ -11,11 +11,9 @@ import jinja2
 from ivr.errors import PromptError
 from ivr.prompts.catalogue import UNAPPROVED, Catalogue, Prompt
 from ivr.prompts.sets import PromptSet
-from ivr.prompts.speech import spoken
+from ivr.prompts.speech import PACE, expected, spoken
 from ivr.prompts.survey import LONGEST_SENTENCE, Entry, State
 
-#: The usual pace, characters (Chinese) or words (English) a minute.
-_PACE = {"zh": 220, "en": 150}
 _NUMBER = re.compile(r"[0-9]+")
 
 _environment = jinja2.Environment(
@@ -69,16 +67,15 @@ def sheet(
         lines=lines,
         total=sum(line.target for line in lines) / 60,
         longest=LONGEST_SENTENCE,
-        pace=round(_PACE[chosen.language] * (chosen.pace or 1.0)),
+        pace=round(PACE[chosen.language] * (chosen.pace or 1.0)),
     )
 
 
 def _line(prompt: Prompt, chosen: PromptSet, uses: tuple[str, ...], recorded: bool) -> Line:
     read_out = spoken(prompt.text, prompt.language)
-    count = len(read_out.split()) if chosen.language == "en" else sum(map(str.isalnum, read_out))
     return Line(
         prompt=prompt,
-        target=max(0.5, 60 * count / (_PACE[chosen.language] * (chosen.pace or 1.0))),
+        target=expected(read_out, language=chosen.language, pace=chosen.pace or 1.0),
         hints=_hints(prompt),
         uses=uses,
         recorded=recorded,

@@ -15,7 +15,10 @@ from ivr.prompts.tools import run
 #: How digits are read out: numbers of three digits and more digit by digit, with 幺 for 1.
 _SINGLE = dict(zip("0123456789", "零一二三四五六七八九", strict=True))
 _PHONE = _SINGLE | {"1": "幺"}
-_SECONDS = 120
+#: The usual pace, characters (Chinese) or words (English) a minute.
+PACE = {"zh": 220, "en": 150}
+#: A program may take so long to begin, seconds, and so many times as long as the speech will last.
+_BEGINNING, _TIMES = 30.0, 2.0
 _MEND = "Mend `command` under [prompts] in the configuration, or empty it to use espeak-ng."
 
 
@@ -42,6 +45,17 @@ def spoken(text: str, language: str = "zh") -> str:
         return "".join(names[digit] for digit in digits)
 
     return re.sub(r"[0-9]+", read_out, text)
+
+
+def expected(read_out: str, *, language: str, pace: float) -> float:
+    """Return about how many seconds a text lasts that is read out at a pace (1.0: the usual one)."""
+    count = len(read_out.split()) if language == "en" else sum(map(str.isalnum, read_out))
+    return max(0.5, 60 * count / (PACE.get(language, PACE["zh"]) * pace))
+
+
+def patience(read_out: str, *, language: str, pace: float) -> float:
+    """Return how many seconds a program gets for a text: a prompt takes some, a program that hangs all."""
+    return _BEGINNING + _TIMES * expected(read_out, language=language, pace=pace)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +94,8 @@ class Espeak:
             str(voice.pitch),
             "--stdout",
         ]
-        return run(command, spoken(text, language).encode())
+        read_out = spoken(text, language)
+        return run(command, read_out.encode(), seconds=patience(read_out, language=language, pace=pace))
 
     def recipe(self, *, language: str, pace: float) -> str:
         """Return voice, speed and pitch."""
@@ -114,7 +129,8 @@ class CommandLine:
             read_out = spoken(text, language)
             given.write_text(read_out, encoding="utf-8")
             values = {"text_file": str(given), "out": str(out), "language": language, "speed": f"{pace:g}"}
-            said = run(_filled(words, values), read_out.encode(), seconds=_SECONDS, mend=_MEND)
+            seconds = patience(read_out, language=language, pace=pace)
+            said = run(_filled(words, values), read_out.encode(), seconds=seconds, mend=_MEND)
             if "{out}" in self.template:
                 said = out.read_bytes() if out.exists() else b""
         if said[:4] != b"RIFF":

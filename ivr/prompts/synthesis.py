@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from ivr.prompts.store import (
     write_atomically,
     write_manifest,
 )
+from ivr.prompts.tools import Batch
 from ivr.prompts.wording import OURS, Wording, site_catalogue
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def synthesise(
     """Bring one set up to date (the language's first one by default); return the ids that changed.
 
     `catalogue` must have its blanks filled. Raise `SynthesisError` if what speaks or sox is missing or
-    fails; what was made until then stays.
+    fails: the first failure stops what else is being spoken, and what was made until then stays.
     """
     chosen = chosen or _first_set(catalogue)
     if chosen.is_overlay:
@@ -117,6 +118,7 @@ class _Work:
     chosen: PromptSet
     sounds: Path
     speaker: Synthesiser
+    batch: Batch = field(default_factory=Batch)
 
     def run(self, catalogue: Catalogue, progress: Progress | None) -> tuple[str, ...]:
         changed = []
@@ -135,15 +137,32 @@ class _Work:
         return tuple(changed)
 
     def _all(self, catalogue: Catalogue, manifest: Mapping[str, Made]) -> Iterator[tuple[Prompt, _Settled]]:
-        """Settle every prompt, a few at once: most of the time goes into programs that speak."""
+        """Settle every prompt, a few at once: most of the time goes into programs that speak.
+
+        After a failure yield what else is done, so that it is noted, and raise it.
+        """
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             prompts = list(catalogue.prompts.values())
-            doing = [pool.submit(self._settle, prompt, manifest) for prompt in prompts]
+            doing = [pool.submit(self._settle_or_stop, prompt, manifest) for prompt in prompts]
             try:
                 for prompt, one in zip(prompts, doing, strict=True):
-                    yield prompt, one.result()
+                    if settled := one.result():
+                        yield prompt, settled
             finally:
+                self.batch.stop()
                 pool.shutdown(wait=True, cancel_futures=True)
+        if self.batch.trouble:
+            raise self.batch.trouble
+
+    def _settle_or_stop(self, prompt: Prompt, manifest: Mapping[str, Made]) -> _Settled | None:
+        """Put the right sound in its place; once anything has failed, return None and leave the rest."""
+        if self.batch.stopped:
+            return None
+        try:
+            return self._settle(prompt, manifest)
+        except Exception as trouble:
+            self.batch.stop(trouble)
+            return None
 
     def _settle(self, prompt: Prompt, manifest: Mapping[str, Made]) -> _Settled:
         """Put the right sound in its place."""
@@ -171,7 +190,8 @@ class _Work:
         wanted = (SYNTHESISED, prompt.checksum, recipe)
         if known and (known.kind, known.checksum, known.recipe) == wanted and self._file(prompt).exists():
             return _Settled(made=known, changed=False)
-        speech = self.speaker.speak(prompt.text, language=self.chosen.language, pace=pace)
+        with self.batch.current():
+            speech = self.speaker.speak(prompt.text, language=self.chosen.language, pace=pace)
         sound = from_speech(speech)
         write_atomically(self._file(prompt), sound.wav())
         level = round(sound.level, 1)
