@@ -56,6 +56,14 @@ def test_no_text_holds_a_diagnosis() -> None:
     assert not [word for word in DIAGNOSTIC_WORDS if word in texts]
 
 
+@pytest.mark.parametrize(("language", "claim"), [("zh", "正在接听其他"), ("en", "on the phone")])
+def test_whoever_waits_is_not_told_what_nobody_knows(language: str, claim: str) -> None:
+    """Phones may only be ringing while the queue says why it takes so long."""
+    texts = load_catalogue(language).prompts
+    said = [texts[prompt].text for prompt in (*PLAIN_SAYS, *PLAIN_SAYS.values())]
+    assert not [text for text in said if claim in text]
+
+
 def test_a_text_changed_without_its_checksum_is_refused(tmp_path: Path) -> None:
     catalogue_of(tmp_path, greet="您好")
     file = tmp_path / "目录.yaml"
