@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prompt_sounds import TELEPHONE, Humming, catalogue_of, hum, kind_of
 
-from ivr.check import DIAGNOSTIC_WORDS, LONGEST_GREETING
+from ivr.check import LONGEST_GREETING
 from ivr.errors import PromptError, SynthesisError
 from ivr.flow import prompts_of
 from ivr.loader import SHIPPED, shipped
@@ -21,7 +21,7 @@ from ivr.prompts.store import sound_file
 from ivr.prompts.survey import LONGEST_SENTENCE, lengths_of, longest_sentence
 from ivr.prompts.synthesis import chain, overlays_of, synthesise, synthesise_all
 from ivr.prompts.wording import Wording, site_catalogue
-from ivr.vocabulary import PURPOSE_WORDS
+from ivr.vocabulary import DIAGNOSTIC_WORDS, PURPOSE_WORDS
 
 #: Used by the PBX configuration, outside of any flow.
 OUTSIDE_FLOWS = {
