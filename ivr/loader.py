@@ -138,4 +138,4 @@ def _node(mark: Marked, defaults: Mapping[str, Any]) -> Node | Call:
 def _identity(mark: Marked) -> Identity:
     both = frozenset({"node", "way"})
     found = mark.fields(both, both)
-    return Identity(node=readers.name(found["node"]), way=found["way"].text())
+    return Identity(node=readers.name(found["node"]), way=found["way"].word())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -27,12 +26,14 @@ def name(mark: Marked) -> str:
         raise mark.fail(
             f"`{text}` cannot be a name. Use 2 to 40 small letters, digits and _, a letter first."
         )
-    return text
+    return mark.word()
 
 
 def word(mark: Marked) -> str:
-    """Read a word of up to 40 letters, digits and `_`; it may begin with a digit."""
+    """Read a word of up to 40 letters, digits and `_`; it may be a number, in quotes or not."""
     text = mark.text()
+    if mark.is_nothing or mark.truth() is not None:
+        return mark.word()
     if not text.isascii() or not text.replace("_", "").isalnum() or len(text) > 40:
         raise mark.fail(f"`{text}` cannot stand here. Use up to 40 letters, digits and _.")
     return text
@@ -55,7 +56,7 @@ def language(mark: Marked) -> str:
         raise mark.fail(
             f"`{text}` is not a language. Use two small letters such as zh, or a set such as zh_wx."
         )
-    return text
+    return mark.word()
 
 
 def names(mark: Marked) -> tuple[str, ...]:
@@ -83,41 +84,35 @@ def table(
 
 def seconds(mark: Marked) -> timedelta:
     """Read a wait for a key: 1 to 60 seconds."""
-    found = _seconds(mark)
-    if not timedelta(seconds=1) <= found <= timedelta(seconds=60):
-        raise mark.fail(f"`{mark.text()}` seconds: wait between 1 and 60 seconds for a key.")
-    return found
+    return _seconds(mark, 1, 60, "wait between 1 and 60 seconds for a key.")
 
 
 def moment(mark: Marked) -> timedelta:
     """Read a guard time: 0 to 3 seconds."""
-    found = _seconds(mark)
-    if not timedelta(0) <= found <= timedelta(seconds=3):
-        raise mark.fail(f"`{mark.text()}` seconds: a guard of more than 3 seconds would deafen the line.")
-    return found
+    return _seconds(mark, 0, 3, "a guard of more than 3 seconds would deafen the line. Use 0 to 3.")
 
 
 def span(mark: Marked) -> timedelta:
     """Read a longer time: 1 second to 10 minutes."""
-    found = _seconds(mark)
-    if not timedelta(seconds=1) <= found <= LONGEST:
-        raise mark.fail(f"`{mark.text()}` seconds: use 1 to {LONGEST.total_seconds():.0f} seconds.")
-    return found
+    most = LONGEST.total_seconds()
+    return _seconds(mark, 1, most, f"use 1 to {most:.0f} seconds.")
 
 
-def _seconds(mark: Marked) -> timedelta:
-    number = mark.convert(float, "a number of seconds")
-    if not math.isfinite(number) or abs(number) > 1e6:
-        raise mark.fail(f"`{mark.text()}` is not a number of seconds.")
+def _seconds(mark: Marked, least: float, most: float, mend: str) -> timedelta:
+    number = mark.number("a number of seconds")
+    if not least <= number <= most:
+        raise mark.fail(f"`{mark.text()}` seconds: {mend}")
     return timedelta(seconds=number)
 
 
 def _whole(least: int, most: int) -> Callable[[Marked], int]:
     def read(mark: Marked) -> int:
-        number = mark.convert(int, "a whole number")
+        number = mark.number("a whole number")
+        if number % 1:
+            raise mark.fail(f"`{mark.text()}` is not a whole number.")
         if not least <= number <= most:
-            raise mark.fail(f"`{number}`: use a number from {least} to {most}.")
-        return number
+            raise mark.fail(f"`{mark.text()}`: use a number from {least} to {most}.")
+        return int(number)
 
     return read
 
@@ -126,10 +121,11 @@ count = _whole(1, 9)
 
 
 def truth(mark: Marked) -> bool:
-    """Read true or false."""
-    if mark.text() not in {"true", "false"}:
-        raise mark.fail(f"`{mark.text()}` is neither true nor false.")
-    return mark.text() == "true"
+    """Read true or false, without quotes."""
+    found = mark.truth()
+    if found is None:
+        raise mark.fail(f"`{mark.text()}` is neither true nor false. Write one of them, without quotes.")
+    return found
 
 
 #: How each field of a node is read. A field means the same in every node.
@@ -145,6 +141,7 @@ READERS: Mapping[str, Callable[[Marked], Any]] = {
     **dict.fromkeys(("least", "most", "length"), _whole(1, 20)),
     **dict.fromkeys(("records", "adds"), truth),
     "options": table(key, name),
+    "exact": table(key, _whole(1, 20)),
     "answers": table(key, _whole(0, 9)),
     "bands": table(_whole(0, 999), name),
     "tripwires": table(name, _whole(1, 9)),

@@ -1,7 +1,8 @@
 """JSON Schema of flow files, for editors. Made from what reads them, so that the two cannot differ.
 
-An editor that follows it completes words and points at wrong values while they are typed. What needs
-the whole flow to be known, such as a way that leads nowhere, only `hotline ivr check` finds.
+An editor that follows it completes words and points at wrong values while they are typed. What two
+values or the whole flow have to agree on, such as `least` and `most` or a way that leads nowhere, only
+`hotline ivr check` finds; tests/property/test_ivr_typing_errors.py lists all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,24 @@ from datetime import timedelta
 from typing import Any
 
 from ivr import readers
-from ivr.flow import KEYS, NAME, Direction, Flow, Identity, Mode
+from ivr.flow import (
+    HUMAN,
+    KEYS,
+    NAME,
+    NEXT_PIECE,
+    PAUSE,
+    Digits,
+    Direction,
+    Enqueue,
+    Flow,
+    Identify,
+    Identity,
+    Library,
+    Menu,
+    Mode,
+    Questionnaire,
+)
+from ivr.linking import RESERVED
 from ivr.nodes import KINDS
 
 #: A JSON value.
@@ -23,8 +41,42 @@ Json = dict[str, Any]
 Reader = Callable[..., Any]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_NAME: Json = {"type": "string", "pattern": f"^{NAME.pattern}$"}
-_KEY_PATTERN = f"^[{''.join(sorted(KEYS))}]$"
+_KEYS = "".join(sorted(KEYS))
+
+
+def _whole_text(pattern: str) -> Json:
+    """Return what a text must be from end to end: in some dialects `$` also stands before a last newline."""
+    return {"type": "string", "pattern": rf"^({pattern})$(?!\n)"}
+
+
+def _number_between(least: float, most: float, kind: str) -> Json:
+    """Return a number, or nothing but its digits in quotes."""
+    digits = _whole_text(_digits_between(str(int(least)), str(int(most))))["pattern"]
+    return {"type": [kind, "string"], "minimum": least, "maximum": most, "pattern": digits}
+
+
+def _digits_between(least: str, most: str) -> str:
+    """Return a pattern of the whole numbers from one to another."""
+    if len(least) < len(most):
+        nines = "9" * len(least)
+        return f"{_digits_between(least, nines)}|{_digits_between('1' + '0' * len(least), most)}"
+    return _same_length(least, most)
+
+
+def _same_length(least: str, most: str) -> str:
+    if not least:
+        return ""
+    low, high, rest = least[0], most[0], len(least) - 1
+    if low == high:
+        return low + _same_length(least[1:], most[1:])
+    if least[1:] == "0" * rest and most[1:] == "9" * rest:
+        return f"[{low}-{high}]" + "[0-9]" * rest
+    first, last = _same_length(least[1:], "9" * rest), _same_length("0" * rest, most[1:])
+    between = [f"[{int(low) + 1}-{int(high) - 1}]{'[0-9]' * rest}"] if int(high) - int(low) > 1 else []
+    return f"({'|'.join([f'{low}({first})', *between, f'{high}({last})'])})"
+
+
+_NAME: Json = _whole_text(NAME.pattern)
 
 
 def schema_text() -> str:
@@ -54,7 +106,7 @@ def schema() -> Json:
             "nodes": {
                 "type": "object",
                 "description": "Every node by its name.",
-                "propertyNames": _NAME,
+                "propertyNames": _NAME | {"not": {"enum": sorted(RESERVED)}},
                 "additionalProperties": {"$ref": "#/$defs/node"},
             },
         },
@@ -73,7 +125,7 @@ def _object(properties: Json, required: list[str] | None = None) -> Json:
 
 def _identity() -> Json:
     comments = _comments(Identity)
-    way = {"type": "string", "description": comments["way"]}
+    way = _whole_text(f"passed|key [{_KEYS}]") | {"description": comments["way"]}
     return {"node": _NAME | {"description": _first_line(Identity)}, "way": way}
 
 
@@ -108,7 +160,8 @@ def _node(word: str, kind: type[Any]) -> Json:
     }
     do: Json = {"const": word, "description": inspect.cleandoc(kind.__doc__ or "")}
     required = [spec.name for spec in fields(kind) if _is_required(spec)]
-    return _object({"do": do} | found, required=["do", *required]) | {"description": _first_line(kind)}
+    whole = _object({"do": do} | found, required=["do", *required]) | {"description": _first_line(kind)}
+    return whole | ({"allOf": _NARROWER[kind]} if kind in _NARROWER else {})
 
 
 def _is_required(spec: Field[Any]) -> bool:
@@ -140,7 +193,7 @@ def _read(reader: Reader, description: str = "") -> Json:
     if reader in _TAKES:
         taken = _TAKES[reader]
     elif {"least", "most"} <= inner.keys():
-        taken = {"type": "integer", "minimum": inner["least"], "maximum": inner["most"]}
+        taken = _number_between(inner["least"], inner["most"], "integer")
     elif {"read_key", "read_value"} <= inner.keys():
         taken = {
             "type": "object",
@@ -154,29 +207,56 @@ def _read(reader: Reader, description: str = "") -> Json:
 
 def _keys_of(reader: Reader) -> Json:
     """Return what a mapping's keys may be. In JSON they are text, whatever they stand for."""
-    taken = _read(reader)
-    if taken.get("type") != "integer":
-        return {"pattern": taken["pattern"]}
-    return {"pattern": f"^[0-9]{{1,{len(str(taken['maximum']))}}}$"}
+    return {"pattern": _read(reader)["pattern"]}
 
 
 def _span(least: float, most: timedelta) -> Json:
-    return {"type": "number", "minimum": least, "maximum": _number(most)}
+    return _number_between(least, _number(most), "number")
 
 
 _TAKES: Mapping[Reader, Json] = {
     readers.name: _NAME,
     readers.names: {"type": "array", "items": _NAME},
     # `12356` without quotes is a number to YAML, and all the same to us.
-    readers.word: {"type": ["string", "integer"], "pattern": "^[A-Za-z0-9_]{1,40}$"},
-    readers.key: {"type": "string", "pattern": _KEY_PATTERN},
+    readers.word: _whole_text("(?=_*[A-Za-z0-9])[A-Za-z0-9_]{1,40}")
+    | {"type": ["string", "integer"], "minimum": 0, "exclusiveMaximum": 10**40},
+    readers.key: _whole_text(f"[{_KEYS}]"),
     readers.direction: {"enum": [direction.value for direction in Direction]},
     readers.mode: {"enum": [mode.value for mode in Mode]},
-    readers.language: {"type": "string", "pattern": f"^{readers.LANGUAGE.pattern}$"},
+    readers.language: _whole_text(readers.LANGUAGE.pattern),
     readers.truth: {"type": "boolean"},
     readers.seconds: _span(1, timedelta(seconds=60)),
     readers.moment: _span(0, timedelta(seconds=3)),
     readers.span: _span(1, readers.LONGEST),
+}
+
+
+def _never(field: str, *keys: str) -> Json:
+    return {"properties": {field: {"propertyNames": {"not": {"enum": list(keys)}}}}}
+
+
+def _some(*names: str) -> Json:
+    """Return that these lists and mappings hold something."""
+    return {"properties": {name: {"minItems": 1, "minProperties": 1} for name in names}}
+
+
+#: What a node's values must keep to beside what their readers take, as `ivr.nodes.complaint` says it.
+_NARROWER: Mapping[type[Any], list[Json]] = {
+    Menu: [_some("options")],
+    Digits: [{"properties": {"most": _number_between(2, 20, "integer")}}],
+    Identify: [{"properties": {"length": _number_between(2, 8, "integer")}}],
+    Enqueue: [_never("options", HUMAN)],
+    Library: [_some("pieces"), _never("options", NEXT_PIECE, PAUSE)],
+    Questionnaire: [
+        _some("items", "answers"),
+        _never("answers", HUMAN),
+        {"properties": {"bands": {"required": ["0"]}}},
+        {
+            "if": {"required": ["tripwires"], "properties": {"tripwires": {"minProperties": 1}}},
+            "then": {"required": ["on_tripwire"]},
+            "else": {"not": {"required": ["on_tripwire"]}},
+        },
+    ],
 }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -15,6 +16,29 @@ T = TypeVar("T")
 
 #: More than anybody writes by hand; what is larger was not meant for us.
 MOST_CHARACTERS = 1_000_000
+
+_NULL, _BOOL, _INT, _FLOAT, _STR = (f"tag:yaml.org,2002:{kind}" for kind in "null bool int float str".split())
+#: A whole number as text, in the one way to write it.
+_DIGITS = re.compile(r"0|[1-9][0-9]*")
+
+
+class _Core(yaml.SafeLoader):
+    """Tells words from other values as YAML 1.2 does, and so editors: `yes`, `1_0` and `1:30` are words."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - as PyYAML wants it
+
+
+for _tag, _pattern, _first in (
+    (_NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    (_BOOL, r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    (_INT, r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", [*"-+0123456789"]),
+    (
+        _FLOAT,
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        [*"-+.0123456789"],
+    ),
+):
+    _Core.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +64,40 @@ class Marked:
             raise self.fail("a single value belongs here, not a list or a mapping.")
         return str(self.node.value)
 
+    @property
+    def is_nothing(self) -> bool:
+        """Tell whether nothing stands here: a plain `null` or `~`, or no text at all."""
+        return bool(self.node.tag == _NULL)
+
+    def word(self) -> str:
+        """Return a text; refuse what is none to YAML 1.2, such as a plain `null` or `true`."""
+        text = self.text()
+        if not text:
+            raise self.fail("nothing stands here. Write a word.")
+        if self.node.tag != _STR:
+            raise self.fail(f'`{text}` is no word to YAML. Write another, or put it in quotes: "{text}".')
+        return text
+
+    def number(self, wanted: str) -> int | float:
+        """Return a number: a plain one of YAML 1.2, or nothing but digits in quotes."""
+        text = self.text()
+        try:
+            match self.node.tag:
+                case tag if tag == _INT:
+                    return int(text, 0 if text[:2] in {"0x", "0o"} else 10)
+                case tag if tag == _FLOAT:
+                    return float(text)
+                case tag if tag == _STR and _DIGITS.fullmatch(text):
+                    return int(text)
+        except ValueError:  # `.inf`, or a tag that promises too much
+            pass
+        raise self.fail(f"`{text}` is not {wanted}.")
+
+    def truth(self) -> bool | None:
+        """Return a plain true or false; None if it is neither, as in quotes."""
+        known = {"true": True, "false": False} if self.node.tag == _BOOL else {}
+        return known.get(self.text().lower())
+
     def items(self) -> list[Marked]:
         """Return a list's entries."""
         if not isinstance(self.node, yaml.SequenceNode):
@@ -52,7 +110,7 @@ class Marked:
             raise self.fail("a mapping belongs here. Write it as `key: value`.")
         seen: set[str] = set()
         for key_node, value_node in self.node.value:
-            key = self._child(key_node)
+            key = self._key(key_node)
             if key.text() in seen:
                 raise key.fail(f"`{key.text()}` stands here twice. Keep one.")
             seen.add(key.text())
@@ -80,11 +138,17 @@ class Marked:
     def _child(self, node: yaml.Node) -> Marked:
         return Marked(node, self.source, self.error)
 
+    def _key(self, node: yaml.Node) -> Marked:
+        """Return a key: it is its text as written, whatever YAML would make of it as a value."""
+        if isinstance(node, yaml.ScalarNode):
+            node = yaml.ScalarNode(_STR, node.value, node.start_mark, node.end_mark, node.style)
+        return self._child(node)
+
 
 def read_yaml(file: Path, error: type[IvrError]) -> Marked:
     """Return the file's root; raise `error` naming file:line if it is missing or not YAML."""
     try:
-        root = yaml.compose(_text_of(file, error), Loader=yaml.SafeLoader)
+        root = yaml.compose(_text_of(file, error), Loader=_Core)
     except FileNotFoundError:
         raise error(f"{file}: no such file. Check the path.") from None
     except UnicodeDecodeError:

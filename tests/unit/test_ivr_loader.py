@@ -92,6 +92,16 @@ def test_a_flow_is_read_as_written(tmp_path: Path) -> None:
         ("human: bye", "human: bye\ntimeouts: {first: 99}", 6, "between 1 and 60"),
         ("  bye:", "  human:", 20, "always leads elsewhere"),
         ("next: ask", "next: ]", 10, "not YAML"),
+        ("next: ask", "next: null", 10, "no word to YAML"),
+        ("next: ask", "next: true", 10, "no word to YAML"),
+        ("next: ask", "next:", 10, "cannot be a name"),
+        ("next: ask", "next: ask\n    on_hangup: null", 11, 'put it in quotes: "null"'),
+        ("tries: 3", "tries: 1_0", 15, "`1_0` is not a whole number"),
+        ("tries: 3", 'tries: "03"', 15, "`03` is not a whole number"),
+        ("tries: 3", "tries: 2.5", 15, "`2.5` is not a whole number"),
+        ("tries: 3", "tries: .inf", 15, "`.inf` is not a whole number"),
+        ("tries: 3", "tries: 3\n    records: 'true'", 16, "without quotes"),
+        ("timeout: 2.5", "timeout: 1_0", 14, "`1_0` is not a number of seconds"),
     ],
 )
 def test_a_mistake_names_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
@@ -100,6 +110,15 @@ def test_a_mistake_names_its_line(tmp_path: Path, old: str, new: str, line: int,
         load_flow(file)
     assert f"{file}:{line}: " in str(caught.value)
     assert words in str(caught.value)
+
+
+def test_a_null_in_quotes_and_a_number_in_quotes_are_what_they_say(tmp_path: Path) -> None:
+    text = GOOD.replace("next: ask", 'next: ask\n    on_hangup: "null"').replace("tries: 3", "tries: '3'")
+    flow = load_flow(write(tmp_path, text))
+    assert flow.nodes["hello"] == Say(prompts=("greet",), next="ask", on_hangup="null")
+    assert (
+        flow.nodes["ask"] == load_flow(write(tmp_path, GOOD.replace("tries: 3", "tries: 3.0"))).nodes["ask"]
+    )
 
 
 @pytest.mark.parametrize("text", ["", "- a list\n", "just words\n"])
