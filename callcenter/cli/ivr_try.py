@@ -19,13 +19,35 @@ from callcenter.cli.ivr_screen import JsonScreen, PlainScreen, Screen, Speaker
 from ivr.acts import Answered, Capped, Failed, Question
 from ivr.backends.simulator import Luck, Moment, Player, Scripted, Walk, World, play, read_acts
 from ivr.flow import Flow
+from ivr.vocabulary import EXPECTED, FACTS, LANGUAGES
 
 _LUCK: Mapping[str, Luck] = {"answered": Answered(), "failed": Failed(), "capped": Capped()}
+
+#: Whether the call brings a number is `--number`'s to say.
+_FACTS = sorted(FACTS - {"number"})
+
+
+def _known_facts(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        if word == "number":
+            raise click.BadParameter("来电是否显示号码请用 --number 或 --no-number。", param_hint="--fact")
+        if word not in _FACTS:
+            raise click.BadParameter(f"没有 {word} 这件事。请用：{'、'.join(_FACTS)}。", param_hint="--fact")
+    return words
+
+
+def _known_set(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    if name is not None and name not in LANGUAGES:
+        known = "、".join(sorted(LANGUAGES))
+        raise click.BadParameter(f"没有 {name} 这套提示音。请用：{known}。", param_hint="--set")
+    return name
 
 
 @click.command("try")
 @flow_argument
-@click.option("--fact", "facts", multiple=True, help="事先知道的事，如 no_menu，可重复")
+@click.option(
+    "--fact", "facts", multiple=True, callback=_known_facts, help="事先知道的事，如 no_menu，可重复"
+)
 @click.option("--open/--closed", "is_open", default=None, help="是否在服务时间内")
 @click.option("--free/--busy", "is_free", default=None, help="是否有人空闲")
 @click.option("--number/--no-number", "number", default=None, help="来电是否显示号码")
@@ -35,7 +57,7 @@ _LUCK: Mapping[str, Luck] = {"answered": Answered(), "failed": Failed(), "capped
 @click.option("--answered", "luck", flag_value="answered", help="呼叫的人都接听")
 @click.option("--failed", "luck", flag_value="failed", help="呼叫的人都不接")
 @click.option("--capped", "luck", flag_value="capped", help="排队都等满")
-@click.option("--set", "sounds", metavar="SET", help="用哪一套提示音，如 zh_slow")
+@click.option("--set", "sounds", metavar="SET", callback=_known_set, help="用哪一套提示音，如 zh_slow")
 @click.option("--script", type=click.Path(path_type=Path, dir_okay=False), help="从文件读按键")
 @click.option("--say", is_flag=True, help="同时播放声音文件")
 @click.option("--rows", is_flag=True, help="最后列出写入话单的行")
@@ -95,6 +117,9 @@ def _digits(text: str) -> tuple[str, str]:
     name, _, digits = text.partition("=")
     if not name or not digits.isascii() or not digits.isdecimal():
         raise click.BadParameter(f"{text} 应写成 birth_month=07。", param_hint="--known")
+    if name not in EXPECTED:
+        known = "、".join(sorted(EXPECTED))
+        raise click.BadParameter(f"档案里没有 {name} 这一项。请用：{known}。", param_hint="--known")
     return name, digits
 
 

@@ -72,6 +72,26 @@ def test_the_world_is_what_the_options_say() -> None:
     assert "没有人接" in attempt("phq9", "--failed").output
 
 
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        (("--fact", "nosuch"), "dialect、high_risk、no_menu、owed、slow"),
+        (("--fact", "slow", "--fact", "Slow"), "没有 Slow 这件事"),
+        (("--fact", "number"), "--no-number"),
+        (("--set", "klingon"), "en、zh、zh_slow、zh_wx"),
+        (("--known", "birth_day=07"), "birth_month"),
+    ],
+)
+def test_a_word_nobody_knows_is_refused_with_those_there_are(words: tuple[str, ...], known: str) -> None:
+    done = attempt("inbound", *words)
+    assert done.exit_code == 2
+    assert known in done.output
+
+
+def test_a_call_can_begin_in_another_set() -> None:
+    assert load_catalogue("en").text("greet")[:12] in attempt("inbound", "--set", "en").output
+
+
 def test_the_month_of_birth_is_asked_only_where_it_is_known() -> None:
     months = ("--known", "birth_month=07")
     right, wrong = (attempt("checkin", *months, "--rows", keys=keys).output for keys in ("1 07", "1 08 08"))
