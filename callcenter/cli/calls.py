@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 
 import click
@@ -18,6 +18,7 @@ from callcenter.cli.common import (
     local,
     minutes,
     pass_app,
+    say_parts,
     show_one,
     show_rows,
 )
@@ -38,7 +39,7 @@ _ENDED_BY = {
 }
 _RINGS = {"answered": "接听", "no_answer": "未接", "rung": "振铃"}
 _COLUMNS = [
-    ("started_at", "开始"),
+    ("time_text", "开始"),
     ("direction_text", "方向"),
     ("number", "号码"),
     ("outcome_text", "结果"),
@@ -97,9 +98,10 @@ def list_calls(app: App, day: datetime | None, everything: bool, as_json: bool) 
             work, work.calls.between(start.astimezone(UTC), _next_midnight(start).astimezone(UTC))
         )
     shown = [call for call in found if everything or call.direction is not Direction.INTERNAL]
-    show_rows([_row(call) for call in shown], _COLUMNS, as_json)
+    zone = app.settings.site.zone
+    show_rows([_row(call) if as_json else _listed(call, zone) for call in shown], _COLUMNS, as_json)
     if not as_json:
-        click.echo(_sum(shown))
+        _say_sum(shown)
 
 
 @calls.command()
@@ -211,6 +213,11 @@ def _row(call: CallRecord) -> dict[str, object]:
     }
 
 
+def _listed(call: CallRecord, zone: tzinfo) -> dict[str, object]:
+    """Return a row of a day's table, which needs no date."""
+    return _row(call) | {"time_text": call.started_at.astimezone(zone).strftime("%H:%M:%S")}
+
+
 def _outcome(call: CallRecord) -> str:
     told = call.flow_outcome if call.direction is Direction.OUTBOUND else None
     return RESULT_WORDS[Result(told)] if told in set(Result) else OUTCOMES[call.outcome]
@@ -230,12 +237,13 @@ def _left(pair: str) -> str:
     return f"{word}={mask_number(digits) if word == 'number' else digits}"
 
 
-def _sum(found: list[CallRecord]) -> str:
+def _say_sum(found: list[CallRecord]) -> None:
     counts = count_outcomes(found)
     offered = sum(counts[outcome] for outcome in OFFERED)
-    parts = "、".join(f"{OUTCOMES[o]} {counts[o]}" for o in OFFERED)
-    rest = "、".join(f"{OUTCOMES[o]} {n}" for o, n in counts.items() if n and o not in OFFERED)
-    return f"进入接听 {offered} = {parts}" + (f"。另有 {rest}" if rest else "")
+    say_parts(f"进入接听 {offered} = ", [f"{OUTCOMES[o]} {counts[o]}" for o in OFFERED])
+    rest = [f"{OUTCOMES[o]} {n}" for o, n in counts.items() if n and o not in OFFERED]
+    if rest:
+        say_parts("另有 ", rest)
 
 
 def _picture(app: App) -> str:

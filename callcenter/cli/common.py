@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -11,11 +12,15 @@ from typing import Any, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from callcenter.bootstrap import App
 from callcenter.errors import NotFound, Refused
+
+#: Columns of what nobody gave a width.
+_WIDTH = 80
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +53,7 @@ def actor_option(command: F) -> F:
 def console() -> Console:
     """Return a console that keeps 80 columns where nobody says how wide it is."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(width=80, highlight=False)
+    return found if found.is_terminal else Console(width=_WIDTH, highlight=False)
 
 
 def show_rows(
@@ -58,22 +63,60 @@ def show_rows(
     if as_json:
         click.echo(json.dumps([dict(r) for r in rows], ensure_ascii=False, indent=2, default=plain))
         return
+    screen = console()
+    cells = [[title, *(said(row.get(key)) for row in rows)] for key, title in columns]
+    widths = _least_widths([key for key, _ in columns], cells, screen.width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for key, title in columns:
-        whole = key in _COPIED or all(_is_short(row.get(key)) for row in rows)
-        table.add_column(title, overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(said(row.get(key)) for key, _ in columns))
-    console().print(table)
+    for (title, *column), width in zip(cells, widths, strict=True):
+        is_whole = width >= max(map(cell_len, (title, *column)))
+        table.add_column(title, overflow="fold", no_wrap=is_whole, min_width=width)
+    for row in zip(*(column for _, *column in cells), strict=True):
+        table.add_row(*row)
+    # Where even that does not fit, the lines are longer: what is copied out of them is still whole.
+    screen.width = max(_total(widths), screen.width)
+    screen.print(table)
 
 
 #: Columns people copy into the next command, or know by sight: never folded.
-_COPIED = frozenset({"id", "call", "number"})
+_COPIED = frozenset({"id", "call", "number", "name", "object"})
+#: No column is folded to less than this.
+_FOLDED = 8
+#: Cells that read badly in two lines: moments, dates and durations; and codes, where there is room.
+_MOMENT = re.compile(r"(\d{4}-)?\d\d-\d\d( \d\d:\d\d(:\d\d)?)?|\d+:\d\d|—")
+_CODE = re.compile(r"[!-~]{1,24}|—")
 
 
-def _is_short(value: object) -> bool:
-    """Tell whether a cell must not be folded: a moment or a duration reads badly in two lines."""
-    return value is None or isinstance(value, datetime | timedelta)
+def _least_widths(keys: Sequence[str], cells: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return how narrow each column may become: codes are folded only where they do not fit."""
+    widths: list[int] = []
+    for shape in (_CODE, _MOMENT):
+        widths = [_least_width(key, column, shape) for key, column in zip(keys, cells, strict=True)]
+        if _total(widths) <= room:
+            break
+    return widths
+
+
+def _least_width(key: str, column: Sequence[str], whole: re.Pattern[str]) -> int:
+    natural = max(map(cell_len, column))
+    stays = key in _COPIED or all(_MOMENT.fullmatch(cell) or whole.fullmatch(cell) for cell in column[1:])
+    return natural if stays else min(natural, _FOLDED)
+
+
+def _total(widths: Sequence[int]) -> int:
+    """Return how wide a table is: two blanks between columns."""
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def say_parts(head: str, parts: Sequence[str]) -> None:
+    """Print `head` and parts joined by `、`, in lines of 80 columns at most, never broken within a part."""
+    line = head
+    for place, part in enumerate(parts):
+        more = part if place == len(parts) - 1 else f"{part}、"
+        if cell_len(line + more) > _WIDTH:
+            click.echo(line)
+            line = "  "
+        line += more
+    click.echo(line)
 
 
 def show_one(row: Mapping[str, object], titles: Sequence[tuple[str, str]], as_json: bool = False) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from journal_text import TRACES, only_call
+from rich.cells import cell_len
 
 from callcenter.bootstrap import App
 from callcenter.cli.calls import calls
 from callcenter.config import Settings
-from callcenter.domain.calls import CallRecord
+from callcenter.domain.calls import CallRecord, Outcome
 from callcenter.errors import NotFound
 from callcenter.memory import MemoryStore
 
@@ -65,6 +66,16 @@ def test_list_shows_a_day_masked_with_waits_talks_and_the_sum(app: DeskApp) -> N
     assert "13800001111" not in text
     assert "0:03" in text
     assert "进入接听 3 = 已接听 1、等待时挂断 1、无人接听,已告知其他热线 1" in text
+
+
+def test_r51_a_day_fits_eighty_columns_with_ids_whole_and_results_readable(app: DeskApp) -> None:
+    lines = run(app, "list", "--all", *DAY).splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= 80
+    told = [call for call in app.table() if call.outcome is Outcome.OVERFLOWED]
+    assert told
+    place = next(n for n, line in enumerate(lines) if told[0].id in line)
+    assert "无人接听" in lines[place]
+    assert sum(len(line.split()) == 1 for line in lines[place + 1 : place + 4]) <= 2
 
 
 def test_list_leaves_out_internal_calls_unless_asked(app: DeskApp) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
 
 from callcenter.bootstrap import App
 from callcenter.cli import main
@@ -124,6 +125,35 @@ def test_ids_stay_whole_at_80_columns(capsys: pytest.CaptureFixture[str]) -> Non
     with Context(Command("x"), obj=App(settings=Settings())):
         show_rows(rows, [("id", "编号"), ("reason", "现状"), ("reason", "现状"), ("reason", "现状")])
     assert "pbx1-1795464524.1234" in capsys.readouterr().out
+
+
+def test_what_is_copied_stays_whole_even_where_eighty_columns_do_not_hold_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from click import Command, Context
+
+    codes = {key: f"{key}-{'7' * 30}" for key in ("id", "call", "object")}
+    with Context(Command("x"), obj=App(settings=Settings())):
+        show_rows(
+            [{**codes, "reason": "没有同意接听自动回访"}], [(key, "编号") for key in [*codes, "reason"]]
+        )
+    out = capsys.readouterr().out
+    assert all(code in out for code in codes.values())
+
+
+def test_codes_are_folded_only_where_there_is_no_room(capsys: pytest.CaptureFixture[str]) -> None:
+    from click import Command, Context
+
+    row = {"id": "ob-qtbgpa7kzmoc", "verb": "obligation.open", "reason": "由工作人员联系" * 4}
+    columns = [("id", "编号"), ("verb", "操作"), *[("reason", "原因")] * 3]
+    with Context(Command("x"), obj=App(settings=Settings())):
+        show_rows([row], columns)
+        out = capsys.readouterr().out
+        assert "obligation.open" in out
+        show_rows([row], [*columns, *[("verb", "操作")] * 2])
+    out = capsys.readouterr().out
+    assert "ob-qtbgpa7kzmoc" in out
+    assert max(cell_len(line.rstrip()) for line in out.splitlines()) <= 80
 
 
 def test_a_variable_that_names_no_section_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
