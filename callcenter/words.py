@@ -69,6 +69,8 @@ URGENT_WORDS = {
     "screening_urgent": "问卷里有轻生念头一项",
     "silent_in_danger": "来电人不能说话，按键表示处境危险。回电可能给对方带来危险，先由督导判断",
 }
+#: Who asked so was afraid of who else picks up: a human decides whether to dial at all.
+ELSEWHERE_WORDS = "来电者要求改打别的号码，但没有留下"
 KIND_WORDS = {
     Kind.HARDSHIP: "困难回访",
     Kind.CALLBACK: "承诺回电",

@@ -23,7 +23,7 @@ from callcenter.service.debts import (
     sweep,
 )
 from callcenter.service.dispatch import DebtRound, LineDialler
-from callcenter.words import KIND_WORDS
+from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS
 from scheduler.errors import LineUnreachable
 from scheduler.gates import Line
 from scheduler.ladder import Who
@@ -44,6 +44,7 @@ _SHOW = [
     ("name", "对象"),
     ("code", "代号"),
     ("phone", "电话"),
+    ("remark", "注意"),
     ("poster_code", "海报编号"),
     ("recordings", "录音"),
     ("file_no", "档案编号"),
@@ -209,6 +210,7 @@ def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
     row["due_text"] = shown.obligation.due_at.astimezone(zone).strftime("%m-%d %H:%M")
     row["overdue_text"] = _ago(shown)
     row["poster_code"] = shown.poster_code
+    row["remark"] = ELSEWHERE_WORDS if shown.wants_other_number else None
     return plain_row(row) if nested else row
 
 

@@ -11,7 +11,7 @@ from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
 from callcenter.service.settling import URGENT_PRIORITY, details_of, numbers_for
-from callcenter.words import RESULT_WORDS, URGENT_WORDS
+from callcenter.words import ELSEWHERE_WORDS, RESULT_WORDS, URGENT_WORDS
 from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
 from scheduler.obligations import Attempt, Kind, Obligation
@@ -65,6 +65,11 @@ class DebtView:
     def poster_code(self) -> str | None:
         """Return the code of the poster that the promise came by."""
         return details_of(self.obligation).get("code")
+
+    @property
+    def wants_other_number(self) -> bool:
+        """Tell whether the caller asked not to be called where they called from, and left no number."""
+        return "elsewhere" in details_of(self.obligation)
 
     @property
     def is_owed(self) -> bool:
@@ -187,6 +192,7 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
                 if "number" in left
                 else []
             ),
+            *([f"{ELSEWHERE_WORDS}。"] if shown.wants_other_number else []),
             *([f"海报编号 {left['code']}。"] if "code" in left else []),
             end,
         ]

@@ -5,6 +5,7 @@ Everything derives from the record under its id, so the same records again chang
 
 from __future__ import annotations
 
+import re
 from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import replace
@@ -222,7 +223,10 @@ def numbers_for(person: Person, obligation: Obligation) -> list[str]:
 
 
 def details_of(obligation: Obligation) -> dict[str, str]:
-    """Return what the caller left with a promise, by word: `number`, `code`."""
+    """Return what the caller left with a promise, by word: `number`, `code`.
+
+    `elsewhere` is there if they asked for another number and left none.
+    """
     return dict(pair.split("=", 1) for pair in obligation.detail.split("&") if "=" in pair)
 
 
@@ -298,10 +302,16 @@ def _kept_by(kind: Kind, made_at: datetime, rules: Rules) -> datetime:
     return rules.windows.after_working_time(made_at, PROMISE_SLA[kind], rules.calendar)
 
 
+#: The key by which a caller asks for another number than the one they call from, in whichever host.
+_WANTS_OTHER_NUMBER = re.compile(r"(.+__)?(call)?back__which=2")
+
+
 def _left_with(record: CallRecord) -> str:
     """Return what has to be known to keep the promise; the caller's own number stands with the person."""
     number = record.left_number if record.left_number != record.number else None
     left = {"number": number, "code": record.poster_code, "urgent": record.unheard}
+    if record.left_number is None and any(map(_WANTS_OTHER_NUMBER.fullmatch, record.keys)):
+        left["elsewhere"] = "unknown"
     return "&".join(f"{word}={value}" for word, value in left.items() if value)
 
 

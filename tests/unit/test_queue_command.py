@@ -254,6 +254,17 @@ def test_what_callers_asked_for_stands_in_the_queue_by_name_within_eighty_column
     assert (late["电话留言"], late["讲座报名"]) == ("10分", None)
 
 
+def test_r51_codes_of_people_and_ids_stay_whole_beside_long_words(app: DeskApp) -> None:
+    promise(app, "appointment", "talk", "message")
+    run(app, queue, "dial", debt_of(app, "WX-001"))
+    lines = run(app, queue, "list", "--all").output.splitlines()
+    assert max(width(line.rstrip()) for line in lines) <= 80
+    for row in rows(app, queue, "list", "--all"):
+        (line,) = [line for line in lines if str(row["id"]) in line]
+        assert str(row["name"]) in line
+        assert str(row["due_text"]) in line
+
+
 def test_a_promise_says_which_poster_and_which_number_it_came_with(app: DeskApp) -> None:
     found = promise(app, "talk", kept=("number=13900002222", "code=1204"))
     shown = run(app, queue, "show", found["talk"]).output
@@ -263,6 +274,30 @@ def test_a_promise_says_which_poster_and_which_number_it_came_with(app: DeskApp)
     assert "登记了讲座" in chain
     assert "海报编号 1204" in chain
     assert "13900002222" not in shown + chain
+
+
+@pytest.mark.parametrize("node", ["callback__which", "closing__back__which"])
+def test_a_caller_who_wants_another_number_and_leaves_none_is_not_dialled_unawares(
+    app: DeskApp, node: str
+) -> None:
+    debt = promise(app, "callback", keys=(f"{node}=2",))["callback"]
+    for words in (("show", debt), ("why", debt)):
+        assert "来电者要求改打别的号码，但没有留下" in run(app, queue, *words).output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"keys": ("callback__which=2",), "kept": ("number=13900002222",)},
+        {"keys": ("callback__which=2",), "kept": ("number=13700003333",)},
+        {"keys": ("callback__which=1", "requests__which=2")},
+    ],
+)
+def test_nothing_of_the_kind_is_said_of_who_left_one_or_asked_for_none(
+    app: DeskApp, left: dict[str, tuple[str, ...]]
+) -> None:
+    debt = promise(app, "callback", **left)["callback"]
+    assert "改打别的号码" not in run(app, queue, "show", debt).output + run(app, queue, "why", debt).output
 
 
 def test_a_message_is_found_where_it_lies(app: DeskApp, tmp_path: Path) -> None:
