@@ -47,6 +47,8 @@ def apply(app: App) -> None:
     """写入配置,合成缺少的提示音;Asterisk 正在运行时让它重新读取,不影响正在进行的通话。"""
     plan = _plan(app)
     spoken = _speak(app, plan)
+    if spoken:  # only now can it be measured whether the new sounds are too long to listen to
+        plan = _plan(app)
     done = apply_plan(plan, _process(app))
     if spoken:
         click.echo(f"更新提示音 {spoken} 条。")

@@ -51,6 +51,7 @@ from ivr.flow import (
     Transfer,
 )
 from ivr.machine import Phase, State
+from ivr.prompts.sets import PLAIN_SAYS
 
 _SHORTEST = timedelta(seconds=1)
 #: Between two rounds of what a waiting caller is told.
@@ -247,7 +248,7 @@ def waiting(here: Here) -> str:
     """
     response = VoiceResponse()
     if not (isinstance(here.node, Enqueue) and here.node.options):
-        _say(here, response, ["queue_wait"])
+        _say(here, response, [PLAIN_SAYS["queue_wait"]])
         response.pause(length=_seconds(_QUEUE_ROUND))
         return str(response)
     gather = Gather(num_digits=1, timeout=_seconds(_QUEUE_ROUND), finish_on_key="", action=here.url("key"))
