@@ -56,6 +56,8 @@ class Site(_Section):
     public_number: DialNumber = "4000850966"
     #: The fixed line that outbound calls show. Never a 400 number.
     outbound_number: DialNumber = "051085000966"
+    #: A number of its own for who registers for a talk. Empty: none.
+    talks_number: str = Field(default="", pattern=r"^(\+?[0-9]{3,15})?$")
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     language: str = Field(default="zh", pattern=r"^[a-z]{2}(-[A-Za-z]{2,8})?$")
 

@@ -326,11 +326,16 @@ def write_short_prompts(folder: Path) -> None:
     """Write every prompt as 0.2 s of silence, 8 kHz mono 16 bit."""
     folder.mkdir(parents=True, exist_ok=True)
     for prompt in {*load_catalogue().prompts, *PROMPTS}:
-        with wave.open(str(folder / f"{prompt}.wav"), "wb") as out:
-            out.setnchannels(1)
-            out.setsampwidth(2)
-            out.setframerate(8000)
-            out.writeframes(bytes(3200))
+        write_silence(folder / f"{prompt}.wav", timedelta(milliseconds=200))
+
+
+def write_silence(file: Path, length: timedelta) -> None:
+    """Write a sound of nothing, 8 kHz mono 16 bit."""
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(bytes(2 * round(8000 * length.total_seconds())))
 
 
 def _lines(file: Path, start: int) -> list[bytes]:

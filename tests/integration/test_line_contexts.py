@@ -12,18 +12,30 @@ from hashlib import sha1
 from pathlib import Path
 
 import pytest
-from harness import USERS, Actors, Pbx, short_home, test_settings, write_short_prompts
+from harness import (
+    TIME_SCALE,
+    USERS,
+    Actors,
+    Pbx,
+    short_home,
+    test_settings,
+    write_short_prompts,
+    write_silence,
+)
 
 from callcenter.asterisk.journal_rows import parse_journal
-from callcenter.asterisk.provision.plan import plan_from
+from callcenter.asterisk.provision.plan import dial_strings, plan_from
 from callcenter.asterisk.provision.render import render
 from callcenter.asterisk.provision.write import write, write_hold_tone
-from callcenter.config import Queue
+from callcenter.config import Queue, Site
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import NO_ANSWER, SECOND, VOICEMAIL, Answer, Phone, RingOn, presses
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.fold import fold
 from callcenter.keys import KeyRing
+from ivr.backends.dialplan import QueueOptions, compile_flow
+from ivr.loader import shipped
+from ivr.prompts.sets import prompt_set
 
 pytestmark = pytest.mark.asterisk
 
@@ -51,44 +63,77 @@ exten => wait,1,CELGenUserEvent(IVR_NODE,flow=inbound&node=wait)
  same => n,Wait(2)
  same => n,Goto(wait,1)
 """
-RETURN_CALL = """
-[flow-return_call]
+TALKS = """
+[flow-talks]
 exten => s,1,Answer()
- same => n,CELGenUserEvent(IVR_NODE,flow=return_call&node=greet)
+ same => n,CELGenUserEvent(IVR_NODE,flow=talks&node=greet)
  same => n,Hangup()
 """
 SILENT = """
 [flow-silent]
 exten => s,1,CELGenUserEvent(IVR_NODE,flow=silent&node=ask)
- same => n,Read(HOTLINE_KEY,hotline/queue_wait,1,,1,4)
+ same => n,Read(HOTLINE_KEY,hotline/accept,1,,1,4)
  same => n,CELGenUserEvent(IVR_KEY,flow=silent&node=ask&key=${HOTLINE_KEY})
  same => n,Hangup()
 """
+#: Feature code -> flow, beside `*21`.
+SCREENS = {"*22": "phq9", "*23": "gad7", "*24": "wellbeing"}
+#: Whoever dials this registers for a talk.
+TALKS_NUMBER = "051085000967"
+#: What is said while waiting. Long enough here to press a key into it.
+ANNOUNCED = ("queue_wait", "queue_offer")
 
 
 class Line(Pbx):
     """A line whose flows are the few extensions above, and whose log says what is played."""
 
     def provision(self) -> None:
-        flows = {"inbound": INBOUND, "return_call": RETURN_CALL, "silent": SILENT}
+        flows = {"inbound": INBOUND, "return_call": self.return_call(), "silent": SILENT, "talks": TALKS}
+        flows |= {name: SILENT.replace("silent", name) for name in SCREENS.values()}
         plan = plan_from(
             self.settings, self.keys, self.users, flows=flows, journal=self.process.program.journal
         )
-        files = render(replace(plan, trunk_qualify=0, log_levels=("error", "warning", "verbose(3)")))
+        # No mobile rings in this queue, so a phone rings no longer than the setting says.
+        plan = replace(plan, mobile_members=False, trunk_qualify=0)
+        files = render(replace(plan, log_levels=("error", "warning", "verbose(3)")))
+        often, count = re.subn(r"(periodic-announce-frequency) = \d+", r"\1 = 4", files["queues.conf"])
+        assert count == 1
         self.process.prepare()
-        write(files, self.home / "etc")
+        write(files | {"queues.conf": often}, self.home / "etc")
         write_hold_tone(self.home)
         sounds = self.home / "sounds" / "zh"
         write_short_prompts(sounds / "hotline")
-        short = sounds / "hotline" / "queue_wait.wav"
         (sounds / "digits").mkdir(exist_ok=True)
         for digit in range(1, 10):
-            shutil.copy(short, sounds / "digits" / f"{digit}.wav")
+            shutil.copy(sounds / "hotline" / "accept.wav", sounds / "digits" / f"{digit}.wav")
+        plain = self.home / "sounds" / "zh_plain" / "hotline"
+        plain.mkdir(parents=True)
+        files_of_both = [sounds / "hotline" / f"{name}.wav" for name in ANNOUNCED]
+        files_of_both += [plain / f"{name}.wav" for name in prompt_set("zh_plain").says]
+        for file in files_of_both:
+            write_silence(file, 2 * SECOND)
+
+    def return_call(self) -> str:
+        """Return the flow that we ship for calls to our outbound number, hurried."""
+        return compile_flow(
+            shipped("return_call"),
+            language=self.settings.site.language,
+            queue_options=QueueOptions(cap=timedelta(seconds=30) / TIME_SCALE),
+            transfers=dial_strings(self.settings),
+            time_scale=TIME_SCALE,
+        )
+
+    def log(self) -> str:
+        """Return what the log says, of every test so far."""
+        return (self.home / "log" / "messages.log").read_text(errors="replace")
 
     def played(self) -> list[tuple[str, str]]:
         """Return (channel, sound) of everything that was played, in order."""
-        log = (self.home / "log" / "messages.log").read_text(errors="replace")
-        return re.findall(r"<(PJSIP/[^>]+)> Playing '([^']+)\.\w+'", log)
+        return re.findall(r"<(PJSIP/[^>]+)> Playing '([^']+)\.\w+'", self.log())
+
+    def heard(self, channel: str) -> list[str]:
+        """Return what was played to one channel, in order."""
+        return [sound for one, sound in self.played() if one == channel]
 
     def records(self) -> list[CallRecord]:
         """Return the callers' calls since the last reset, as the fold tells them."""
@@ -103,7 +148,8 @@ class Line(Pbx):
 @pytest.fixture(scope="module")
 def _line(keys: KeyRing, _tools: None) -> Iterator[Line]:
     queue = Queue(ring=timedelta(seconds=4), wrap_up=timedelta(0))
-    line = Line(settings=test_settings(short_home(), queue=queue), keys=keys, users=USERS)
+    site = Site(talks_number=TALKS_NUMBER)
+    line = Line(settings=test_settings(short_home(), queue=queue, site=site), keys=keys, users=USERS)
     line.start()
     line.console("core set verbose 3")
     yield line
@@ -164,8 +210,16 @@ def test_a_flow_is_told_rank_facts_and_the_number_dialled(pbx: Line, actors: Act
 def test_who_rings_our_outbound_number_back_is_greeted_by_its_own_flow(
     pbx: Line, actors: Actors, dialled: str
 ) -> None:
+    actors.phone("c001", behaviour=RingOn())
+    pbx.on_duty("c001")
+    actors.caller(dialled, talk=SECOND).wait()
+    assert said(pbx, "IVR_NODE")[0] == "flow=return_call&node=greet"
+
+
+@pytest.mark.parametrize("dialled", [TALKS_NUMBER, "+8651085000967", "51085000967"])
+def test_who_rings_the_number_for_talks_registers_for_one(pbx: Line, actors: Actors, dialled: str) -> None:
     actors.caller(dialled).wait()
-    assert said(pbx, "IVR_NODE") == ["flow=return_call&node=greet"]
+    assert said(pbx, "IVR_NODE") == ["flow=talks&node=greet"]
 
 
 def test_of_two_ranks_the_higher_stands_first_and_of_one_rank_the_earlier(pbx: Line, actors: Actors) -> None:
@@ -327,10 +381,55 @@ def test_a_key_that_the_node_does_not_offer_leaves_the_caller_waiting(pbx: Line,
 def test_the_second_caller_is_told_the_second_place_and_the_first_none(pbx: Line, actors: Actors) -> None:
     first, second, third = _three_wait(pbx, actors)
     until(over(pbx), 30, what="all to go")
-    digits = [(channel, sound) for channel, sound in pbx.played() if sound.startswith("digits/")]
-    assert (second, "digits/2") in digits
-    assert (third, "digits/3") in digits
-    assert not [sound for channel, sound in digits if channel == first]
+    played = pbx.played()
+    assert (second, "digits/2") in played
+    assert (third, "digits/3") in played
+    assert set(pbx.heard(first)) <= {f"hotline/{name}" for name in ANNOUNCED}
+
+
+def test_the_first_caller_hears_what_may_be_pressed_and_never_while_a_phone_rings_for_them(
+    pbx: Line, actors: Actors
+) -> None:
+    before = len(pbx.log())
+    actors.phone("c001", behaviour=RingOn())
+    pbx.on_duty("c001")
+    actors.caller(talk=25 * SECOND)
+    until(lambda: len(pbx.waiting()) == 1, what="the caller to wait")
+    (first,) = pbx.waiting()
+    both = [f"hotline/{name}" for name in ANNOUNCED]
+    until(lambda: pbx.heard(first) == both, 20, what="both to be said")
+    told = re.findall(r"Called PJSIP/c001|Nobody picked up|> Playing", pbx.log()[before:])
+    pbx.console("channel request hangup all")
+    ring = ["Called PJSIP/c001", "Nobody picked up"]
+    assert told[:6] == [*ring, "> Playing", *ring, "> Playing"]
+
+
+def test_a_key_of_the_first_caller_counts_while_offers_are_spoken(pbx: Line, actors: Actors) -> None:
+    actors.phone("c001", behaviour=RingOn())
+    pbx.on_duty("c001")
+    actors.caller(keys=presses("1@7"), talk=12 * SECOND).wait()
+    assert said(pbx, "IVR_KEY") == ["flow=inbound&node=wait&key=1"]
+
+
+def test_who_rings_our_outbound_number_hears_nothing_of_counsellors_while_waiting(
+    pbx: Line, actors: Actors
+) -> None:
+    # Without the usual sounds only the plain ones can be played: a missing one says nothing at all.
+    folder = pbx.home / "sounds" / "zh" / "hotline"
+    for name in ANNOUNCED:
+        (folder / f"{name}.wav").rename(folder / f"{name}.away")
+    try:
+        actors.phone("c001", behaviour=RingOn())
+        pbx.on_duty("c001")
+        actors.caller(pbx.settings.site.outbound_number, talk=20 * SECOND)
+        until(lambda: len(pbx.waiting()) == 1, what="the caller to wait")
+        (channel,) = pbx.waiting()
+        both = {f"hotline/{name}" for name in ANNOUNCED}
+        until(lambda: both <= set(pbx.heard(channel)), 20, what="the caller to hear both")
+        pbx.console("channel request hangup all")
+    finally:
+        for name in ANNOUNCED:
+            (folder / f"{name}.away").rename(folder / f"{name}.wav")
 
 
 # --- handed over by a counsellor's phone ------------------------------------------------------
@@ -427,6 +526,24 @@ def test_a_counsellors_phone_can_hear_what_it_hands_callers_to(pbx: Line, actors
     actors.dials_from("c001", "*21", keys=presses("1@1")).wait()
     assert said(pbx, "IVR_KEY") == ["flow=silent&node=ask&key=1"]
     assert pbx.records() == []  # no contact of the line
+
+
+def test_a_counsellor_hands_a_caller_to_a_questionnaire(
+    pbx: Line, actors: Actors, handing_phone: Callable[[str], HandingPhone]
+) -> None:
+    handing_phone("*22")
+    pbx.on_duty("c001")
+    actors.caller(keys=presses("2@5")).wait()
+    assert said(pbx, "IVR_KEY") == ["flow=phq9&node=ask&key=2"]
+
+
+@pytest.mark.parametrize(("code", "flow"), [*SCREENS.items(), ("*25", "talks")])
+def test_a_counsellors_phone_can_dial_every_flow_for_handing_over(
+    pbx: Line, actors: Actors, code: str, flow: str
+) -> None:
+    actors.dials_from("c001", code, keys=presses("1@1")).wait()
+    assert f"flow={flow}&" in said(pbx, "IVR_NODE")[0]
+    assert pbx.records() == []
 
 
 @pytest.mark.parametrize("dialled", ["*11", "13700137000", "hotline"])

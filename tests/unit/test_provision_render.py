@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from callcenter.asterisk.provision.plan import (
     plan_from,
 )
 from callcenter.asterisk.provision.render import MODULES, render
-from callcenter.config import Settings, Transfers, Trunk
+from callcenter.config import Settings, Site, Transfers, Trunk
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
@@ -107,6 +108,49 @@ def test_a_call_is_sent_only_to_flows_the_line_has() -> None:
         assert f"flow-{name}" in FILES["extensions.conf"]
         assert f"flow-{name}" not in text
     assert "Goto(flow-inbound,s,1)" in text
+
+
+def dialled(files: dict[str, str], context: str) -> dict[str, str]:
+    """Return whereto each code of a context leads."""
+    text = files["extensions.conf"].partition(f"[{context}]\n")[2].partition("\n[")[0]
+    return dict(re.findall(r"^exten => (\*\d+),1,Goto\(([^)]*)\)", text, re.MULTILINE))
+
+
+def test_a_counsellor_hands_callers_to_the_flows_of_the_line_and_to_no_other() -> None:
+    assert dialled(FILES, "hotline-transfer") == {
+        "*21": "flow-silent,s,1",
+        "*22": "flow-phq9,s,1",
+        "*23": "flow-gad7,s,1",
+        "*24": "flow-wellbeing,s,1",
+        "*25": "flow-talks,s,1",
+    }
+    assert "include => hotline-transfer" in FILES["extensions.conf"]
+    few = {name: FLOWS[name] for name in ("inbound", "gad7")}
+    files = render(plan_from(SETTINGS, KEYS, USERS, flows=few, journal="dsv"))
+    assert dialled(files, "hotline-transfer") == {"*23": "flow-gad7,s,1"}
+
+
+def with_talks(number: str, flows: Mapping[str, str] = FLOWS) -> str:
+    """Return the dialplan of a line with this number for talks."""
+    settings = Settings(home=SETTINGS.home, site=Site(talks_number=number))
+    return render(plan_from(settings, KEYS, USERS, flows=flows, journal="dsv"))["extensions.conf"]
+
+
+def test_the_number_for_talks_leads_to_their_registration_if_the_line_has_one() -> None:
+    assert "HOTLINE_DIALLED:-11}" in with_talks("+8651085000967")
+    assert with_talks("+8651085000967").count("?flow-talks,s,1") == 1
+    assert "?flow-talks" not in with_talks("")
+    assert "flow-talks" not in with_talks("051085000967", {"inbound": FLOWS["inbound"]})
+
+
+@pytest.mark.parametrize("number", ["4000850966", "+8651085000966", "51085000966", "0966", "966"])
+def test_a_number_for_talks_that_another_of_ours_would_be_taken_for_is_refused(number: str) -> None:
+    with pytest.raises(ConfigError, match=r"site\.talks_number"):
+        with_talks(number)
+
+
+def test_who_waits_first_is_spoken_to_as_well() -> None:
+    assert "\nannounce-to-first-user = yes\n" in FILES["queues.conf"]
 
 
 def test_the_queue_knows_exactly_the_keys_that_flows_offer() -> None:

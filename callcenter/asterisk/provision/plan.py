@@ -93,6 +93,8 @@ class PbxPlan:
     language: str
     public_number: str
     outbound_number: str
+    #: The line that takes registrations for talks; empty: none.
+    talks_number: str = ""
     salt: str = field(repr=False)
 
     sip_address: str
@@ -163,8 +165,13 @@ class PbxPlan:
 
     @property
     def outbound_tail(self) -> str:
-        """Return the end of our outbound number that every spelling of it shares (0, +86, none)."""
-        return self.outbound_number.removeprefix("+86").removeprefix("0")
+        """Return the end of our outbound number that every spelling of it shares."""
+        return _tail(self.outbound_number)
+
+    @property
+    def talks_tail(self) -> str:
+        """Return the same of the number for talks; empty if this line has none."""
+        return _tail(self.talks_number) if "talks" in self.flow_names else ""
 
 
 def plan_from(
@@ -186,11 +193,13 @@ def plan_from(
     agents = {u.code: _agent(u, keys) for u in users if u.active and u.phone is not PhoneKind.NONE}
     pbx, trunk = settings.asterisk, settings.trunk
     _check_addresses(settings)
+    _check_numbers(settings)
     return PbxPlan(
         home=settings.pbx_home,
         language=settings.site.language,
         public_number=settings.site.public_number,
         outbound_number=settings.site.outbound_number,
+        talks_number=settings.site.talks_number,
         salt=keys.password("pbx-salt"),
         sip_address=pbx.sip_address,
         sip_port=pbx.sip_port,
@@ -255,6 +264,24 @@ def _chain(
 def _seconds(length: timedelta) -> int:
     """Return whole seconds, at least one: Asterisk reads 0 as "no limit"."""
     return max(1, round(length.total_seconds()))
+
+
+def _tail(number: str) -> str:
+    """Return the end of a number that every spelling of it shares (0, +86, none)."""
+    return number.removeprefix("+86").removeprefix("0")
+
+
+def _check_numbers(settings: Settings) -> None:
+    """Refuse a number for talks that calls to another of our numbers would be taken for."""
+    site = settings.site
+    talks = _tail(site.talks_number)
+    for name in ("public_number", "outbound_number") if talks else ():
+        other = _tail(getattr(site, name))
+        if other.endswith(talks) or talks.endswith(other):
+            raise ConfigError(
+                f"site.talks_number: cannot be told from site.{name} by its last digits. "
+                "Give it a number of its own, whole, or leave it empty."
+            )
 
 
 def _check_addresses(settings: Settings) -> None:
