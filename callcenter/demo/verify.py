@@ -12,6 +12,8 @@ from callcenter.demo.sipp import CallTiming
 from callcenter.demo.stage import Stage
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, Outcome
 from callcenter.service.records import was_talk
+from ivr.flow import Menu
+from ivr.loader import shipped
 from scheduler.obligations import Kind
 
 CLOSE = timedelta(seconds=1)
@@ -93,7 +95,7 @@ def _one_session_each(calls: list[CallRecord], sessions: list[str]) -> list[Find
 
 def _times(stage: Stage, played: Played, inbound: dict[str, CallRecord]) -> list[Finding]:
     """Compare wait and talk: SIPp saw the caller's answer, the other side's answer, and both ends."""
-    greeting = _length(stage, "greet")
+    greeting = _greeting(stage)
     others = [timing for timings in played.phones.values() for timing in timings] + played.mobile
     findings = []
     for number, seen in played.callers.items():
@@ -133,6 +135,16 @@ def _near(number: str, what: str, recorded: timedelta | None, seen: timedelta) -
     return Finding(text=text, right=right)
 
 
+def _greeting(stage: Stage) -> timedelta:
+    """Return how long a caller who presses nothing waits for the queue: guard, sentences, last key."""
+    flow = shipped("inbound")
+    greet = flow.nodes["greet"]
+    if not isinstance(greet, Menu):
+        raise TypeError("the inbound flow greets by a menu")
+    said = sum((_length(stage, prompt) for prompt in greet.prompts), timedelta())
+    return flow.guard + said + greet.timeout
+
+
 def _length(stage: Stage, prompt: str) -> timedelta:
     with wave.open(str(stage.folder / "asterisk/sounds/zh/hotline" / f"{prompt}.wav")) as sound:
         return timedelta(seconds=sound.getnframes() / sound.getframerate())
@@ -149,7 +161,8 @@ def _voicemail(played: Played, inbound: dict[str, CallRecord]) -> list[Finding]:
 def _debts(stage: Stage, played: Played) -> list[Finding]:
     with stage.app.store() as work:
         owed: dict[str, set[Kind]] = {}
-        for debt in work.debts.open():
+        now = stage.app.clock()
+        for debt in (debt for debt in work.debts.open() if debt.due_at <= now):  # the next period is not due
             owed.setdefault(work.people.get(debt.person).phones[0].number, set()).add(debt.kind)
         fine = work.people.by_number(FINE)
         proven = fine is not None and fine.id in work.debts.last_contacts()
