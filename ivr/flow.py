@@ -366,8 +366,8 @@ class Flow:
     source: str = field(default="", compare=False)
     #: `file:line` of each node.
     lines: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    #: What the machine has worked out about coming to a node; filled by it.
-    arrivals: dict[str, Arrival] = field(default_factory=dict, compare=False, repr=False)
+    #: What the machine has worked out about coming to a node; filled by it. Not carried over by `replace`.
+    arrivals: dict[str, Arrival] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def where(self, node: str) -> str:
         """Return `file:line` of a node, or the flow's name and the node's if it came from no file."""

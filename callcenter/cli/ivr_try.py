@@ -89,7 +89,7 @@ def try_flow(
 
     没有终端时从标准输入读：echo "1 0 - h" | hotline ivr try inbound
     """
-    flow = replace(flow, language=sounds or flow.language, arrivals={})
+    flow = replace(flow, language=sounds or flow.language)
     told = Told(
         world=World(
             facts=frozenset(facts),

@@ -286,10 +286,10 @@ def wrong_edges(flow: Flow) -> Iterator[tuple[str, Flow]]:
         if isinstance(node, Menu | Enqueue):
             for key in node.options:
                 wrong = replace(node, options={**node.options, key: flow.start})
-                yield f"{name} key {key}", replace(flow, nodes={**flow.nodes, name: wrong}, arrivals={})
+                yield f"{name} key {key}", replace(flow, nodes={**flow.nodes, name: wrong})
         if isinstance(node, Digits | Identify):
             wrong = replace(node, on_silence=flow.start)
-            yield f"{name} on_silence", replace(flow, nodes={**flow.nodes, name: wrong}, arrivals={})
+            yield f"{name} on_silence", replace(flow, nodes={**flow.nodes, name: wrong})
 
 
 @pytest.mark.parametrize("name", ["checkin", "talks", "every_node"])
@@ -438,7 +438,7 @@ def test_an_old_address_of_a_call_that_went_on_is_refused_and_nothing_changes(
 
 def test_an_address_of_another_version_of_the_flow_is_refused(service: Service, wire: Wire) -> None:
     caller = call(service, wire, "checkin", [])
-    newer = replace(FLOWS["checkin"], start="who", arrivals={})
+    newer = replace(FLOWS["checkin"], start="who")
     service.line = replace(service.line, flows={**FLOWS, "checkin": newer})
     status, page = wire.post(target_of(service, caller), the_form(caller, Digits="1"))
     assert (status, "flow changed" in page) == (403, True)

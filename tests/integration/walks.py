@@ -275,7 +275,7 @@ def quickened(flow: Flow) -> Flow:
         if isinstance(node, Enqueue):
             waits["cap"] = CAP
         nodes[name] = replace(cast(Any, node), **waits)
-    return replace(flow, nodes=nodes, arrivals={})
+    return replace(flow, nodes=nodes)
 
 
 # --- what can happen --------------------------------------------------------------------------------

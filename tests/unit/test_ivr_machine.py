@@ -19,7 +19,6 @@ from ivr.acts import (
     Found,
     HangUp,
     HungUp,
-    Join,
     Kept,
     Key,
     Left,
@@ -34,10 +33,8 @@ from ivr.acts import (
     Recorded,
     RecordMessage,
     Resume,
-    RingOwner,
     Scored,
     Silence,
-    Speak,
     Totalled,
 )
 from ivr.flow import (
@@ -53,7 +50,6 @@ from ivr.flow import (
     Record,
     Say,
 )
-from ivr.loader import shipped
 from ivr.machine import State, begin, step
 
 SILENCE, ANSWERED, FAILED, CAPPED, HUNG_UP = Silence(), Answered(), Failed(), Capped(), HungUp()
@@ -82,11 +78,6 @@ def mini(node: Node, **others: Node) -> Flow:
         human="people",
         nodes={"here": node, **ends, **others},
     )
-
-
-def outcome(effects: list[Effect]) -> str | None:
-    """Return the last outcome written: the one that stands."""
-    return next((e.outcome for e in reversed(effects) if isinstance(e, Recorded)), None)
 
 
 def promises(effects: list[Effect]) -> list[str]:
@@ -363,139 +354,15 @@ def test_pieces_are_played_paused_repeated_and_skipped() -> None:
     assert run(flow, "20")[0].node == "people"
 
 
+def test_a_flow_with_another_node_means_what_it_says_although_the_old_one_was_played() -> None:
+    old = mini(Say(prompts=("words",), next="bye"))
+    run(old, SILENCE)
+    new = replace(old, nodes={**old.nodes, "bye": Say(prompts=("more",), next="oops")})
+    assert run(new, SILENCE)[1][-1] == Play(("more",))
+
+
 def test_hanging_up_is_written_with_the_outcome_a_node_names() -> None:
     flow = mini(Say(prompts=("words",), next="bye", on_hangup="left_early"))
     assert run(flow, HUNG_UP)[1][-2:] == [Left("here"), Recorded("left_early")]
     assert run(flow, SILENCE, HUNG_UP)[1][-1] == Left("bye")
     assert run(flow, HUNG_UP, "1", SILENCE)[0].over
-
-
-# --- the line's flows --------------------------------------------------------------------------
-
-TO_GREETING = [NO, NO]
-
-
-@pytest.mark.parametrize("during_greeting", [SILENCE, Key("5"), Key("#"), Key("0")])
-def test_any_key_or_none_at_the_greeting_reaches_the_queue(during_greeting: Event) -> None:
-    state, effects = run(shipped("inbound"), *TO_GREETING, during_greeting)
-    assert state.node == "queue"
-    assert effects[-1] == Join("hotline", 0, ("1", "2", "3"))
-
-
-def test_an_elder_hears_no_menu() -> None:
-    state, effects = run(shipped("inbound"), YES)
-    assert Speak("zh_slow") in effects
-    assert isinstance(effects[-1], Play)
-    assert run(shipped("inbound"), YES, SILENCE)[0].node == "queue"
-    assert state.language == "zh_slow"
-
-
-@pytest.mark.parametrize(
-    ("flow", "events", "ends_at"),
-    [
-        ("inbound", [*TO_GREETING, "1", SILENCE], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, SILENCE, SILENCE, SILENCE], "goodbye"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, "2", SILENCE, SILENCE, SILENCE], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, "55"], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, "30"], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "2", FAILED], "still_here"),
-        ("inbound", [*TO_GREETING, SILENCE, "3", SILENCE, "9"], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, FAILED], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, ANSWERED], "reconnect"),
-        ("inbound", [*TO_GREETING, SILENCE, FAILED, FAILED, YES], "closing__busy"),
-        ("inbound", [*TO_GREETING, SILENCE, FAILED, FAILED, NO], "closing__closed"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, "1", SILENCE], "goodbye"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, YES], "goodbye"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, "1"], "queue"),
-        ("return_call", [SILENCE, FAILED, CAPPED, SILENCE, FAILED], "queue"),
-        ("silent", [SILENCE, "1", SILENCE], "first_in_queue"),
-        ("silent", [SILENCE, SILENCE, SILENCE, SILENCE, SILENCE], "people__queue"),
-        ("talks", [SILENCE, "2", "47#", YES, SILENCE], "request_goodbye"),
-        ("checkin", [YES, SILENCE], "neutral_queue"),
-        ("checkin", [NO, SILENCE, SILENCE, SILENCE], None),
-        ("checkin", [NO, "1", YES, "03", YES, "1"], "fine_goodbye"),
-        ("checkin", [NO, "1", YES, "03", NO, "04", NO], "neutral_goodbye"),
-        ("checkin", [NO, "0", SILENCE, FAILED, FAILED], "neutral_promised"),
-    ],
-)
-def test_the_lines_flows_lead_where_they_should(flow: str, events: list[Event | str], ends_at: str) -> None:
-    assert run(shipped(flow), *events)[0].node == ends_at
-
-
-def test_a_return_call_rings_the_owner_first() -> None:
-    assert run(shipped("return_call"), SILENCE)[1][-1] == RingOwner()
-    assert run(shipped("return_call"), SILENCE, FAILED)[1][-1] == Join("hotline", 1)
-
-
-@pytest.mark.parametrize("key", ["2", "3", "4"])
-def test_any_answer_but_never_to_the_ninth_item_goes_to_a_person_at_once(key: str) -> None:
-    state, effects = run(shipped("phq9"), SILENCE, "11111111", YES, key, SILENCE)
-    assert state.node == "first_in_queue"
-    assert outcome(effects) == "screening_urgent"
-    assert effects[-1] == Join("hotline", 5)
-
-
-def test_the_ninth_item_is_asked_only_while_somebody_is_free() -> None:
-    state, effects = run(shipped("phq9"), SILENCE, "11111111", NO, SILENCE, YES, SILENCE)
-    assert "phq9_9" not in repr(effects)
-    assert promises(effects) == ["callback"]
-    assert state.node == "callback__which"
-
-
-@pytest.mark.parametrize(
-    ("flow", "events", "word"),
-    [
-        ("phq9", ["22222222", YES, "1"], "screening_done"),  # 8
-        ("phq9", ["33222222", YES, "1"], "screening_refer"),  # 10
-        ("gad7", ["3333211"], "screening_done"),  # 9
-        ("gad7", ["3333311"], "screening_refer"),  # 10
-        ("wellbeing", ["44333"], "screening_refer"),  # 12
-        ("wellbeing", ["44433"], "screening_done"),  # 13
-        ("gad7", ["333", "9"], "screening_unfinished"),
-    ],
-)
-def test_a_sum_over_the_line_leads_to_an_offer(flow: str, events: list[Event | str], word: str) -> None:
-    assert outcome(run(shipped(flow), SILENCE, *events)[1]) == word
-
-
-@pytest.mark.parametrize(
-    ("events", "expected"),
-    [
-        (["2"], "reached_other"),
-        (["3"], "wrong_person"),
-        (["9"], "phone_refused"),
-        ([SILENCE, SILENCE, SILENCE], "assistant_or_voicemail"),
-        (["44"], "identity_failed"),
-        (["1", NO], "reached_self_no_key"),
-        (["1", NO, HUNG_UP], "reached_self_no_key"),
-        (["1", NO, "1"], "reached_self_ivr_ok"),
-        (["1", NO, "2"], "reached_self_callback"),
-        (["1", NO, "0"], "reached_self_transfer"),
-        (["1", NO, "99"], "opted_out"),
-        (["1", NO, "9", SILENCE, SILENCE], "reached_self_no_key"),
-        (["1", YES, "12", NO, "11", NO], "identity_failed"),
-    ],
-)
-def test_what_a_check_in_makes_of_keys(events: list[Event | str], expected: str) -> None:
-    assert outcome(run(shipped("checkin"), NO, *events)[1]) == expected
-
-
-@pytest.mark.parametrize(
-    ("flow", "events", "kinds"),
-    [
-        ("inbound", [*TO_GREETING, "2", "1", YES, SILENCE], ["appointment"]),
-        ("inbound", [*TO_GREETING, "2", "2", "1234#", NO, "13900001111#", SILENCE], ["talk"]),
-        ("inbound", [*TO_GREETING, "2", "3", YES, SILENCE], ["talk"]),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, HUNG_UP], ["callback"]),
-        ("inbound", [*TO_GREETING, SILENCE, "1", NO, NO, "0510#", "051082700000#", SILENCE], ["callback"]),
-        (
-            "inbound",
-            [*TO_GREETING, SILENCE, FAILED, FAILED, YES, "2", YES, "2", "13800138000#"],
-            ["callback"],
-        ),
-        ("checkin", [NO, "1", NO, "2"], ["callback"]),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, SILENCE, SILENCE], []),
-    ],
-)
-def test_wishes_become_promises(flow: str, events: list[Event | str], kinds: list[str]) -> None:
-    assert promises(run(shipped(flow), *events)[1]) == kinds

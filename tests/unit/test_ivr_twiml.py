@@ -142,7 +142,7 @@ def test_a_number_begun_anew_is_read_on_in_silence() -> None:
 
 def test_waits_are_whole_seconds_and_never_none() -> None:
     menu = replace(EVERY_NODE.nodes["menu"], timeout=timedelta(milliseconds=1200))
-    flow = replace(EVERY_NODE, nodes={**EVERY_NODE.nodes, "menu": menu}, arrivals={})
+    flow = replace(EVERY_NODE, nodes={**EVERY_NODE.nodes, "menu": menu})
     assert verbs(twiml.render(flow, State(node="menu"), SITE, call=CALL))[0].attrib["timeout"] == "2"
     assert verbs(twiml.render(INBOUND, State(node="still_here"), SITE, call=CALL))[0].attrib["timeout"] == "1"
 
@@ -414,7 +414,7 @@ def test_a_token_serves_only_its_own_call_flow_and_version() -> None:
     with pytest.raises(TokenError, match="flow `inbound`"):
         twiml.handle(CHECKIN, good, {}, SITE, WORLD, call=CALL)
     menu = replace(INBOUND.nodes["greet"], tries=2)
-    newer = replace(INBOUND, nodes={**INBOUND.nodes, "greet": menu}, arrivals={})
+    newer = replace(INBOUND, nodes={**INBOUND.nodes, "greet": menu})
     with pytest.raises(TokenError, match="the flow changed"):
         twiml.handle(newer, good, {}, SITE, WORLD, call=CALL)
 
