@@ -12,7 +12,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
-from callcenter.service.settling import note
+from callcenter.ports import AuditEntry
 from ivr.flow import Flow, Library, prompts_of
 from ivr.loader import SHIPPED, site_flow
 from ivr.prompts.audio import length_of
@@ -133,7 +133,15 @@ def approve_wording(app: App, actor: str, ids: tuple[str, ...], text: str | None
         by = work.users.get(actor).name
         done = approve(folder, prompt_set(name).language, ids, by=by, text=text)
         for prompt in done:
-            note(work, actor, "prompt.approve", prompt.id, app.clock(), reason=f"v{prompt.version}")
+            work.audit.append(
+                AuditEntry(
+                    actor=actor,
+                    verb="prompt.approve",
+                    object=prompt.id,
+                    at=app.clock(),
+                    reason=f"v{prompt.version}",
+                )
+            )
         work.commit()
     for prompt in done:
         click.echo(f"{prompt.id}  第 {prompt.version} 版  审定:{prompt.approver}  {prompt.text}")
