@@ -14,8 +14,9 @@ import tempfile
 from pathlib import Path
 
 from harness import REPOSITORY, short_home, test_settings
+from walk_edges import covered, edge_walks
 from walk_pbx import Heard, Players, WalkPbx
-from walks import Plan, Walk, covered, edge_walks, plan_of, quickened
+from walks import Plan, Walk, plan_of, quickened
 
 from callcenter.keys import KeyRing
 from ivr.loader import SHIPPED, shipped

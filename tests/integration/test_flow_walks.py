@@ -13,21 +13,9 @@ from pathlib import Path
 
 import pytest
 from harness import short_home, test_settings
+from walk_edges import Token, covered, draw_walks, edge_walks, required
 from walk_pbx import Players, WalkPbx, compiled
-from walks import (
-    Act,
-    How,
-    Plan,
-    Token,
-    Walk,
-    covered,
-    draw_walks,
-    edge_walks,
-    event_of,
-    plan_of,
-    quickened,
-    required,
-)
+from walks import Act, How, Plan, Walk, event_of, plan_of, quickened
 
 from callcenter.keys import KeyRing
 from ivr.acts import EarlyKey, Key
