@@ -30,6 +30,12 @@ class Refused(CallCenterError):
     error_id = "refused"
 
 
+class Forbidden(Refused):
+    """这个角色不能这样做。"""
+
+    error_id = "forbidden"
+
+
 class Conflict(CallCenterError):
     """Somebody else changed this first."""
 

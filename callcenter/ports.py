@@ -5,19 +5,22 @@ Two worlds: the store (synchronous, one unit of work per decision) and telephony
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from callcenter.domain.alarms import Alarm
+from callcenter.domain.books import BookOf
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
+from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
 from scheduler.obligations import Attempt, Evidence, Obligation
+
+T = TypeVar("T")
 
 # --- the store -----------------------------------------------------------------------------
 
@@ -33,25 +36,6 @@ class AuditEntry:
     field: str = ""
     reason: str = ""
     seq: int = 0
-
-
-class SessionStatus(StrEnum):
-    """Where a handling record stands."""
-
-    #: Opened by an answered call; a counsellor has still to write it.
-    OPEN = "open"
-    SUBMITTED = "submitted"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SessionRow:
-    """The handling record of one answered call (the form itself comes with the session service)."""
-
-    id: str
-    call: str
-    counsellor: str | None
-    opened_at: datetime
-    status: SessionStatus = SessionStatus.OPEN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +114,11 @@ class Sessions(Protocol):
     def open_many(self, sessions: Iterable[SessionRow]) -> int: ...
     def all(self, status: SessionStatus | None = None) -> Sequence[SessionRow]: ...
     def of_call(self, call_id: str) -> SessionRow | None: ...
+    def get(self, session_id: str) -> SessionRow: ...
+    def of_person(self, person: str) -> Sequence[SessionRow]: ...
+    def update(self, session: SessionRow, *, seen: int) -> None:
+        """Replace the head if its version is still `seen`, or raise `Conflict`."""
+        ...
 
 
 class Journal(Protocol):
@@ -217,6 +206,34 @@ class Alarms(Protocol):
     def recent(self, limit: int) -> Sequence[Alarm]: ...
 
 
+class Book(Protocol[T]):
+    """Values of one kind, each kept sealed whole (`callcenter.domain.books`)."""
+
+    def add(self, value: T) -> None:
+        """Add a value; raise `Conflict` if its id is taken."""
+        ...
+
+    def get(self, value_id: str) -> T:
+        """Return a value, or raise `NotFound`."""
+        ...
+
+    def one(self, value_id: str) -> T | None: ...
+    def put(self, value: T) -> T:
+        """Replace a value and return it as it now stands.
+
+        Raises `NotFound`, and `Conflict` if somebody else replaced it since it was read.
+        """
+        ...
+
+    def where(self, *, up_to: Mapping[str, Any] | None = None, **equal: Any) -> Sequence[T]:
+        """Return the values whose clear columns are equal to these and at most those, by id."""
+        ...
+
+    def remove(self, value_id: str) -> None:
+        """Take a value away, or raise `NotFound`. From an append-only book only with a tombstone."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Leaving the block without `commit` undoes everything."""
 
@@ -229,6 +246,10 @@ class UnitOfWork(Protocol):
     people: People
     debts: Debts
     alarms: Alarms
+
+    def book(self, of: BookOf[T]) -> Book[T]:
+        """Return the book of one kind of value: `work.book(CASES).get(case_id)`."""
+        ...
 
     def commit(self) -> None: ...
 

@@ -6,7 +6,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import json_option, pass_app, show_rows
-from callcenter.ports import SessionRow, SessionStatus
+from callcenter.domain.sessions import SessionRow, SessionStatus
 
 _STATUS = {SessionStatus.OPEN: "待填写", SessionStatus.SUBMITTED: "已提交"}
 _COLUMNS = [("opened_at", "开始"), ("status_text", "状态"), ("counsellor", "咨询员"), ("call", "通话")]

@@ -29,6 +29,7 @@ from sqlalchemy import (
     text,
 )
 
+from callcenter.domain.books import BOOKS, BookOf
 from callcenter.domain.moments import check_aware
 
 
@@ -59,8 +60,8 @@ metadata = MetaData(
     }
 )
 
-#: Tables whose rows a trigger protects from UPDATE and DELETE.
-APPEND_ONLY = ("audit", "consents")
+#: Tables whose rows a trigger protects from UPDATE and DELETE. Those of books go with a tombstone.
+APPEND_ONLY = ("audit", "consents", *(book.table for book in BOOKS if book.append_only))
 
 
 def _key(name: str = "id") -> Column[Any]:
@@ -121,6 +122,8 @@ audit = Table(
     # People write reasons, and people write names into them.
     _sealed("reason"),
     _moment("at"),
+    # Keyed hash over this entry and the one before; empty in entries of before revision 0003.
+    _sealed("chain_hash", null=True),
 )
 
 shifts = Table(
@@ -200,7 +203,11 @@ sessions = Table(
     _text("counsellor", null=True),
     _moment("opened_at"),
     _text("status"),
+    _text("person", null=True),
+    Column("version", Integer, nullable=False, server_default=text("0")),
+    _moment("submitted_at", null=True),
     UniqueConstraint("call"),
+    Index(None, "person"),
     Index(None, "status", "opened_at"),
 )
 
@@ -226,6 +233,8 @@ people = Table(
     _flag("no_ivr"),
     _sealed("birth_year", null=True),
     Column("speaks", Text, nullable=False, server_default=text("''")),
+    # Found to be the same as another entry, which stands for both.
+    _text("merged_into", null=True),
     UniqueConstraint("code"),
 )
 
@@ -372,3 +381,17 @@ Index(
     sqlite_where=text("acknowledged_at IS NULL"),
     postgresql_where=text("acknowledged_at IS NULL"),
 )
+
+
+_CLEAR = {"text": Text, "whole": Integer, "moment": Moment}
+
+
+def _book(book: BookOf[Any]) -> Table:
+    """Return the table of a book: its id, its clear columns, and the value sealed whole."""
+    clear = [Column(name, _CLEAR[kind](), nullable=True) for name, kind in book.clear.items()]
+    indexes = [Index(None, name) for name in book.clear]
+    return Table(book.table, metadata, _key(), *clear, _whole("revision"), _sealed("body"), *indexes)
+
+
+#: Table name -> table, of every book.
+books = {book.table: _book(book) for book in BOOKS}

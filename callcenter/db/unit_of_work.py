@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError, StatementError
@@ -13,6 +14,7 @@ from callcenter.db.engine import READING, make_engine
 from callcenter.db.errors import named
 from callcenter.db.repositories.alarms import SqlAlarms
 from callcenter.db.repositories.audit import SqlAuditLog
+from callcenter.db.repositories.books import SqlBook
 from callcenter.db.repositories.calls import SqlCalls
 from callcenter.db.repositories.debts import SqlDebts
 from callcenter.db.repositories.journal import SqlJournal
@@ -20,10 +22,12 @@ from callcenter.db.repositories.people import SqlPeople
 from callcenter.db.repositories.roster import SqlRoster
 from callcenter.db.repositories.sessions import SqlSessions
 from callcenter.db.repositories.users import SqlUsers
+from callcenter.domain.books import BookOf
 from callcenter.keys import KeyRing
 from callcenter.ports import (
     Alarms,
     AuditLog,
+    Book,
     Calls,
     Debts,
     Journal,
@@ -33,6 +37,8 @@ from callcenter.ports import (
     UnitOfWork,
     Users,
 )
+
+T = TypeVar("T")
 
 
 class SqlUnit:
@@ -49,7 +55,7 @@ class SqlUnit:
     alarms: Alarms
 
     def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
-        self._connection = connection
+        self._connection, self._cipher = connection, cipher
         self.users = SqlUsers(connection, cipher)
         self.audit = SqlAuditLog(connection, cipher)
         self.roster = SqlRoster(connection, cipher)
@@ -59,6 +65,10 @@ class SqlUnit:
         self.people = SqlPeople(connection, cipher)
         self.debts = SqlDebts(connection, cipher)
         self.alarms = SqlAlarms(connection, cipher)
+
+    def book(self, of: BookOf[T]) -> Book[T]:
+        """Return the book of one kind of value."""
+        return SqlBook(self._connection, self._cipher, of)
 
     def commit(self) -> None:
         """Make everything done so far last."""

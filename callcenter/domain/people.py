@@ -86,6 +86,8 @@ class Person:
     no_ivr: bool = False
     #: What they are best spoken to in, if it is not Mandarin.
     speaks: Speech = ""
+    #: Id of the entry that stands for this one too, after both were found to be one person.
+    merged_into: str | None = None
 
     def is_elder(self, year: int) -> bool:
         """Tell whether they are, or become in `year`, old enough to be spared machines."""

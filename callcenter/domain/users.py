@@ -19,6 +19,8 @@ class Role(StrEnum):
     CLERK = "clerk"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    #: A contact at an employer: totals of attendance, nothing of anybody.
+    EMPLOYER = "employer"
 
 
 class PhoneKind(StrEnum):

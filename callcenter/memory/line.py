@@ -10,10 +10,11 @@ from callcenter.domain.alarms import Alarm
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift, current_acts
 from callcenter.domain.numbers import normalise
+from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
 from callcenter.errors import Conflict, NotFound
 from callcenter.memory.state import State, checked
-from callcenter.ports import AuditEntry, Checkpoint, SessionRow, SessionStatus, UnreadRow
+from callcenter.ports import AuditEntry, Checkpoint, UnreadRow
 
 
 class _Part:
@@ -163,6 +164,23 @@ class MemorySessions(_Part):
     def of_call(self, call_id: str) -> SessionRow | None:
         """Return the session of a call."""
         return self._state.sessions.get(call_id)
+
+    def get(self, session_id: str) -> SessionRow:
+        """Return a session, or raise `NotFound`."""
+        for session in self._state.sessions.values():
+            if session.id == session_id:
+                return session
+        raise NotFound(f"没有接访记录 {session_id}。")
+
+    def of_person(self, person: str) -> Sequence[SessionRow]:
+        """Return the sessions about a person, oldest first."""
+        return [s for s in self.all() if s.person == person]
+
+    def update(self, session: SessionRow, *, seen: int) -> None:
+        """Replace the head if its version is still `seen`, or raise `Conflict`."""
+        if self.get(session.id).version != seen:
+            raise Conflict(f"接访记录 {session.id} 刚被别人改过,请重新打开再改。")
+        self._state.sessions[session.call] = checked(session)
 
 
 class MemoryJournal(_Part):

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from callcenter.domain.alarms import Alarm
+from callcenter.domain.books import BOOKS
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.moments import check_aware
 from callcenter.domain.people import Consent, HardshipFile, Person, Suppression
+from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import User
-from callcenter.ports import AuditEntry, Checkpoint, SessionRow, UnreadRow
+from callcenter.ports import AuditEntry, Checkpoint, UnreadRow
 from scheduler.obligations import Attempt, Evidence, Obligation
 
 T = TypeVar("T")
@@ -42,6 +44,10 @@ class State:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
+    #: Table -> id -> value, of every book.
+    books: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {book.table: {} for book in BOOKS},
+    )
 
     def copy(self) -> State:
         """Return a state whose containers may be changed without touching this one."""
@@ -49,6 +55,8 @@ class State:
 
 
 def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: v.copy() if isinstance(v, dict) else v for k, v in value.items()}
     return value if isinstance(value, int) else value.copy()
 
 

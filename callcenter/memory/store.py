@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+from callcenter.domain.books import BookOf
+from callcenter.memory.books import MemoryBook
 from callcenter.memory.debts import MemoryDebts
 from callcenter.memory.line import (
     MemoryAlarms,
@@ -21,6 +24,7 @@ from callcenter.memory.state import State
 from callcenter.ports import (
     Alarms,
     AuditLog,
+    Book,
     Calls,
     Debts,
     Journal,
@@ -30,6 +34,8 @@ from callcenter.ports import (
     UnitOfWork,
     Users,
 )
+
+T = TypeVar("T")
 
 
 class MemoryUnit:
@@ -57,6 +63,10 @@ class MemoryUnit:
         self.people = MemoryPeople(state)
         self.debts = MemoryDebts(state)
         self.alarms = MemoryAlarms(state)
+
+    def book(self, of: BookOf[T]) -> Book[T]:
+        """Return the book of one kind of value."""
+        return MemoryBook(self._state, of)
 
     def commit(self) -> None:
         """Publish everything done so far."""

@@ -12,7 +12,8 @@ from datetime import datetime
 from callcenter.domain.alarms import AlarmAck
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.fold import Facts, ProbeSeen
-from callcenter.ports import SessionRow, UnitOfWork
+from callcenter.domain.sessions import SessionRow
+from callcenter.ports import UnitOfWork
 
 OnClosed = Callable[[UnitOfWork, Sequence[CallRecord], datetime], object]
 OnAcks = Callable[[UnitOfWork, Sequence[AlarmAck], datetime], object]

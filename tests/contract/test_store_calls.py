@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
+from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.errors import NotFound
-from callcenter.ports import Checkpoint, SessionRow, SessionStatus, Store, UnreadRow
+from callcenter.ports import Checkpoint, Store, UnreadRow
 
 
 def call(n: int, now: datetime, **changes: object) -> CallRecord:

@@ -164,6 +164,7 @@ class SqlPeople(Repository):
             "birth_year": self._cipher.seal(year, "people.birth_year"),
             "no_ivr": person.no_ivr,
             "speaks": person.speaks,
+            "merged_into": person.merged_into,
         }
 
     def _person(self, row: Row, numbers: tuple[Phone, ...]) -> Person:
@@ -178,6 +179,7 @@ class SqlPeople(Repository):
             birth_year=None if year is None else int(year),
             no_ivr=row["no_ivr"],
             speaks=row["speaks"],
+            merged_into=row["merged_into"],
         )
 
     def _phone_row(self, person_id: str, place: int, phone: Phone) -> Row:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from callcenter.db import tables
 from callcenter.db.repositories.base import Repository, Row
-from callcenter.ports import SessionRow, SessionStatus
+from callcenter.domain.sessions import SessionRow, SessionStatus
+from callcenter.errors import Conflict, NotFound
 
 
 class SqlSessions(Repository):
@@ -30,6 +31,27 @@ class SqlSessions(Repository):
         row = self._first(select(tables.sessions).where(tables.sessions.c.call == call_id))
         return _session(row) if row else None
 
+    def get(self, session_id: str) -> SessionRow:
+        """Return a session, or raise `NotFound`."""
+        row = self._first(select(tables.sessions).where(tables.sessions.c.id == session_id))
+        if row is None:
+            raise NotFound(f"没有接访记录 {session_id}。")
+        return _session(row)
+
+    def of_person(self, person: str) -> Sequence[SessionRow]:
+        """Return the sessions about a person, oldest first."""
+        theirs = select(tables.sessions).where(tables.sessions.c.person == person)
+        oldest_first = theirs.order_by(tables.sessions.c.opened_at, tables.sessions.c.id)
+        return [_session(row) for row in self._all(oldest_first)]
+
+    def update(self, session: SessionRow, *, seen: int) -> None:
+        """Replace the head if its version is still `seen`, or raise `Conflict`."""
+        mine = (tables.sessions.c.id == session.id) & (tables.sessions.c.version == seen)
+        change = update(tables.sessions).where(mine).values(**_row(session))
+        if self._connection.execute(change).rowcount != 1:
+            self.get(session.id)
+            raise Conflict(f"接访记录 {session.id} 刚被别人改过,请重新打开再改。")
+
 
 def _row(session: SessionRow) -> Row:
     return {
@@ -38,6 +60,9 @@ def _row(session: SessionRow) -> Row:
         "counsellor": session.counsellor,
         "opened_at": session.opened_at,
         "status": session.status.value,
+        "person": session.person,
+        "version": session.version,
+        "submitted_at": session.submitted_at,
     }
 
 
@@ -48,4 +73,7 @@ def _session(row: Row) -> SessionRow:
         counsellor=row["counsellor"],
         opened_at=row["opened_at"],
         status=SessionStatus(row["status"]),
+        person=row["person"],
+        version=row["version"],
+        submitted_at=row["submitted_at"],
     )

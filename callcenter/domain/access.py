@@ -1,0 +1,184 @@
+"""Who may do what, and see what: deny first. What stands nowhere here nobody may do.
+
+A user's roles add up. The wall between psychological records and the hardship archive is a rule of the
+trade: a clerk learns that a check-in is owed or done, never that somebody called, why, or how they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from callcenter.domain.users import Role
+
+
+class Verb(StrEnum):
+    """Everything the services let a named person do. `group.act`, stable: the audit log keeps them."""
+
+    USERS_SEE = "users.see"
+    USERS_MANAGE = "users.manage"
+    #: One's own password, second factor and PIN.
+    SELF_SECRET = "self.secret"  # noqa: S105 - the name of a verb
+    DUTY_SEE = "duty.see"
+    DUTY_PLAN = "duty.plan"
+    #: Signing on, pausing, signing off: oneself; a supervisor also others.
+    DUTY_ACT = "duty.act"
+    DUTY_ACT_FOR = "duty.act_for"
+    CALLS_SEE = "calls.see"
+    CALLS_REPLAY = "calls.replay"
+    MESSAGE_HEAR = "message.hear"
+    #: That sessions exist, whose they are and where they stand; not what is in them.
+    SESSIONS_LIST = "sessions.list"
+    #: Writing one's own.
+    SESSION_WRITE = "session.write"
+    #: Writing, amending, reading those of others.
+    SESSION_WRITE_FOR = "session.write_for"
+    #: Reading one's own, and those of people whose case one owns.
+    SESSION_READ = "session.read"
+    SESSION_READ_ALL = "session.read_all"
+    SESSION_REVIEW = "session.review"
+    CASES_SEE = "cases.see"
+    CASE_ACT = "case.act"
+    #: What needs a supervisor: lowering from, or closing at, level 1 or worse; handing a case over.
+    CASE_SUPERVISE = "case.supervise"
+    RESCUE_WRITE = "rescue.write"
+    RESCUE_CLOSE = "rescue.close"
+    QUEUE_SEE = "queue.see"
+    QUEUE_WORK = "queue.work"
+    QUEUE_CLOSE = "queue.close"
+    HARDSHIP_IMPORT = "hardship.import"
+    #: Files, and whether a check-in is owed or done.
+    HARDSHIP_SEE = "hardship.see"
+    PEOPLE_SEE = "people.see"
+    PEOPLE_REVEAL = "people.reveal"
+    PEOPLE_CONSENT = "people.consent"
+    PEOPLE_MERGE = "people.merge"
+    PEOPLE_PLAN = "people.plan"
+    PEOPLE_BLOCK = "people.block"
+    PEOPLE_ERASE = "people.erase"
+    REQUEST_OPEN = "request.open"
+    REQUEST_ANSWER = "request.answer"
+    #: Counts of attendance for an employer, small cells hidden; nothing else.
+    ATTENDANCE_SEE = "attendance.see"
+    EXPORT_SESSIONS = "export.sessions"
+    EXPORT_HARDSHIP = "export.hardship"
+    EXPORT_AUDIT = "export.audit"
+    ALARM_SEE = "alarm.see"
+    #: Also whoever stands in the alarm chain (`callcenter.service.alarms`).
+    ALARM_ACK = "alarm.ack"
+    ALARM_TEST = "alarm.test"
+    AUDIT_READ = "audit.read"
+    AUDIT_VERIFY = "audit.verify"
+    RETENTION_RUN = "retention.run"
+    HOLD_SET = "hold.set"
+    KEYS_ROTATE = "keys.rotate"
+    KEYS_ESCROW = "keys.escrow"
+    BACKUP_MAKE = "backup.make"
+    BACKUP_RESTORE = "backup.restore"
+    PROMPTS_APPROVE = "prompts.approve"
+
+
+_C, _S, _K, _A, _X, _E = (
+    Role.COUNSELLOR,
+    Role.SUPERVISOR,
+    Role.CLERK,
+    Role.AUDITOR,
+    Role.ADMIN,
+    Role.EMPLOYER,
+)
+
+#: Verb -> the roles that may. A verb that is missing here is nobody's.
+ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
+    {
+        Verb.USERS_SEE: frozenset({_C, _S, _A, _X}),
+        Verb.USERS_MANAGE: frozenset({_X}),
+        Verb.SELF_SECRET: frozenset({_C, _S, _K, _A, _X, _E}),
+        Verb.DUTY_SEE: frozenset({_C, _S, _A, _X}),
+        Verb.DUTY_PLAN: frozenset({_S}),
+        Verb.DUTY_ACT: frozenset({_C, _S}),
+        Verb.DUTY_ACT_FOR: frozenset({_S}),
+        Verb.CALLS_SEE: frozenset({_C, _S, _X}),
+        Verb.CALLS_REPLAY: frozenset({_S, _X}),
+        Verb.MESSAGE_HEAR: frozenset({_C, _S}),
+        Verb.SESSIONS_LIST: frozenset({_C, _S}),
+        Verb.SESSION_WRITE: frozenset({_C, _S}),
+        Verb.SESSION_WRITE_FOR: frozenset({_S}),
+        Verb.SESSION_READ: frozenset({_C, _S}),
+        Verb.SESSION_READ_ALL: frozenset({_S}),
+        Verb.SESSION_REVIEW: frozenset({_S}),
+        Verb.CASES_SEE: frozenset({_C, _S}),
+        Verb.CASE_ACT: frozenset({_C, _S}),
+        Verb.CASE_SUPERVISE: frozenset({_S}),
+        Verb.RESCUE_WRITE: frozenset({_C, _S}),
+        Verb.RESCUE_CLOSE: frozenset({_C, _S}),
+        Verb.QUEUE_SEE: frozenset({_C, _S}),
+        Verb.QUEUE_WORK: frozenset({_C, _S}),
+        Verb.QUEUE_CLOSE: frozenset({_S}),
+        Verb.HARDSHIP_IMPORT: frozenset({_K, _S}),
+        Verb.HARDSHIP_SEE: frozenset({_K, _C, _S}),
+        Verb.PEOPLE_SEE: frozenset({_C, _S}),
+        Verb.PEOPLE_REVEAL: frozenset({_C, _S}),
+        Verb.PEOPLE_CONSENT: frozenset({_C, _S, _K}),
+        Verb.PEOPLE_MERGE: frozenset({_S}),
+        Verb.PEOPLE_PLAN: frozenset({_C, _S}),
+        Verb.PEOPLE_BLOCK: frozenset({_S}),
+        Verb.PEOPLE_ERASE: frozenset({_S}),
+        Verb.REQUEST_OPEN: frozenset({_C, _S, _K}),
+        Verb.REQUEST_ANSWER: frozenset({_S}),
+        Verb.ATTENDANCE_SEE: frozenset({_E, _S}),
+        Verb.EXPORT_SESSIONS: frozenset({_S}),
+        Verb.EXPORT_HARDSHIP: frozenset({_K, _S}),
+        Verb.EXPORT_AUDIT: frozenset({_A}),
+        Verb.ALARM_SEE: frozenset({_C, _S, _X}),
+        Verb.ALARM_ACK: frozenset({_S, _X}),
+        Verb.ALARM_TEST: frozenset({_S, _X}),
+        Verb.AUDIT_READ: frozenset({_A, _S}),
+        Verb.AUDIT_VERIFY: frozenset({_A, _S, _X}),
+        Verb.RETENTION_RUN: frozenset({_X}),
+        Verb.HOLD_SET: frozenset({_S, _A}),
+        Verb.KEYS_ROTATE: frozenset({_X}),
+        Verb.KEYS_ESCROW: frozenset({_X}),
+        Verb.BACKUP_MAKE: frozenset({_X}),
+        Verb.BACKUP_RESTORE: frozenset({_X}),
+        Verb.PROMPTS_APPROVE: frozenset({_S}),
+    }
+)
+
+
+class DataClass(StrEnum):
+    """How much harm a value can do in the wrong hands (PIPL art. 28, 51). Docs: data classification."""
+
+    #: Counts and codes about nobody.
+    OPEN = "open"
+    #: About those who run the line: shifts, times, who answered.
+    STAFF = "staff"
+    #: Who somebody is and how they are reached.
+    IDENTITY = "identity"
+    #: The hardship archive.
+    HARDSHIP = "hardship"
+    #: What was said, scored or decided in counselling. The strictest.
+    COUNSELLING = "counselling"
+
+
+#: Role -> the classes it may ever see, masked or revealed.
+VISIBLE: Mapping[Role, frozenset[DataClass]] = MappingProxyType(
+    {
+        _C: frozenset(DataClass),
+        _S: frozenset(DataClass),
+        _K: frozenset({DataClass.OPEN, DataClass.IDENTITY, DataClass.HARDSHIP}),
+        _A: frozenset({DataClass.OPEN, DataClass.STAFF}),
+        _X: frozenset({DataClass.OPEN, DataClass.STAFF}),
+        _E: frozenset({DataClass.OPEN}),
+    }
+)
+
+
+def may(roles: Iterable[Role], verb: Verb) -> bool:
+    """Tell whether somebody with these roles may do it."""
+    return not ALLOWED.get(verb, frozenset()).isdisjoint(roles)
+
+
+def sees(roles: Iterable[Role], data: DataClass) -> bool:
+    """Tell whether somebody with these roles may see values of this class."""
+    return any(data in VISIBLE.get(role, frozenset()) for role in roles)

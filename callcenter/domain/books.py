@@ -1,0 +1,112 @@
+"""Books: which values the store keeps whole and sealed, and the few columns of each that stand in clear.
+
+A book's value is one frozen dataclass with an `id` and a `revision`. All of it is sealed in the column
+`body`; what a look-up needs, and nothing else, is repeated in clear columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from callcenter.domain.cases import Case, CaseEvent, Rescue
+from callcenter.domain.privacy import (
+    Block,
+    CallerPlan,
+    Credential,
+    DataRequest,
+    Export,
+    Hold,
+    Login,
+    Merge,
+    Recording,
+    Tombstone,
+)
+from callcenter.domain.risk import Assessment
+from callcenter.domain.sessions import Draft, FormText, SessionVersion
+
+T = TypeVar("T")
+Clear = Literal["text", "whole", "moment"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BookOf(Generic[T]):
+    """One kind of value: its table, its type, its clear columns, and whether rows may change."""
+
+    table: str
+    of: type[T]
+    clear: dict[str, Clear]
+    #: Rows are added and never changed; they go only with a tombstone for `tombstone` (an attribute).
+    append_only: bool = False
+    #: Attribute that names whose tombstone lets a row go: `session` -> `session:<its value>`.
+    goes_with: str = ""
+
+
+FORMS = BookOf(table="forms", of=FormText, clear={}, append_only=True)
+SESSION_VERSIONS = BookOf(
+    table="session_versions",
+    of=SessionVersion,
+    clear={"session": "text", "n": "whole", "at": "moment"},
+    append_only=True,
+    goes_with="session",
+)
+DRAFTS = BookOf(table="drafts", of=Draft, clear={"by": "text", "at": "moment"})
+ASSESSMENTS = BookOf(
+    table="assessments",
+    of=Assessment,
+    clear={"session": "text", "person": "text"},
+    append_only=True,
+    goes_with="session",
+)
+CASES = BookOf(
+    table="cases",
+    of=Case,
+    clear={"person": "text", "state": "text", "level": "whole", "owner": "text"},
+)
+CASE_EVENTS = BookOf(
+    table="case_events",
+    of=CaseEvent,
+    clear={"case": "text", "at": "moment"},
+    append_only=True,
+    goes_with="case",
+)
+RESCUES = BookOf(table="rescues", of=Rescue, clear={"case": "text", "state": "text"})
+CALLER_PLANS = BookOf(table="caller_plans", of=CallerPlan, clear={})
+BLOCKS = BookOf(table="blocks", of=Block, clear={"until": "moment"})
+MERGES = BookOf(table="merges", of=Merge, clear={"kept": "text", "merged": "text"})
+REQUESTS = BookOf(
+    table="requests",
+    of=DataRequest,
+    clear={"person": "text", "kind": "text", "state": "text", "due_at": "moment"},
+)
+HOLDS = BookOf(table="holds", of=Hold, clear={"object": "text", "released_at": "moment"})
+TOMBSTONES = BookOf(
+    table="tombstones",
+    of=Tombstone,
+    clear={"object": "text", "rule": "text", "at": "moment"},
+    append_only=True,
+)
+EXPORTS = BookOf(table="exports", of=Export, clear={"expires_at": "moment", "deleted_at": "moment"})
+CREDENTIALS = BookOf(table="credentials", of=Credential, clear={})
+LOGINS = BookOf(table="logins", of=Login, clear={"user": "text", "expires_at": "moment"})
+RECORDINGS = BookOf(table="recordings", of=Recording, clear={"call": "text", "at": "moment"})
+
+BOOKS: tuple[BookOf[Any], ...] = (
+    FORMS,
+    SESSION_VERSIONS,
+    DRAFTS,
+    ASSESSMENTS,
+    CASES,
+    CASE_EVENTS,
+    RESCUES,
+    CALLER_PLANS,
+    BLOCKS,
+    MERGES,
+    REQUESTS,
+    HOLDS,
+    TOMBSTONES,
+    EXPORTS,
+    CREDENTIALS,
+    LOGINS,
+    RECORDINGS,
+)

@@ -1,0 +1,138 @@
+"""A case: that a person in danger is ours to follow, whose it is, and how it stands. And rescues.
+
+Case: open -> active -> watch -> closed, and open again. Level changes are logged both ways; down only by
+a person with a reason, at level 1 or worse by two (R12). Rescue: requested -> dispatched ->
+contact_confirmed, or not_found -> further_step... -> closed (R14).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from callcenter.domain.risk import Level
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    #: Opened by a record; nobody has taken it up yet.
+    OPEN = "open"
+    ACTIVE = "active"
+    #: Danger has passed; still followed.
+    WATCH = "watch"
+    CLOSED = "closed"
+
+
+class CloseReason(StrEnum):
+    """Why a case was closed (closed list)."""
+
+    GOAL_REACHED = "目标达成"
+    IN_TREATMENT = "接受治疗"
+    NO_LONGER_WISHED = "本人不再需要"
+    REFERRED = "转介完成"
+    DIED = "去世"
+    #: Needs a supervisor, tries in three parts of the day, and one try that was no call.
+    UNREACHABLE = "无法联系-督导决定"
+    MISTAKE = "误建"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lowering:
+    """A level proposed by one person, at level 1 or worse waiting for a second one (R12)."""
+
+    level: Level
+    by: str
+    reason: str = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One person's case; at most one that is not closed."""
+
+    id: str
+    person: str
+    level: Level
+    state: CaseState
+    #: Code of the counsellor whose case it is.
+    owner: str | None
+    opened_at: datetime
+    #: Session from which it was opened.
+    opened_from: str
+    #: When the level last became this bad, and who of the supervisors knows it, since when: the risk clock.
+    alarming_since: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    proposed: Lowering | None = None
+    close_reason: CloseReason | None = None
+    closed_at: datetime | None = None
+    revision: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody is still looked after under it."""
+        return self.state is not CaseState.CLOSED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseEvent:
+    """What happened to a case. Append-only."""
+
+    id: str
+    case: str
+    #: `opened`, `level`, `state`, `owner`, `acknowledged`, `proposed`, `closed`, `reopened`.
+    kind: str
+    before: str = ""
+    after: str = ""
+    by: str
+    #: The second person, where two are needed.
+    second: str = ""
+    reason: str = field(default="", repr=False)
+    at: datetime
+    revision: int = 0
+
+
+class RescueState(StrEnum):
+    """Where a rescue stands."""
+
+    REQUESTED = "requested"
+    DISPATCHED = "dispatched"
+    CONTACT_CONFIRMED = "contact_confirmed"
+    NOT_FOUND = "not_found"
+    FURTHER_STEP = "further_step"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RescueStep:
+    """One entry of a rescue's log."""
+
+    state: RescueState
+    at: datetime
+    by: str
+    #: What was done or learned, in words: who was told what, where they looked.
+    note: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rescue:
+    """Help sent to a person in danger. Closes with confirmed contact, or by a supervisor (R14)."""
+
+    id: str
+    case: str
+    session: str
+    state: RescueState
+    #: `110`, `120`, `119` or another agency.
+    agency: str
+    #: The second line over which they were called: the caller stays with the counsellor.
+    line_used: str = ""
+    #: Place, landmarks, alone or not, means at hand, who can get there.
+    given: str = field(default="", repr=False)
+    #: `yes`, `no` or `not_possible` (PIPL art. 13: an emergency needs no consent).
+    consent: str = "not_possible"
+    #: PIPL art. 18(2): told afterwards that their data were passed on.
+    informed_at: datetime | None = None
+    steps: tuple[RescueStep, ...] = ()
+    revision: int = 0

@@ -1,0 +1,78 @@
+"""Books in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
+
+from callcenter.domain.books import TOMBSTONES, BookOf
+from callcenter.errors import Conflict, NotFound, Refused
+from callcenter.memory.state import State, checked
+
+T = TypeVar("T")
+
+
+class MemoryBook(Generic[T]):
+    """A `Book`: values by id, with the same refusals as the database's."""
+
+    def __init__(self, state: State, book: BookOf[T]) -> None:
+        self._state = state
+        self._book = book
+        self._rows: dict[str, Any] = state.books[book.table]
+
+    def add(self, value: T) -> None:
+        """Add a value; raise `Conflict` if its id is taken."""
+        key = str(value.id)  # type: ignore[attr-defined]
+        if key in self._rows:
+            raise Conflict(f"{self._book.table}:{key} 已存在。")
+        self._rows[key] = checked(value)
+
+    def get(self, value_id: str) -> T:
+        """Return a value, or raise `NotFound`."""
+        found = self.one(value_id)
+        if found is None:
+            raise NotFound(f"没有 {value_id}({self._book.table})。")
+        return found
+
+    def one(self, value_id: str) -> T | None:
+        """Return a value, if it is here."""
+        return self._rows.get(value_id)
+
+    def put(self, value: T) -> T:
+        """Replace a value and return it as it now stands, or raise `NotFound` or `Conflict`."""
+        if self._book.append_only:
+            raise Refused(f"{self._book.table} 只能添加,不能更改。")
+        key, seen = str(value.id), int(value.revision)  # type: ignore[attr-defined]
+        if self.get(key).revision != seen:  # type: ignore[attr-defined]
+            raise Conflict(f"{key} 刚被别人改过,请重新打开再改。")
+        after: T = replace(checked(value), revision=seen + 1)  # type: ignore[type-var]
+        self._rows[key] = after
+        return after
+
+    def where(self, *, up_to: Mapping[str, Any] | None = None, **equal: Any) -> Sequence[T]:
+        """Return the values whose clear columns are equal to these and at most those, by id."""
+        asked = {*equal, *(up_to or {})}
+        if not asked <= self._book.clear.keys():
+            raise KeyError(f"{self._book.table} cannot be searched by {sorted(asked)}")
+        return [self._rows[key] for key in sorted(self._rows) if _fits(self._rows[key], equal, up_to or {})]
+
+    def remove(self, value_id: str) -> None:
+        """Take a value away, or raise `NotFound`, or `Refused` where a tombstone has to stand first."""
+        value = self.get(value_id)
+        if self._book.append_only and not self._has_tombstone(value):
+            raise Refused(f"{value_id}:没有留下删除记录(tombstone),不能删除。")
+        del self._rows[value_id]
+
+    def _has_tombstone(self, value: T) -> bool:
+        if not self._book.goes_with:
+            return False
+        named = f"{self._book.goes_with}:{getattr(value, self._book.goes_with)}"
+        return any(stone.object == named for stone in self._state.books[TOMBSTONES.table].values())
+
+
+def _fits(value: object, equal: Mapping[str, Any], up_to: Mapping[str, Any]) -> bool:
+    same = all(getattr(value, name) == wanted for name, wanted in equal.items())
+    return same and all(
+        (found := getattr(value, name)) is not None and found <= most for name, most in up_to.items()
+    )
