@@ -5,22 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from postgres import Server
-from sqlalchemy import insert, inspect, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Engine, bindparam, insert, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from callcenter.db.engine import make_engine
 from callcenter.db.errors import StoreError, StoreNotReady, StoreUnreachable
 from callcenter.db.migrate import check, downgrade, is_current, upgrade
-from callcenter.db.tables import APPEND_ONLY, evidence, metadata, obligations
+from callcenter.db.tables import Moment, evidence, metadata, obligations
 from callcenter.db.unit_of_work import SqlStore
-from callcenter.domain.people import Consent, ConsentKind, Person
+from callcenter.domain.people import Person
 from callcenter.errors import ConfigError
-from callcenter.ports import AuditEntry
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,11 +37,19 @@ def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.drop_database(name)
 
 
-def tables(url: str) -> set[str]:
+@contextmanager
+def engine_of(url: str) -> Iterator[Engine]:
+    """An engine that is closed even where the test fails: an open link would fail the next test too."""
     engine = make_engine(url)
-    found = set(inspect(engine).get_table_names())
-    engine.dispose()
-    return found
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def tables(url: str) -> set[str]:
+    with engine_of(url) as engine:
+        return set(inspect(engine).get_table_names())
 
 
 def test_up_checked_down_and_up_again(bare_url: str) -> None:
@@ -100,35 +108,6 @@ def test_an_empty_database_says_what_to_do(bare_url: str, open_sql_store: Callab
         look()
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET at = at"])
-def test_what_is_append_only_cannot_be_changed_even_by_hand(
-    sql_store: SqlStore, database_url: str, now: datetime, table: str, change: str
-) -> None:
-    consent = Consent(person="p1", kind=ConsentKind.IVR_CHECKIN, granted=True, at=now, channel="form")
-    with sql_store() as work:
-        work.audit.append(AuditEntry(actor="admin", verb="add", object="user:c017", at=now))
-        work.people.add(Person(id="p1", code="P-7F3K"))
-        work.people.add_consent(consent)
-        work.commit()
-    engine = make_engine(database_url)
-    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
-        connection.execute(text(change.format(table)))
-    engine.dispose()
-    with sql_store() as work:
-        assert work.audit.recent(5)[0].object == "user:c017"
-        assert work.people.consents("p1") == [consent]
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize("table", APPEND_ONLY)
-def test_postgres_does_not_truncate_it_either(postgres_url: str, table: str) -> None:
-    engine = make_engine(postgres_url)
-    with pytest.raises(DBAPIError, match="append-only"), engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {table}"))
-    engine.dispose()
-
-
 @pytest.mark.parametrize("reference", [None, ""])
 def test_the_database_itself_wants_a_reference_for_evidence(
     database_url: str, now: datetime, reference: str | None
@@ -153,24 +132,22 @@ def test_the_database_itself_wants_a_reference_for_evidence(
         "reference": reference,
         "by": "ivr",
     }
-    engine = make_engine(database_url)
-    with engine.begin() as connection:
-        connection.execute(insert(obligations).values(owed))
-    with pytest.raises(IntegrityError), engine.begin() as connection:
-        connection.execute(insert(evidence).values(proof))
-    engine.dispose()
+    with engine_of(database_url) as engine:
+        with engine.begin() as connection:
+            connection.execute(insert(obligations).values(owed))
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(insert(evidence).values(proof))
 
 
 def test_sqlite_runs_in_wal_with_references_checked_and_is_private(sqlite_url: str, tmp_path: Path) -> None:
-    engine = make_engine(f"sqlite:///{tmp_path / 'new' / 'hotline.db'}")
-    with engine.begin() as connection:
+    url = f"sqlite:///{tmp_path / 'new' / 'hotline.db'}"
+    with engine_of(url) as engine, engine.begin() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
         connection.execute(text("CREATE TABLE t (x INTEGER)"))
         files = list((tmp_path / "new").iterdir())
         assert {f.name for f in files} >= {"hotline.db", "hotline.db-wal"}
         assert {f.stat().st_mode & 0o077 for f in files} == {0}
-    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -198,3 +175,58 @@ def test_a_server_that_does_not_answer_is_named_so(
     assert "geheim" not in str(refusal.value)
     with pytest.raises(StoreUnreachable):
         upgrade(url)
+
+
+# --- revision 0003 on a database that was in use -------------------------------------------
+
+#: Rows as revision 0002 had them.
+_BEFORE = (
+    "INSERT INTO users (code, name, roles, phone, active) "
+    "VALUES ('c017', :sealed, '[\"counsellor\"]', '', :yes)",
+    "INSERT INTO audit (seq, actor, verb, object, field, reason, at) "
+    "VALUES (1, 'admin', 'add', 'user:c017', '', :sealed, :at)",
+    "INSERT INTO people (id, code, name, no_ivr, speaks) VALUES ('p1', 'P-7F3K', :sealed, :no, '')",
+    "INSERT INTO sessions (id, call, counsellor, opened_at, status) "
+    "VALUES ('se-1', 'ca-1', 'c017', :at, 'open')",
+)
+
+
+def filled_as_0002(url: str, now: datetime) -> None:
+    upgrade(url, "0002")
+    with engine_of(url) as engine, engine.begin() as connection:
+        for row in _BEFORE:
+            query = text(row).bindparams(bindparam("at", type_=Moment)) if ":at" in row else text(row)
+            values = {"sealed": b"x", "yes": True, "no": False, "at": now}
+            connection.execute(query, {k: v for k, v in values.items() if f":{k}" in row})
+
+
+def kept_of_0002(url: str) -> list[tuple[object, ...]]:
+    asked = ("SELECT code, phone FROM users", "SELECT seq, actor, object FROM audit")
+    more = ("SELECT id, code FROM people", "SELECT id, call, counsellor, status FROM sessions")
+    with engine_of(url) as engine, engine.begin() as connection:
+        return [tuple(row) for query in asked + more for row in connection.execute(text(query))]
+
+
+def test_a_line_in_use_comes_forward_to_0003_with_everything_it_had(bare_url: str, now: datetime) -> None:
+    filled_as_0002(bare_url, now)
+    before = kept_of_0002(bare_url)
+    upgrade(bare_url)
+    check(bare_url)
+    assert kept_of_0002(bare_url) == before
+    with engine_of(bare_url) as engine, engine.begin() as connection:
+        head = connection.execute(text("SELECT person, version, submitted_at FROM sessions")).one()
+        assert tuple(head) == (None, 0, None)
+        assert connection.scalar(text("SELECT chain_hash FROM audit")) is None
+        assert connection.scalar(text("SELECT merged_into FROM people")) is None
+
+
+def test_a_line_in_use_goes_back_to_0002_and_forward_again(bare_url: str, now: datetime) -> None:
+    filled_as_0002(bare_url, now)
+    before, as_it_was = kept_of_0002(bare_url), tables(bare_url)
+    upgrade(bare_url)
+    downgrade(bare_url, "0002")
+    assert tables(bare_url) == as_it_was
+    assert kept_of_0002(bare_url) == before
+    upgrade(bare_url)
+    check(bare_url)
+    assert kept_of_0002(bare_url) == before
