@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ivr.diagnosis import diagnosis_in
 from ivr.explore import zero_is_lost
 from ivr.flow import (
     HUMAN,
@@ -42,7 +43,6 @@ from ivr.prompts.sets import PLAIN_SAYS
 from ivr.prompts.survey import LONGEST_SENTENCE, longest_sentence
 from ivr.vocabulary import (
     DESTINATIONS,
-    DIAGNOSTIC_WORDS,
     EXPECTED,
     FACTS,
     HONEST_NUMBERS,
@@ -423,9 +423,8 @@ def _discloses(case: _Case, name: str) -> Iterator[Finding]:
 def _no_diagnosis(case: _Case) -> Iterator[Finding]:
     for name, node in case.flow.nodes.items():
         for prompt in prompts_of(node):
-            for word in DIAGNOSTIC_WORDS:
-                if word in case.text(prompt):
-                    yield case.find(name, f"`{prompt}` says {word} (R16).", "Advise, do not diagnose.")
+            for word in diagnosis_in(case.text(prompt)):
+                yield case.find(name, f"`{prompt}` says {word} (R16).", "Advise, do not diagnose.")
 
 
 _RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (

@@ -41,8 +41,6 @@ PURPOSE_WORDS = (
 )
 #: Words that promise: they may only follow the promise itself (R4).
 PROMISING_WORDS = ("会给您回电", "尽快给您回电", "会再给您打来")
-#: Counsellors and their line screen and advise, they do not diagnose (R16; Mental Health Law art. 23).
-DIAGNOSTIC_WORDS = ("诊断", "确诊", "患有", "病人", "抑郁症", "焦虑症")
 #: An honest last message names all of these (R5).
 HONEST_NUMBERS = ("12356", "110", "120")
 #: Where nothing may be disclosed, the honest message names these.
