@@ -55,7 +55,7 @@ class SqlCalls(Repository):
 
     def of_number(self, number: str, limit: int = 20) -> Sequence[CallRecord]:
         """Return the newest calls from or to a number, newest first."""
-        query = select(calls).where(calls.c.number_hash == self._cipher.lookup(number)).limit(limit)
+        query = select(calls).where(calls.c.number_hash.in_(self._cipher.lookups(number))).limit(limit)
         newest = query.order_by(calls.c.started_at.desc(), calls.c.id.desc())
         return [self._record(row) for row in self._all(newest)]
 

@@ -67,13 +67,15 @@ class SqlPeople(Repository):
 
     def by_number(self, number: str) -> Person | None:
         """Return who has this number; of several (a family's phone) the first by id."""
-        having = select(func.min(phones.c.person)).where(phones.c.number_hash == self._cipher.lookup(number))
+        having = select(func.min(phones.c.person)).where(
+            phones.c.number_hash.in_(self._cipher.lookups(number))
+        )
         person_id = self._connection.scalar(having)
         return None if person_id is None else self.get(person_id)
 
     def set_phone_status(self, number: str, status: PhoneStatus) -> int:
         """Set the status of a number wherever it stands (R33); return at how many people."""
-        is_it = phones.c.number_hash == self._cipher.lookup(number)
+        is_it = phones.c.number_hash.in_(self._cipher.lookups(number))
         count = self._connection.scalar(select(func.count(distinct(phones.c.person))).where(is_it)) or 0
         self._connection.execute(update(phones).where(is_it).values(status=status.value))
         return count

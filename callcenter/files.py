@@ -1,0 +1,41 @@
+"""Files written whole or not at all, for their owner only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Replace a file (0600) with `content`: after a crash the old one stands there, or the new one."""
+    with new_private(file) as out:
+        out.write(content)
+
+
+@contextmanager
+def new_private(file: Path) -> Iterator[BinaryIO]:
+    """Lend a file (0600) that takes the place of `file` when the block ends well, and vanishes else."""
+    part = file.with_name(f".{file.name}.{uuid4().hex[:12]}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was created, renamed or removed in a folder outlast a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
