@@ -12,6 +12,7 @@ from rich.text import Text
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import (
+    actor_option,
     check_year,
     console,
     json_option,
@@ -24,7 +25,9 @@ from callcenter.cli.common import (
 )
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
-from callcenter.service.records import count_outcomes, with_callees
+from callcenter.service import call_views
+from callcenter.service.call_views import ShownCall
+from callcenter.service.records import count_outcomes
 from callcenter.words import FLOW_WORDS, OUTCOMES, RESULT_WORDS
 from scheduler.obligations import Result
 
@@ -88,46 +91,51 @@ def calls() -> None:
 @calls.command("list")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="哪一天(默认今天),如 2026-11-23")
 @click.option("--all", "everything", is_flag=True, help="连同内部通话(签到、告警、自检)")
+@actor_option
 @json_option
 @pass_app
-def list_calls(app: App, day: datetime | None, everything: bool, as_json: bool) -> None:
+def list_calls(app: App, day: datetime | None, everything: bool, actor: str, as_json: bool) -> None:
     """列出一天的通话。号码已遮盖。"""
     start = _midnight(app, day)
+    first, end = start.astimezone(UTC), _next_midnight(start).astimezone(UTC)
     with app.store() as work:
-        found = with_callees(
-            work, work.calls.between(start.astimezone(UTC), _next_midnight(start).astimezone(UTC))
-        )
-    shown = [call for call in found if everything or call.direction is not Direction.INTERNAL]
+        found = call_views.calls_between(work, first, end, actor=actor)
+    shown = [one for one in found if everything or one.call.direction is not Direction.INTERNAL]
     zone = app.settings.site.zone
-    show_rows([_row(call) if as_json else _listed(call, zone) for call in shown], _COLUMNS, as_json)
+    show_rows([_row(one) if as_json else _listed(one, zone) for one in shown], _COLUMNS, as_json)
     if not as_json:
-        _say_sum(shown)
+        _say_sum([one.call for one in shown])
 
 
 @calls.command()
 @click.argument("call_id", metavar="编号")
+@actor_option
 @json_option
 @pass_app
-def show(app: App, call_id: str, as_json: bool) -> None:
-    """看一通电话的全过程。号码已遮盖。"""
+def show(app: App, call_id: str, actor: str, as_json: bool) -> None:
+    """看一通电话的全过程。号码已遮盖。
+
+    咨询员看不到同事来电里说了什么、按了什么键。
+    """
     with app.store() as work:
-        [call] = with_callees(work, [work.calls.get(call_id)])
-    show_one(_row(call), _DETAILS, as_json)
+        found = call_views.one_call(work, call_id, actor=actor)
+    show_one(_row(found), _DETAILS, as_json)
 
 
 @calls.command()
 @click.option("--once", is_flag=True, help="只显示一次")
+@actor_option
 @pass_app
-def live(app: App, once: bool) -> None:
+def live(app: App, once: bool, actor: str) -> None:
     """实时画面:谁在等,谁在谈。每秒刷新,Ctrl-C 退出。"""
     screen = console()
     if once or not screen.is_terminal:
-        click.echo(_picture(app))
+        click.echo(_picture(app, actor))
         return
     with Live(console=screen, auto_refresh=False, screen=False) as view:
         try:
             while True:
-                view.update(Text(_picture(app)), refresh=True)
+                view.update(Text(_picture(app, actor)), refresh=True)
                 time.sleep(1)
         except KeyboardInterrupt:
             return
@@ -135,22 +143,20 @@ def live(app: App, once: bool) -> None:
 
 @calls.command()
 @click.option("--keep", is_flag=True, help="不先清空通话表,只重新写入")
+@actor_option
 @json_option
 @pass_app
-def replay(app: App, keep: bool, as_json: bool) -> None:
+def replay(app: App, keep: bool, actor: str, as_json: bool) -> None:
     """从话机系统的流水重建通话表。接访记录、回访债务和留痕不受影响。
 
     流水里已经没有的旧通话不会被清掉。
     """
     follower = app.follower(replay=True)
-    forgotten = 0
+    since, now = follower.reaches_back_to(), app.clock()
     with app.store() as work:
-        since = follower.reaches_back_to()
-        if not keep and since and not work.calls.between(datetime(1970, 1, 1, tzinfo=UTC), since):
-            forgotten = work.calls.delete_all()
-        work.journal.forget()
+        forgotten = call_views.forget_calls(work, since, keep=keep, actor=actor, now=now)
         work.commit()
-    total = follower.catch_up(app.clock())
+    total = follower.catch_up(now)
     told = {
         "rows": total.rows,
         "queue_rows": total.queue_rows,
@@ -172,7 +178,20 @@ def replay(app: App, keep: bool, as_json: bool) -> None:
     show_one(told, titles, as_json)
 
 
-def _row(call: CallRecord) -> dict[str, object]:
+#: Keys of a row that are worked out from a field of another name.
+_COMES_FROM = {
+    "items_answered": "answers",
+    "flow_outcome_text": "flow_outcome",
+}
+
+
+def _row(shown: ShownCall) -> dict[str, object]:
+    """Return the row without what the actor does not see: an absent key is not an empty value."""
+    row, gone = _whole_row(shown.call), shown.hidden - {"number"}
+    return {key: value for key, value in row.items() if _COMES_FROM.get(key, key) not in gone}
+
+
+def _whole_row(call: CallRecord) -> dict[str, object]:
     return {
         "id": call.id,
         "direction": call.direction,
@@ -213,9 +232,9 @@ def _row(call: CallRecord) -> dict[str, object]:
     }
 
 
-def _listed(call: CallRecord, zone: tzinfo) -> dict[str, object]:
+def _listed(shown: ShownCall, zone: tzinfo) -> dict[str, object]:
     """Return a row of a day's table, which needs no date."""
-    return _row(call) | {"time_text": call.started_at.astimezone(zone).strftime("%H:%M:%S")}
+    return _row(shown) | {"time_text": shown.call.started_at.astimezone(zone).strftime("%H:%M:%S")}
 
 
 def _outcome(call: CallRecord) -> str:
@@ -246,10 +265,10 @@ def _say_sum(found: list[CallRecord]) -> None:
         say_parts("另有 ", rest)
 
 
-def _picture(app: App) -> str:
+def _picture(app: App, actor: str) -> str:
     now = app.clock()
     with app.store() as work:
-        going_on = with_callees(work, work.calls.open_calls())
+        going_on = [shown.call for shown in call_views.going_on(work, actor=actor)]
         found = [call for call in going_on if call.direction is not Direction.INTERNAL]
     lines = [f"{local(now)}  进行中 {len(found)} 通"]
     for state, group in groupby(sorted(found, key=_state), key=lambda call: _state(call)[1]):

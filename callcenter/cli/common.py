@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from callcenter.bootstrap import App
-from callcenter.errors import NotFound, Refused
+from callcenter.errors import Refused
+from callcenter.service.access import acting
 
 #: Columns of what nobody gave a width.
 _WIDTH = 80
@@ -39,12 +40,7 @@ def actor_option(command: F) -> F:
         if app is None:
             raise RuntimeError("the root command sets the App")
         with app.store() as work:
-            try:
-                user = work.users.get(actor)
-            except NotFound:
-                raise Refused(f"没有代码为 {actor} 的人员。用 hotline user list 查看。") from None
-        if not user.active:
-            raise Refused(f"{actor} 已停用,不能以此名义操作。")
+            acting(work, actor)
         return command(*args, actor=actor, **kwargs)
 
     return checked  # type: ignore[return-value]

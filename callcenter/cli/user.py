@@ -10,7 +10,6 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
-from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Refused
 from callcenter.service import users
@@ -89,31 +88,34 @@ def add(
         added = users.add_user(work, fresh, actor=actor, now=now, reason=reason)
         if secret is not None:
             added = users.set_pin(work, code, secret, salt=_salt(app), actor=actor, now=now)
+        row = users.seen_user(work, added.code, actor=actor)
         work.commit()
-    show_one(_row(added), TITLES, as_json)
+    show_one(row, TITLES, as_json)
 
 
 @user.command("list")
 @click.option("--all", "with_disabled", is_flag=True, help="连同已停用的")
+@actor_option
 @json_option
 @pass_app
-def list_(app: App, with_disabled: bool, as_json: bool) -> None:
+def list_(app: App, with_disabled: bool, actor: str, as_json: bool) -> None:
     """列出人员。"""
     with app.store() as work:
-        everybody = work.users.all()
+        everybody = users.seen_users(work, actor=actor)
     columns = [column for column in TITLES if column[0] != "active" or with_disabled]
-    show_rows([_row(u) for u in everybody if u.active or with_disabled], columns, as_json)
+    show_rows([row for row in everybody if row["active"] or with_disabled], columns, as_json)
 
 
 @user.command()
 @click.argument("code")
+@actor_option
 @json_option
 @pass_app
-def show(app: App, code: str, as_json: bool) -> None:
+def show(app: App, code: str, actor: str, as_json: bool) -> None:
     """显示一位人员。"""
     with app.store() as work:
-        found = work.users.get(code)
-    show_one(_row(found), TITLES, as_json)
+        found = users.seen_user(work, code, actor=actor)
+    show_one(found, TITLES, as_json)
 
 
 @user.command("set")
@@ -138,12 +140,13 @@ def set_(
 ) -> None:
     """更改人员 CODE;没有写的保持不变。"""
     with app.store() as work:
-        before = work.users.get(code)
+        before = users.user_to_change(work, code, actor=actor)
         changed = _applied(before, profile)
         changed = replace(changed, name=name or before.name, active=before.active or enable)
         users.change_user(work, changed, actor=actor, now=app.clock(), reason=reason)
+        row = users.seen_user(work, code, actor=actor)
         work.commit()
-    show_one(_row(changed), TITLES, as_json)
+    show_one(row, TITLES, as_json)
 
 
 @user.command()
@@ -212,20 +215,6 @@ def _applied(to: User, profile: dict[str, Any]) -> User:
 
 def _rank(given: int | None, before: int | None) -> int | None:
     return before if given is None else given or None
-
-
-def _row(of: User) -> dict[str, object]:
-    return {
-        "code": of.code,
-        "name": mask_name(of.name),
-        "roles": sorted(of.roles),
-        "phone": of.phone,
-        "mobile": mask_number(of.mobile) if of.mobile else None,
-        "pin_set": of.pin_verifier is not None,
-        "escalation_rank": of.escalation_rank,
-        "alarm_rank": of.alarm_rank,
-        "active": of.active,
-    }
 
 
 def _ask_pin() -> str:

@@ -13,14 +13,32 @@ from datetime import datetime
 from hashlib import sha1
 from itertools import pairwise
 
+from callcenter.domain.access import Verb
+from callcenter.domain.fields import USER_FIELDS, visible
+from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.users import PhoneKind, Role, User
-from callcenter.errors import NotFound, Refused
+from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.access import allow, guarded
 
 #: Actor of what nobody in particular did.
 SYSTEM = "system"
 
 _AUDITED_AS = {"pin_verifier": "pin"}
+
+
+@guarded(Verb.USERS_SEE)
+def seen_users(work: UnitOfWork, *, actor: str) -> list[dict[str, object]]:
+    """Return everybody, disabled ones too, as rows with names and numbers masked; raise `Forbidden`."""
+    asks = allow(work, actor, Verb.USERS_SEE)
+    return [visible(asks.roles, _row(user), USER_FIELDS) for user in work.users.all()]
+
+
+@guarded(Verb.USERS_SEE)
+def seen_user(work: UnitOfWork, code: str, *, actor: str) -> dict[str, object]:
+    """Return one user as a row with name and number masked; raise `Forbidden`, `NotFound`."""
+    asks = allow(work, actor, Verb.USERS_SEE)
+    return visible(asks.roles, _row(work.users.get(code)), USER_FIELDS)
 
 
 def add_first_admin(work: UnitOfWork, code: str, name: str, *, now: datetime) -> User:
@@ -33,21 +51,30 @@ def add_first_admin(work: UnitOfWork, code: str, name: str, *, now: datetime) ->
     return admin
 
 
+@guarded(Verb.USERS_MANAGE)
 def add_user(work: UnitOfWork, user: User, *, actor: str, now: datetime, reason: str = "") -> User:
     """Add a user; raise `Conflict` if the code is taken, `Refused` if `actor` may not or it has no role."""
-    _check_admin(work, actor)
+    allow(work, actor, Verb.USERS_MANAGE)
     _check_sane(user)
     work.users.add(user)
     _record(work, actor, "add", user.code, now, reason=reason)
     return user
 
 
+@guarded(Verb.USERS_MANAGE)
+def user_to_change(work: UnitOfWork, code: str, *, actor: str) -> User:
+    """Return a user whole, for an administrator about to change them; raise `Forbidden`, `NotFound`."""
+    allow(work, actor, Verb.USERS_MANAGE)
+    return work.users.get(code)
+
+
+@guarded(Verb.USERS_MANAGE)
 def change_user(work: UnitOfWork, changed: User, *, actor: str, now: datetime, reason: str = "") -> list[str]:
     """Replace a user by `changed` (same code) and return the names of the fields that differ.
 
     Raises `NotFound`, and `Refused` if `actor` may not, or no active administrator would be left.
     """
-    _check_admin(work, actor)
+    allow(work, actor, Verb.USERS_MANAGE)
     _check_sane(changed)
     before = work.users.get(changed.code)
     differing = [f.name for f in fields(User) if getattr(before, f.name) != getattr(changed, f.name)]
@@ -58,9 +85,10 @@ def change_user(work: UnitOfWork, changed: User, *, actor: str, now: datetime, r
     return differing
 
 
+@guarded(Verb.USERS_MANAGE)
 def disable_user(work: UnitOfWork, code: str, *, actor: str, now: datetime, reason: str) -> User:
     """Let a user act and be rung no longer; their past stays theirs. A reason is required."""
-    _check_admin(work, actor)
+    allow(work, actor, Verb.USERS_MANAGE)
     if not reason.strip():
         raise Refused("停用人员必须写明原因。")
     user = work.users.get(code)
@@ -73,6 +101,7 @@ def disable_user(work: UnitOfWork, code: str, *, actor: str, now: datetime, reas
     return off
 
 
+@guarded(Verb.SELF_SECRET, Verb.USERS_MANAGE)
 def set_pin(
     work: UnitOfWork, code: str, pin: str, *, salt: str, actor: str, now: datetime, reason: str = ""
 ) -> User:
@@ -81,8 +110,7 @@ def set_pin(
     Everybody may set their own; only an administrator somebody else's. Raises `Refused` on a PIN that
     is not 4-8 digits or is easily guessed.
     """
-    if actor != code:
-        _check_admin(work, actor)
+    allow(work, actor, Verb.SELF_SECRET if actor == code else Verb.USERS_MANAGE)
     user = _active(work, code)
     changed = replace(user, pin_verifier=pin_verifier(salt, code, check_pin(pin)))
     work.users.update(changed)
@@ -90,9 +118,10 @@ def set_pin(
     return changed
 
 
+@guarded(Verb.USERS_MANAGE)
 def note_account_shown(work: UnitOfWork, code: str, *, actor: str, now: datetime, reason: str) -> User:
     """Record that an administrator was shown how a SIP phone registers, or raise `Refused`."""
-    _check_admin(work, actor)
+    allow(work, actor, Verb.USERS_MANAGE)
     user = _active(work, code)
     if user.phone is not PhoneKind.SIP:
         raise Refused(f"{code} 没有 SIP 话机。")
@@ -139,15 +168,6 @@ def _active(work: UnitOfWork, code: str) -> User:
     return user
 
 
-def _check_admin(work: UnitOfWork, actor: str) -> None:
-    try:
-        user = _active(work, actor)
-    except NotFound:
-        raise Refused(f"没有代码为 {actor} 的人员。") from None
-    if Role.ADMIN not in user.roles:
-        raise Refused(f"{actor} 不是管理员,不能管理人员。")
-
-
 def _check_admin_left(work: UnitOfWork) -> None:
     if not any(u.active and Role.ADMIN in u.roles for u in work.users.all()):
         raise Refused("至少要留一位在用的管理员。")
@@ -166,3 +186,17 @@ def _record(
     work.audit.append(
         AuditEntry(actor=actor, verb=verb, object=f"user:{code}", field=field, reason=reason, at=now)
     )
+
+
+def _row(of: User) -> dict[str, object]:
+    return {
+        "code": of.code,
+        "name": mask_name(of.name),
+        "roles": sorted(of.roles),
+        "phone": of.phone,
+        "mobile": mask_number(of.mobile) if of.mobile else None,
+        "pin_set": of.pin_verifier is not None,
+        "escalation_rank": of.escalation_rank,
+        "alarm_rank": of.alarm_rank,
+        "active": of.active,
+    }

@@ -23,6 +23,7 @@ def site(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Ap
     """A set-up site with its first administrator, as `hotline init` leaves it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOTLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOTLINE_ACTOR", "admin")
     app = App()
     KeyRing.create(app.settings.key_file)
     with app.store() as work:

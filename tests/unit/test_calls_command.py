@@ -17,6 +17,7 @@ from callcenter.bootstrap import App
 from callcenter.cli.calls import calls
 from callcenter.config import Settings
 from callcenter.domain.calls import CallRecord, Outcome
+from callcenter.domain.users import Role, User
 from callcenter.errors import NotFound
 from callcenter.memory import MemoryStore
 
@@ -52,12 +53,19 @@ class DeskApp(App):
 @pytest.fixture
 def app(tmp_path: Path) -> DeskApp:
     app = DeskApp(tmp_path)
+    with app.store() as work:
+        work.users.add(User(code="s001", name="孙督导", roles=frozenset({Role.SUPERVISOR})))
+        work.commit()
     app.play("answered", "abandoned", "escalation_voicemail", "duty_on")
     return app
 
 
 def run(app: App, *words: str) -> str:
-    return CliRunner().invoke(calls, [*words], obj=app, catch_exceptions=False).output
+    return (
+        CliRunner()
+        .invoke(calls, [*words], obj=app, env={"HOTLINE_ACTOR": "s001"}, catch_exceptions=False)
+        .output
+    )
 
 
 def test_list_shows_a_day_masked_with_waits_talks_and_the_sum(app: DeskApp) -> None:
