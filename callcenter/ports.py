@@ -5,13 +5,15 @@ Two worlds: the store (synchronous, one unit of work per decision) and telephony
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from callcenter.domain.alarms import Alarm
+from callcenter.domain.audit_chain import AuditEntry as AuditEntry
+from callcenter.domain.audit_chain import Head, Link
 from callcenter.domain.books import BookOf
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift
@@ -23,19 +25,6 @@ from scheduler.obligations import Attempt, Evidence, Obligation
 T = TypeVar("T")
 
 # --- the store -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AuditEntry:
-    """Who did what to which thing, when and why. Never updated, never deleted."""
-
-    actor: str
-    verb: str
-    object: str
-    at: datetime
-    field: str = ""
-    reason: str = ""
-    seq: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,10 +60,32 @@ class Users(Protocol):
 
 
 class AuditLog(Protocol):
-    """Append-only."""
+    """Append-only, and chained (`callcenter.domain.audit_chain`)."""
 
     def append(self, entry: AuditEntry) -> None: ...
-    def recent(self, limit: int) -> Sequence[AuditEntry]: ...
+    def recent(
+        self,
+        limit: int,
+        *,
+        actor: str | None = None,
+        verb: str | None = None,
+        object: str | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[AuditEntry]:
+        """Return the newest entries that are equal to what is given, newest first."""
+        ...
+
+    def links(self) -> Iterator[Link]:
+        """Return every entry and its hash in sequence order, as they are found, without keeping them."""
+        ...
+
+    def mac(self, before: bytes, data: bytes) -> bytes:
+        """Return the keyed hash that links `data` to what stands before it."""
+        ...
+
+    def head(self) -> Head | None:
+        """Return the newest entry's number and hash; None if there is none, or it has no hash."""
+        ...
 
 
 class Roster(Protocol):
@@ -103,6 +114,10 @@ class Calls(Protocol):
     def between(self, start: datetime, end: datetime) -> Sequence[CallRecord]: ...
     def open_calls(self) -> Sequence[CallRecord]: ...
     def of_number(self, number: str, limit: int = 20) -> Sequence[CallRecord]: ...
+    def forget_number(self, number: str) -> int:
+        """Blank a number, and what was left by key, in every call from or to it; return how many."""
+        ...
+
     def delete_all(self) -> int:
         """Forget every call row (replay rebuilds them); sessions stay."""
         ...
@@ -142,11 +157,41 @@ class People(Protocol):
     def many(self, ids: Iterable[str]) -> dict[str, Person]: ...
     def all(self) -> Sequence[Person]: ...
     def by_number(self, number: str) -> Person | None: ...
+    def having(self, number: str) -> Sequence[Person]:
+        """Return everybody who has this number (a family's phone), by id."""
+        ...
+
+    def by_code(self, code: str) -> Person | None: ...
+    def by_spoken(self, digits: str) -> Person | None:
+        """Return whom we gave this code to keep."""
+        ...
+
     def set_phone_status(self, number: str, status: PhoneStatus) -> int: ...
     def add_consent(self, consent: Consent) -> None: ...
-    def consents(self, person_id: str) -> Sequence[Consent]: ...
+    def merged(self, person_id: str) -> Sequence[str]:
+        """Return the ids of the entries that were merged into this one, also by way of others."""
+        ...
+
+    def consents(self, person_id: str) -> Sequence[Consent]:
+        """Return the statements of a person and of the entries merged into theirs, oldest first."""
+        ...
+
     def add_suppression(self, suppression: Suppression) -> None: ...
-    def suppressions(self, person_id: str) -> Sequence[Suppression]: ...
+    def suppressions(self, person_id: str) -> Sequence[Suppression]:
+        """Return the opt-outs that bind a person, oldest first.
+
+        Their own, those of merged entries, and those of erased people whose number they have (R32).
+        """
+        ...
+
+    def forget(self, person_id: str) -> int:
+        """Erase name, birth, numbers and words of a person; return how many numbers there were.
+
+        Of the numbers of somebody who opted out the keyed hash stays, so that the opt-out still binds.
+        """
+        ...
+
+    def files_of(self, person_id: str) -> Sequence[HardshipFile]: ...
     def put_file(self, file: HardshipFile) -> None: ...
     def file(self, file_no: str) -> HardshipFile | None: ...
     def files(self) -> Sequence[HardshipFile]: ...
@@ -166,6 +211,22 @@ class Debts(Protocol):
     def get(self, obligation_id: str) -> Obligation: ...
     def open(self, *, person: str | None = None) -> Sequence[Obligation]:
         """Return obligations with neither evidence nor closing."""
+        ...
+
+    def of_person(self, person: str) -> Sequence[Obligation]:
+        """Return every obligation to a person, kept and closed ones too, by creation."""
+        ...
+
+    def move(self, obligation_id: str, person: str) -> None:
+        """Make it another entry's (both are one person); raise `Conflict` if that one has the same."""
+        ...
+
+    def reopen(self, obligation_id: str) -> None:
+        """Take a closing back, or raise `NotFound`."""
+        ...
+
+    def forget(self, person: str) -> None:
+        """Blank the words, numbers and reasons in a person's obligations and attempts."""
         ...
 
     def due(self, now: datetime, limit: int) -> Sequence[Obligation]:

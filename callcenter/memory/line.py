@@ -1,4 +1,4 @@
-"""Users, audit, roster, calls, sessions, journal and alarms in memory."""
+"""Users, roster, calls, sessions, journal and alarms in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
 from callcenter.errors import Conflict, NotFound
 from callcenter.memory.state import State, checked
-from callcenter.ports import AuditEntry, Checkpoint, UnreadRow
+from callcenter.ports import Checkpoint, UnreadRow
 
 
 class _Part:
@@ -45,18 +45,6 @@ class MemoryUsers(_Part):
         """Replace a user, or raise `NotFound`."""
         self.get(user.code)
         self._state.users[user.code] = user
-
-
-class MemoryAuditLog(_Part):
-    """Append-only."""
-
-    def append(self, entry: AuditEntry) -> None:
-        """Append an entry under the next sequence number."""
-        self._state.audit.append(replace(checked(entry), seq=len(self._state.audit) + 1))
-
-    def recent(self, limit: int) -> Sequence[AuditEntry]:
-        """Return the newest entries, newest first."""
-        return list(reversed(self._state.audit))[:limit]
 
 
 class MemoryRoster(_Part):
@@ -133,6 +121,14 @@ class MemoryCalls(_Part):
         wanted = same_number(number)
         of_it = (c for c in self._state.calls.values() if c.number and same_number(c.number) == wanted)
         return self._sorted(of_it)[::-1][:limit]
+
+    def forget_number(self, number: str) -> int:
+        """Blank a number, and what was left by key, in every call from or to it; return how many."""
+        wanted = same_number(number)
+        theirs = [c for c in self._state.calls.values() if c.number and same_number(c.number) == wanted]
+        for call in theirs:
+            self._state.calls[call.id] = replace(call, number=None, kept=(), answers=())
+        return len(theirs)
 
     def delete_all(self) -> int:
         """Forget every call row (replay rebuilds them); sessions stay."""

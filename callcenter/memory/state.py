@@ -26,6 +26,8 @@ class State:
 
     users: dict[str, User] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    #: Hash of each entry of `audit`, in the same order.
+    audit_hashes: list[bytes] = field(default_factory=list)
     shifts: dict[str, Shift] = field(default_factory=dict)
     presence: dict[str, PresenceEvent] = field(default_factory=dict)
     revision: int = 0
@@ -38,6 +40,8 @@ class State:
     consents: list[Consent] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
     files: dict[str, HardshipFile] = field(default_factory=dict)
+    #: Erased person -> numbers that stay barred. Only the database knows how to keep no more than hashes.
+    erased: dict[str, frozenset[str]] = field(default_factory=dict)
     obligations: dict[str, Obligation] = field(default_factory=dict)
     #: Last fence given for an obligation; outlives the lease, so that a stale holder stays refused.
     fences: dict[str, int] = field(default_factory=dict)

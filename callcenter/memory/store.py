@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from callcenter.domain.books import BookOf
+from callcenter.memory.audit import MemoryAuditLog
 from callcenter.memory.books import MemoryBook
 from callcenter.memory.debts import MemoryDebts
 from callcenter.memory.line import (
     MemoryAlarms,
-    MemoryAuditLog,
     MemoryCalls,
     MemoryJournal,
     MemoryRoster,

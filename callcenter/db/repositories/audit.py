@@ -1,42 +1,143 @@
-"""Who did what. Triggers in the database refuse UPDATE and DELETE."""
+"""Who did what. Triggers in the database refuse UPDATE and DELETE; a keyed hash chains the entries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, text
 
+from callcenter.db.crypto import FieldCipher
 from callcenter.db.repositories.base import Repository, Row
 from callcenter.db.tables import audit
-from callcenter.ports import AuditEntry
+from callcenter.domain.audit_chain import AuditEntry, Head, Link, fold, next_hash
+from callcenter.domain.moments import check_aware
+from callcenter.errors import CallCenterError
 
 #: "audi": any number will do, as long as nobody else's lock has it.
 _LOCK = 0x61756469
+#: Entries read at a time by `links`.
+_PAGE = 5000
+
+_NEWEST = select(audit.c.seq, audit.c.chain_hash).order_by(audit.c.seq.desc()).limit(1)
+_INSERT = insert(audit)
+# Read as the driver gives it: what somebody wrote by hand may not be a moment, a number or a text at all.
+_AS_FOUND = (
+    "SELECT seq, actor, verb, object, field, reason, at, chain_hash FROM audit {} ORDER BY seq LIMIT :page"
+)
 
 
 class SqlAuditLog(Repository):
-    """Append-only; numbered without gaps, so that a missing entry shows."""
+    """Append-only; numbered without gaps and chained, so that what was changed or is missing shows."""
+
+    def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
+        super().__init__(connection, cipher)
+        #: Transaction that holds the turn, and the newest link as of it: nobody else can add one meanwhile.
+        self._turn: object = None
+        self._newest: tuple[int, bytes | None] = (0, None)
 
     def append(self, entry: AuditEntry) -> None:
         """Append an entry under the next sequence number."""
-        self._wait_turn(_LOCK)
-        last = self._connection.scalar(select(func.max(audit.c.seq))) or 0
-        self._connection.execute(insert(audit).values(**self._row(entry), seq=last + 1))
+        seq, before, is_first = self._take_turn()
+        one = replace(entry, seq=seq + 1, at=check_aware(entry.at))
+        chained = next_hash(self.mac, before, one, first=is_first)
+        self._connection.execute(_INSERT, self._row(one, chained))
+        self._newest = (seq + 1, chained)
 
-    def recent(self, limit: int) -> Sequence[AuditEntry]:
-        """Return the newest entries, newest first."""
-        return [
-            self._entry(row) for row in self._all(select(audit).order_by(audit.c.seq.desc()).limit(limit))
-        ]
+    def recent(
+        self,
+        limit: int,
+        *,
+        actor: str | None = None,
+        verb: str | None = None,
+        object: str | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[AuditEntry]:
+        """Return the newest entries that are equal to what is given, newest first."""
+        query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+        for column, wanted in ((audit.c.actor, actor), (audit.c.verb, verb), (audit.c.object, object)):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if since is not None:
+            query = query.where(audit.c.at >= since)
+        return [self._entry(row) for row in self._all(query)]
 
-    def _row(self, entry: AuditEntry) -> Row:
+    def links(self) -> Iterator[Link]:
+        """Return every entry and its hash in sequence order, as they are found, a page at a time."""
+        rows = self._page("", {})
+        while rows:
+            yield from (self._link(row) for row in rows)
+            rows = self._page("WHERE seq > :last", {"last": rows[-1]["seq"]}) if len(rows) == _PAGE else []
+
+    def mac(self, before: bytes, data: bytes) -> bytes:
+        """Return the keyed hash that links `data` to what stands before it."""
+        return self._cipher.chain(before, data)
+
+    def head(self) -> Head | None:
+        """Return the newest entry's number and hash; None if there is none, or it has no hash."""
+        row = self._first(_NEWEST)
+        if row is None or row["chain_hash"] is None:
+            return None
+        return Head(seq=row["seq"], hash=row["chain_hash"])
+
+    def _take_turn(self) -> tuple[int, bytes, bool]:
+        """Return the newest number, the hash to go on from, and whether no entry has a hash yet."""
+        if self._turn is None or self._turn is not self._connection.get_transaction():
+            self._wait_turn(_LOCK)
+            row = self._first(_NEWEST)
+            self._turn = self._connection.get_transaction()
+            self._newest = (row["seq"], row["chain_hash"]) if row else (0, None)
+        seq, newest = self._newest
+        if newest is not None:
+            return seq, newest, False
+        # Once in a line's life: what stands here from before the chain is what its first link is made over.
+        return seq, fold(self.mac, b"", (link.entry for link in self.links() if link.entry)), True
+
+    def _page(self, where: str, values: dict[str, Any]) -> list[Row]:
+        query = text(_AS_FOUND.format(where)).bindparams(bindparam("page", _PAGE))
+        return list(self._connection.execute(query, values).mappings().all())
+
+    def _link(self, row: Row) -> Link:
+        stored = row["chain_hash"]
+        return Link(
+            seq=row["seq"] if isinstance(row["seq"], int) else -1,
+            entry=self._as_found(row),
+            # A hash that is no bytes is not "none": it is one that fits nothing.
+            stored=None if stored is None else stored if isinstance(stored, bytes) else b"?",
+        )
+
+    def _as_found(self, row: Row) -> AuditEntry | None:
+        """Return the entry, or None if the row cannot be one."""
+        words = [row[name] for name in ("actor", "verb", "object", "field")]
+        try:
+            at = datetime.fromisoformat(row["at"]) if isinstance(row["at"], str) else row["at"]
+            reason = self._cipher.open(row["reason"], "audit.reason")
+            if not isinstance(at, datetime) or reason is None or not all(isinstance(w, str) for w in words):
+                return None
+            return AuditEntry(
+                seq=row["seq"],
+                actor=words[0],
+                verb=words[1],
+                object=words[2],
+                field=words[3],
+                reason=reason,
+                at=at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC),
+            )
+        except (CallCenterError, ValueError, TypeError):
+            return None
+
+    def _row(self, entry: AuditEntry, chained: bytes) -> Row:
         return {
+            "seq": entry.seq,
             "actor": entry.actor,
             "verb": entry.verb,
             "object": entry.object,
             "field": entry.field,
             "reason": self._cipher.seal(entry.reason, "audit.reason"),
             "at": entry.at,
+            "chain_hash": chained,
         }
 
     def _entry(self, row: Row) -> AuditEntry:
