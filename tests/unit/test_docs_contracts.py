@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import LargeBinary
 
-from callcenter.db.tables import APPEND_ONLY, metadata
 from callcenter.domain.calls import Outcome
 from callcenter.domain.reconcile import FAMILIES
 from callcenter.service.duty import EDGES_AHEAD, INTERVALS_AHEAD
@@ -86,21 +84,3 @@ def test_every_feature_code_is_explained() -> None:
 def test_the_days_laid_ahead_are_the_days_told() -> None:
     assert f"the next {INTERVALS_AHEAD.days} days" in page("dialplan")
     assert f"the next {EDGES_AHEAD.days} days" in page("dialplan")
-
-
-# --- data -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("table", sorted(metadata.tables))
-def test_every_table_is_classified_with_its_sealed_columns(table: str) -> None:
-    row = next(line for line in page("data").splitlines() if line.startswith("|") and f"`{table}`" in line)
-    _, names, sealed, hashed, *_ = [cell.strip() for cell in row.split("|")]
-    assert f"`{table}`" in names
-    columns = [c.name for c in metadata.tables[table].columns if isinstance(c.type, LargeBinary)]
-    assert re.findall(r"`(\w+)`", sealed) == [name for name in columns if not name.endswith("_hash")]
-    assert re.findall(r"`(\w+)`", hashed) == [name for name in columns if name.endswith("_hash")]
-
-
-@pytest.mark.parametrize("table", APPEND_ONLY)
-def test_what_is_append_only_is_said_to_be(table: str) -> None:
-    assert f"`{table}`" in page("data").partition("refuse changes")[0]
