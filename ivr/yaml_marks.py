@@ -148,21 +148,28 @@ class Marked:
 def read_yaml(file: Path, error: type[IvrError]) -> Marked:
     """Return the file's root; raise `error` naming file:line if it is missing or not YAML."""
     try:
-        root = yaml.compose(_text_of(file, error), Loader=_Core)
+        text = _text_of(file, error)
     except FileNotFoundError:
         raise error(f"{file}: no such file. Check the path.") from None
     except UnicodeDecodeError:
         raise error(f"{file}:1: not UTF-8. Save the file as UTF-8.") from None
+    return parse_yaml(text, str(file), error)
+
+
+def parse_yaml(text: str, source: str, error: type[IvrError]) -> Marked:
+    """Return a text's root; raise `error` naming `source` and the line if it is not YAML."""
+    try:
+        root = yaml.compose(text, Loader=_Core)
     except yaml.MarkedYAMLError as trouble:
         line = trouble.problem_mark.line + 1 if trouble.problem_mark else 1
-        raise error(f"{file}:{line}: not YAML: {trouble.problem}. Mend the line.") from None
+        raise error(f"{source}:{line}: not YAML: {trouble.problem}. Mend the line.") from None
     except yaml.YAMLError as trouble:
-        raise error(f"{file}:1: not YAML: {trouble}. Mend the file.") from None
+        raise error(f"{source}:1: not YAML: {trouble}. Mend the file.") from None
     except RecursionError:
-        raise error(f"{file}:1: lists and mappings stand too deep in each other. Mend the file.") from None
+        raise error(f"{source}:1: lists and mappings stand too deep in each other. Mend the file.") from None
     if root is None:
-        raise error(f"{file}:1: the file is empty.")
-    return Marked(root, str(file), error)
+        raise error(f"{source}:1: the file is empty.")
+    return Marked(root, source, error)
 
 
 def _text_of(file: Path, error: type[IvrError]) -> str:
