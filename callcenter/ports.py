@@ -87,6 +87,10 @@ class AuditLog(Protocol):
         """Return the newest entry's number and hash; None if there is none, or it has no hash."""
         ...
 
+    def passes(self, head: Head) -> bool:
+        """Tell whether the entry of that number stands here with that hash."""
+        ...
+
 
 class Roster(Protocol):
     """Shifts and presence acts. `revision` grows with every change of either."""

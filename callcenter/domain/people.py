@@ -33,6 +33,13 @@ class ConsentKind(StrEnum):
 
     #: Automated check-in calls. Without it the person is still owed, but by a human.
     IVR_CHECKIN = "ivr_checkin"
+    RECORDING = "recording"
+    #: Calls by a human after a talk.
+    FOLLOWUP = "followup"
+    #: Passing data on: to the state's line, to their union, to the person named for emergencies.
+    SHARE_12356 = "share_12356"
+    SHARE_UNION = "share_union"
+    EMERGENCY_CONTACT = "emergency_contact"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +95,8 @@ class Person:
     speaks: Speech = ""
     #: Id of the entry that stands for this one too, after both were found to be one person.
     merged_into: str | None = None
+    #: Six digits we gave them, so that they are known again without a number.
+    spoken: str | None = field(default=None, repr=False)
 
     def is_elder(self, year: int) -> bool:
         """Tell whether they are, or become in `year`, old enough to be spared machines."""

@@ -46,6 +46,31 @@ class MemoryDebts:
         still = (o for o in self._state.obligations.values() if o.closing is None and o.id not in proven)
         return sorted((o for o in still if person in (None, o.person)), key=_urgency)
 
+    def of_person(self, person: str) -> Sequence[Obligation]:
+        """Return every obligation to a person, kept and closed ones too, by creation."""
+        theirs = (o for o in self._state.obligations.values() if o.person == person)
+        return sorted(theirs, key=lambda o: (o.created_at, o.id))
+
+    def move(self, obligation_id: str, person: str) -> None:
+        """Make it another entry's; raise `Conflict` if that one has the same."""
+        moved = replace(self.get(obligation_id), person=person)
+        others = (o for o in self._state.obligations.values() if o.id != obligation_id)
+        if any(_identity(o) == _identity(moved) for o in others):
+            raise Conflict(f"待办 {obligation_id} 在对方名下已有同样的一项。")
+        self._state.obligations[obligation_id] = moved
+
+    def reopen(self, obligation_id: str) -> None:
+        """Take a closing back, or raise `NotFound`."""
+        self._state.obligations[obligation_id] = replace(self.get(obligation_id), closing=None)
+
+    def forget(self, person: str) -> None:
+        """Blank the words, numbers and reasons in a person's obligations and attempts."""
+        for owed in self.of_person(person):
+            closing = replace(owed.closing, reason="") if owed.closing else None
+            self._state.obligations[owed.id] = replace(owed, detail="", closing=closing)
+            for attempt in self.attempts(owed.id):
+                self._state.attempts[attempt.id] = replace(attempt, callee=None)
+
     def due(self, now: datetime, limit: int) -> Sequence[Obligation]:
         """Return open obligations that are due, unleased and not waiting, oldest breach first (R29)."""
         check_aware(now)

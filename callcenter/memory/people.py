@@ -47,8 +47,19 @@ class MemoryPeople:
 
     def by_number(self, number: str) -> Person | None:
         """Return who has this number; of several (a family's phone) the first by id."""
-        having = (p for p in self._state.people.values() if _has(p, number))
-        return min(having, key=lambda p: p.id, default=None)
+        return next(iter(self.having(number)), None)
+
+    def having(self, number: str) -> Sequence[Person]:
+        """Return everybody who has this number, by id."""
+        return [p for p in self.all() if _has(p, number)]
+
+    def by_code(self, code: str) -> Person | None:
+        """Return who has this pseudonym."""
+        return next((p for p in self._state.people.values() if p.code == code), None)
+
+    def by_spoken(self, digits: str) -> Person | None:
+        """Return whom we gave this code to keep; of several the first by id."""
+        return next((p for p in self.all() if p.spoken == digits), None)
 
     def set_phone_status(self, number: str, status: PhoneStatus) -> int:
         """Set the status of a number wherever it stands (R33); return at how many people."""
@@ -66,9 +77,18 @@ class MemoryPeople:
         self.get(consent.person)
         self._state.consents.append(checked(consent))
 
+    def merged(self, person_id: str) -> Sequence[str]:
+        """Return the ids of the entries that were merged into this one, also by way of others."""
+        found: set[str] = set()
+        near = {person_id}
+        while near := {p.id for p in self._state.people.values() if p.merged_into in near} - found:
+            found |= near
+        return sorted(found)
+
     def consents(self, person_id: str) -> Sequence[Consent]:
-        """Return a person's statements, oldest first."""
-        return sorted((c for c in self._state.consents if c.person == person_id), key=lambda c: c.at)
+        """Return the statements of a person and of the entries merged into theirs, oldest first."""
+        group = {person_id, *self.merged(person_id)}
+        return sorted((c for c in self._state.consents if c.person in group), key=lambda c: c.at)
 
     def add_suppression(self, suppression: Suppression) -> None:
         """Append an opt-out; raise `NotFound` if the person is not here."""
@@ -76,8 +96,31 @@ class MemoryPeople:
         self._state.suppressions.append(checked(suppression))
 
     def suppressions(self, person_id: str) -> Sequence[Suppression]:
-        """Return a person's opt-outs, oldest first."""
-        return sorted((s for s in self._state.suppressions if s.person == person_id), key=lambda s: s.at)
+        """Return the opt-outs that bind a person, by group and by number (R32), oldest first."""
+        group = {person_id, *self.merged(person_id)}
+        numbers = {
+            same_number(f.number) for i in group & self._state.people.keys() for f in self.get(i).phones
+        }
+        group |= {i for i, kept in self._state.erased.items() if not kept.isdisjoint(numbers)}
+        return sorted((s for s in self._state.suppressions if s.person in group), key=lambda s: s.at)
+
+    def forget(self, person_id: str) -> int:
+        """Erase name, birth, numbers and words of a person; the numbers of opt-outs keep binding."""
+        person = self.get(person_id)
+        numbers = {same_number(phone.number) for phone in person.phones}
+        if self.suppressions(person_id):
+            before = self._state.erased.get(person_id, frozenset())
+            self._state.erased[person_id] = before | numbers
+        blank = Person(id=person.id, code=person.code, no_ivr=person.no_ivr, merged_into=person.merged_into)
+        self._state.people[person_id] = blank
+        self._state.suppressions[:] = [
+            replace(s, reason="") if s.person == person_id else s for s in self._state.suppressions
+        ]
+        return len(numbers)
+
+    def files_of(self, person_id: str) -> Sequence[HardshipFile]:
+        """Return a person's files, by number."""
+        return [file for file in self.files() if file.person == person_id]
 
     def put_file(self, file: HardshipFile) -> None:
         """Upsert a file by its number; raise `NotFound` if its person is not here."""

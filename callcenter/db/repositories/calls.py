@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callcenter.db.repositories.base import Repository, Row, chunks, insert_into
@@ -58,6 +58,12 @@ class SqlCalls(Repository):
         query = select(calls).where(calls.c.number_hash.in_(self._cipher.lookups(number))).limit(limit)
         newest = query.order_by(calls.c.started_at.desc(), calls.c.id.desc())
         return [self._record(row) for row in self._all(newest)]
+
+    def forget_number(self, number: str) -> int:
+        """Blank a number, and what was left by key, in every call from or to it; return how many."""
+        theirs = update(calls).where(calls.c.number_hash.in_(self._cipher.lookups(number)))
+        blank = {"number": None, "number_hash": None, "kept": None, "answers": None}
+        return self._connection.execute(theirs.values(**blank)).rowcount
 
     def delete_all(self) -> int:
         """Forget every call row (replay rebuilds them); sessions stay. Return how many there were."""

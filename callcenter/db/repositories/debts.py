@@ -56,6 +56,38 @@ class SqlDebts(Repository):
         """Return obligations with neither evidence nor closing, oldest breach first (R29)."""
         return [self._obligation(row) for row in self._all(_urgent_first(_open(person)))]
 
+    def of_person(self, person: str) -> Sequence[Obligation]:
+        """Return every obligation to a person, kept and closed ones too, by creation."""
+        theirs = select(obligations).where(obligations.c.person == person)
+        in_order = theirs.order_by(obligations.c.created_at, obligations.c.id)
+        return [self._obligation(row) for row in self._all(in_order)]
+
+    def move(self, obligation_id: str, person: str) -> None:
+        """Make it another entry's; raise `Conflict` if that one has the same."""
+        moved = self.get(obligation_id)
+        names = ("kind", "origin", "due_at")
+        same = [obligations.c[name] == getattr(moved, name) for name in names]
+        is_other = obligations.c.id != obligation_id
+        if self._first(select(obligations).where(obligations.c.person == person, is_other, *same)):
+            raise Conflict(f"待办 {obligation_id} 在对方名下已有同样的一项。")
+        is_it = obligations.c.id == obligation_id
+        self._connection.execute(update(obligations).where(is_it).values(person=person))
+
+    def reopen(self, obligation_id: str) -> None:
+        """Take a closing back, or raise `NotFound`."""
+        self.get(obligation_id)
+        unclosed = {"closed_at": None, "closing_reason": None, "closed_by": None}
+        is_it = obligations.c.id == obligation_id
+        self._connection.execute(update(obligations).where(is_it).values(**unclosed))
+
+    def forget(self, person: str) -> None:
+        """Blank the words, numbers and reasons in a person's obligations and attempts."""
+        is_theirs = obligations.c.person == person
+        blank = {"detail": None, "closing_reason": None}
+        self._connection.execute(update(obligations).where(is_theirs).values(**blank))
+        theirs = attempts.c.obligation.in_(select(obligations.c.id).where(is_theirs))
+        self._connection.execute(update(attempts).where(theirs).values(callee=None))
+
     def due(self, now: datetime, limit: int) -> Sequence[Obligation]:
         """Return open obligations that are due, unleased and not waiting, oldest breach first (R29)."""
         ready = _open().where(

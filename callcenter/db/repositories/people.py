@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import delete, distinct, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, distinct, func, insert, literal, select, update
 
 from callcenter.db.repositories.base import Repository, Row, chunks
-from callcenter.db.tables import consents, hardship_files, people, phones, suppressions
+from callcenter.db.tables import books, consents, hardship_files, people, phones, suppressions
 from callcenter.domain.people import (
     Consent,
     ConsentKind,
@@ -22,6 +23,12 @@ from callcenter.domain.people import (
     SuppressionKind,
 )
 from callcenter.errors import Conflict, NotFound
+
+#: Rows of `phones` that are no telephones: the code a person keeps, and what is left of an erased number
+#: whose person had opted out: its keyed hash (R32). Neither is ever shown or dialled.
+_SPOKEN, _ERASED = "spoken", "erased"
+_IS_PHONE = phones.c.status.not_in((_SPOKEN, _ERASED))
+_SPOKEN_PLACE = -1
 
 
 class SqlPeople(Repository):
@@ -38,7 +45,8 @@ class SqlPeople(Repository):
         change = update(people).where(people.c.id == person.id).values(**self._row(person))
         if self._connection.execute(change).rowcount != 1:
             raise NotFound(f"没有职工 {person.id}。")
-        self._connection.execute(delete(phones).where(phones.c.person == person.id))
+        is_theirs = (phones.c.person == person.id) & (phones.c.status != _ERASED)
+        self._connection.execute(delete(phones).where(is_theirs))
         self._put_phones(person)
 
     def get(self, person_id: str) -> Person:
@@ -52,30 +60,37 @@ class SqlPeople(Repository):
         """Return those of the ids that are here."""
         found: dict[str, Person] = {}
         for chunk in chunks(ids):
-            theirs = self._phones_of(chunk)
-            for row in self._all(select(people).where(people.c.id.in_(chunk))):
-                found[row["id"]] = self._person(row, tuple(theirs[row["id"]]))
+            theirs = self._all(select(phones).where(phones.c.person.in_(chunk)).order_by(*_IN_ORDER))
+            rows = self._all(select(people).where(people.c.id.in_(chunk)))
+            found.update((person.id, person) for person in self._people(rows, theirs))
         return found
 
     def all(self) -> Sequence[Person]:
         """Return everybody, by id."""
-        theirs: defaultdict[str, list[Phone]] = defaultdict(list)
-        for row in self._all(select(phones).order_by(phones.c.person, phones.c.place)):
-            theirs[row["person"]].append(self._phone(row))
-        found = self._all(select(people).order_by(people.c.id))
-        return [self._person(row, tuple(theirs[row["id"]])) for row in found]
+        theirs = self._all(select(phones).order_by(*_IN_ORDER))
+        return self._people(self._all(select(people).order_by(people.c.id)), theirs)
 
     def by_number(self, number: str) -> Person | None:
         """Return who has this number; of several (a family's phone) the first by id."""
-        having = select(func.min(phones.c.person)).where(
-            phones.c.number_hash.in_(self._cipher.lookups(number))
-        )
-        person_id = self._connection.scalar(having)
-        return None if person_id is None else self.get(person_id)
+        return self._one(select(func.min(phones.c.person)).where(self._is_number(number)))
+
+    def having(self, number: str) -> Sequence[Person]:
+        """Return everybody who has this number, by id."""
+        found = self.many(self._connection.scalars(select(phones.c.person).where(self._is_number(number))))
+        return [found[person_id] for person_id in sorted(found)]
+
+    def by_code(self, code: str) -> Person | None:
+        """Return who has this pseudonym."""
+        return self._one(select(people.c.id).where(people.c.code == code))
+
+    def by_spoken(self, digits: str) -> Person | None:
+        """Return whom we gave this code to keep; of several the first by id."""
+        is_it = phones.c.number_hash.in_(self._cipher.lookups(_spoken(digits))) & (phones.c.status == _SPOKEN)
+        return self._one(select(func.min(phones.c.person)).where(is_it))
 
     def set_phone_status(self, number: str, status: PhoneStatus) -> int:
         """Set the status of a number wherever it stands (R33); return at how many people."""
-        is_it = phones.c.number_hash.in_(self._cipher.lookups(number))
+        is_it = self._is_number(number)
         count = self._connection.scalar(select(func.count(distinct(phones.c.person))).where(is_it)) or 0
         self._connection.execute(update(phones).where(is_it).values(status=status.value))
         return count
@@ -93,9 +108,13 @@ class SqlPeople(Repository):
         }
         self._connection.execute(insert(consents).values(**row))
 
+    def merged(self, person_id: str) -> Sequence[str]:
+        """Return the ids of the entries that were merged into this one, also by way of others."""
+        return sorted(set(self._connection.scalars(_group(person_id))) - {person_id})
+
     def consents(self, person_id: str) -> Sequence[Consent]:
-        """Return a person's statements, oldest first."""
-        theirs = select(consents).where(consents.c.person == person_id)
+        """Return the statements of a person and of the entries merged into theirs, oldest first."""
+        theirs = select(consents).where(consents.c.person.in_(_group(person_id)))
         return [_consent(row) for row in self._all(theirs.order_by(consents.c.at, consents.c.seq))]
 
     def add_suppression(self, suppression: Suppression) -> None:
@@ -110,10 +129,51 @@ class SqlPeople(Repository):
         self._connection.execute(insert(suppressions).values(**row))
 
     def suppressions(self, person_id: str) -> Sequence[Suppression]:
-        """Return a person's opt-outs, oldest first."""
-        theirs = select(suppressions).where(suppressions.c.person == person_id)
+        """Return the opt-outs that bind a person, by group and by number (R32), oldest first."""
+        is_theirs = suppressions.c.person.in_(_group(person_id)) | suppressions.c.person.in_(
+            self._erased_with_numbers_of(person_id)
+        )
+        theirs = select(suppressions).where(is_theirs)
         rows = self._all(theirs.order_by(suppressions.c.at, suppressions.c.seq))
         return [self._suppression(row) for row in rows]
+
+    def _erased_with_numbers_of(self, person_id: str) -> list[str]:
+        """Return the erased people of whose numbers a person has one, whichever key hashed it."""
+        theirs = select(phones.c.number).where(phones.c.person.in_(_group(person_id)), _IS_PHONE)
+        numbers = (self._cipher.open(sealed, "phones.number") for sealed in self._connection.scalars(theirs))
+        hashes = [one for number in numbers if number for one in self._cipher.lookups(number)]
+        left = select(phones.c.person).where(phones.c.number_hash.in_(hashes), phones.c.status == _ERASED)
+        return list(self._connection.scalars(left)) if hashes else []
+
+    def forget(self, person_id: str) -> int:
+        """Erase name, birth, numbers and words of a person; the numbers of opt-outs keep binding."""
+        person = self.get(person_id)
+        if self.suppressions(person_id):
+            self._keep_hashes(person_id)
+        is_theirs = (phones.c.person == person_id) & (phones.c.status != _ERASED)
+        self._connection.execute(delete(phones).where(is_theirs))
+        blank = Person(id=person.id, code=person.code, no_ivr=person.no_ivr, merged_into=person.merged_into)
+        self._connection.execute(update(people).where(people.c.id == person_id).values(**self._row(blank)))
+        unsaid = update(suppressions).where(suppressions.c.person == person_id)
+        self._connection.execute(unsaid.values(reason=self._cipher.seal("", "suppressions.reason")))
+        return len({phone.number for phone in person.phones})
+
+    def _keep_hashes(self, person_id: str) -> None:
+        """Leave of each number its keyed hash alone, behind what was left before."""
+        is_left = (phones.c.person == person_id) & (phones.c.status == _ERASED)
+        lowest = self._connection.scalar(select(func.min(phones.c.place)).where(is_left))
+        first = _SPOKEN_PLACE - 1 if lowest is None else lowest - 1
+        emptied = self._cipher.seal("", "phones.number")
+        self._connection.execute(
+            update(phones)
+            .where(phones.c.person == person_id, _IS_PHONE)
+            .values(place=first - phones.c.place, number=emptied, status=_ERASED, safe_to_call=False)
+        )
+
+    def files_of(self, person_id: str) -> Sequence[HardshipFile]:
+        """Return a person's files, by number."""
+        theirs = select(hardship_files).where(hardship_files.c.person == person_id)
+        return [self._file(row) for row in self._all(theirs.order_by(hardship_files.c.file_no))]
 
     def put_file(self, file: HardshipFile) -> None:
         """Upsert a file by its number; raise `NotFound` if its person is not here."""
@@ -143,17 +203,31 @@ class SqlPeople(Repository):
         if self._connection.scalar(select(people.c.id).where(people.c.id == person_id)) is None:
             raise NotFound(f"没有职工 {person_id}。")
 
+    def _is_number(self, number: str) -> ColumnElement[bool]:
+        return phones.c.number_hash.in_(self._cipher.lookups(number)) & _IS_PHONE
+
+    def _one(self, ids: Select[Any]) -> Person | None:
+        person_id = self._connection.scalar(ids)
+        return None if person_id is None else self.get(person_id)
+
     def _put_phones(self, person: Person) -> None:
         rows = [self._phone_row(person.id, n, phone) for n, phone in enumerate(person.phones)]
+        if person.spoken is not None:
+            code = Phone(number=_spoken(person.spoken), safe_to_call=False)
+            rows.append({**self._phone_row(person.id, _SPOKEN_PLACE, code), "status": _SPOKEN})
         if rows:
             self._connection.execute(insert(phones), rows)
 
-    def _phones_of(self, ids: list[str]) -> defaultdict[str, list[Phone]]:
+    def _people(self, rows: Iterable[Row], numbers: Iterable[Row]) -> list[Person]:
+        """Return people with their phones, and with the codes they keep."""
         theirs: defaultdict[str, list[Phone]] = defaultdict(list)
-        query = select(phones).where(phones.c.person.in_(ids)).order_by(phones.c.person, phones.c.place)
-        for row in self._all(query):
-            theirs[row["person"]].append(self._phone(row))
-        return theirs
+        kept: dict[str, str] = {}
+        for row in numbers:
+            if row["status"] == _SPOKEN:
+                kept[row["person"]] = (self._cipher.open(row["number"], "phones.number") or "")[1:]
+            elif row["status"] != _ERASED:
+                theirs[row["person"]].append(self._phone(row))
+        return [self._person(row, tuple(theirs[row["id"]]), kept.get(row["id"])) for row in rows]
 
     def _row(self, person: Person) -> Row:
         month = None if person.birth_month is None else str(person.birth_month)
@@ -169,7 +243,7 @@ class SqlPeople(Repository):
             "merged_into": person.merged_into,
         }
 
-    def _person(self, row: Row, numbers: tuple[Phone, ...]) -> Person:
+    def _person(self, row: Row, numbers: tuple[Phone, ...], spoken: str | None) -> Person:
         month = self._cipher.open(row["birth_month"], "people.birth_month")
         year = self._cipher.open(row["birth_year"], "people.birth_year")
         return Person(
@@ -182,6 +256,7 @@ class SqlPeople(Repository):
             no_ivr=row["no_ivr"],
             speaks=row["speaks"],
             merged_into=row["merged_into"],
+            spoken=spoken,
         )
 
     def _phone_row(self, person_id: str, place: int, phone: Phone) -> Row:
@@ -220,6 +295,23 @@ class SqlPeople(Repository):
             union_unit=row["union_unit"],
             liaison=self._cipher.open(row["liaison"], "hardship_files.liaison") or "",
         )
+
+
+_IN_ORDER = (phones.c.person, phones.c.place)
+
+
+def _spoken(digits: str) -> str:
+    """Return a code as it is sealed and hashed: no number that was normalised has such a sign."""
+    return f"#{digits}"
+
+
+def _group(person_id: str) -> Select[Any]:
+    """Select the ids of an entry and of those merged into it, found by the index of `merges`."""
+    merges = books["merges"]
+    group = select(literal(person_id).label("id")).cte("merged_group", recursive=True)
+    into = (merges.c.kept == group.c.id) & (people.c.merged_into == group.c.id)
+    next_ones = select(people.c.id).join(merges, merges.c.merged == people.c.id).join(group, into)
+    return select(group.union(next_ones).c.id)
 
 
 def _consent(row: Row) -> Consent:
