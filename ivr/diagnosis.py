@@ -72,6 +72,6 @@ def _readable(text: str) -> str:
 
 @cache
 def _english() -> re.Pattern[str]:
-    """Match the English words, also spelt out: `d i a g n o s i s`."""
+    """Match the English words, also spelt out: `d i a g n o s i s`; in an id they are no words."""
     spelt = [r"\s*".join(word) for word in sorted(_SPELT, key=len, reverse=True)]
-    return re.compile(rf"(?<![a-z])(?:{'|'.join(spelt)})(?![a-z])")
+    return re.compile(rf"(?<![a-z_])(?:{'|'.join(spelt)})(?![a-z_])")
