@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
 
+from callcenter.domain.instruments import Instrument
+from callcenter.domain.levels import Level, worst
+from callcenter.domain.scoring import Scored, instrument_of, score, taken_over
+from callcenter.errors import Refused
 
-class Level(IntEnum):
-    """How great the danger is. Smaller is worse, so `min` is the worse of two."""
+__all__ = ["END_INTENT", "Assessment", "Finding", "Level", "RiskAnswers", "finding", "scored", "worst"]
 
-    #: An attempt in progress, or to be expected within hours.
-    IMMINENT = 0
-    HIGH = 1
-    MEDIUM = 2
-    GENERAL = 3
-    INFORMATION = 4
-
-    @property
-    def is_high(self) -> bool:
-        """Tell whether the rules for high risk hold ("level <= 1" in the rules)."""
-        return self <= Level.HIGH
+#: From this intent on (0-100), rated at the end of the call, the danger is high (R13).
+END_INTENT = 50
+#: What the answers themselves say, worst first: attribute, the level it stands for at least, and why.
+#: The first sets level 0; the next two are Beijing's rule, any one of them.
+_SAID = (
+    ("acting", Level.IMMINENT, "正在实施自杀行为，或数小时内可能实施"),
+    ("plan_soon", Level.HIGH, "有72小时内实施的计划"),
+    ("attempt_lately", Level.HIGH, "最近两周内有过自杀行为"),
+    ("thoughts", Level.MEDIUM, "有自杀的想法"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,3 +83,53 @@ class Assessment:
     by: str
     at: datetime
     revision: int = 0
+
+
+def finding(
+    answers: RiskAnswers, instruments: Mapping[str, Instrument], *, end_intent: int = END_INTENT
+) -> Finding:
+    """Return the worst of what the answers and every instrument say, with the reasons (R12, R13).
+
+    A question that was not asked says nothing: it is never "no danger". Raises `Refused` for an unknown
+    instrument, item, answer or rating.
+    """
+    found = [*_said(answers), *_intent(answers.intent, end_intent)]
+    for one in scored(answers, instruments):
+        if one.level is not None:
+            found += [(one.level, reason) for reason in one.reasons]
+    level = min((level for level, _ in found), default=None)
+    reasons = tuple(reason for _, reason in sorted(found, key=lambda entry: entry[0]))
+    at_least = worst(level, answers.given)
+    return Finding(
+        level=level,
+        reasons=reasons if answers.asked else (*reasons, "没有问到自杀危险：不等于没有危险"),
+        needs_plan=at_least is not None and at_least <= Level.MEDIUM,
+    )
+
+
+def scored(answers: RiskAnswers, instruments: Mapping[str, Instrument]) -> tuple[Scored, ...]:
+    """Return what each instrument comes to. Raises `Refused` where one is answered and taken over too."""
+    if twice := sorted(answers.items.keys() & answers.scores.keys()):
+        raise Refused(f"{twice[0]} 既有逐题答案又有外来分数，请只留一个。")
+    asked = [score(instrument_of(instruments, name), given) for name, given in answers.items.items() if given]
+    return (
+        *asked,
+        *(taken_over(instrument_of(instruments, name), found) for name, found in answers.scores.items()),
+    )
+
+
+def _said(answers: RiskAnswers) -> list[tuple[Level, str]]:
+    return [(level, reason) for name, level, reason in _SAID if getattr(answers, name)]
+
+
+def _intent(intent: tuple[int | None, int | None], end_intent: int) -> list[tuple[Level, str]]:
+    """Judge the newest rating: who was not asked again at the end is still as they were at the start."""
+    for rating in intent:
+        if rating is not None and not 0 <= rating <= 100:
+            raise Refused("求死意愿的评分应在 0 至 100 之间。")
+    start, end = intent
+    if end is not None:
+        return [(Level.HIGH, f"通话结束时求死意愿 {end} 分")] if end >= end_intent else []
+    if start is not None and start >= end_intent:
+        return [(Level.HIGH, f"通话开始时求死意愿 {start} 分，结束时没有再问")]
+    return []
