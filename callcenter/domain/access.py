@@ -51,7 +51,11 @@ class Verb(StrEnum):
     #: Files, and whether a check-in is owed or done.
     HARDSHIP_SEE = "hardship.see"
     PEOPLE_SEE = "people.see"
+    #: New entries, numbers and what holds for them, how somebody is best spoken to.
+    PEOPLE_CHANGE = "people.change"
     PEOPLE_REVEAL = "people.reveal"
+    #: Looking over what was revealed to whom.
+    REVEAL_REVIEW = "people.reveal_review"
     PEOPLE_CONSENT = "people.consent"
     PEOPLE_MERGE = "people.merge"
     PEOPLE_PLAN = "people.plan"
@@ -118,7 +122,9 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.HARDSHIP_IMPORT: frozenset({_K, _S}),
         Verb.HARDSHIP_SEE: frozenset({_K, _C, _S}),
         Verb.PEOPLE_SEE: frozenset({_C, _S}),
+        Verb.PEOPLE_CHANGE: frozenset({_C, _S}),
         Verb.PEOPLE_REVEAL: frozenset({_C, _S}),
+        Verb.REVEAL_REVIEW: frozenset({_S}),
         Verb.PEOPLE_CONSENT: frozenset({_C, _S, _K}),
         Verb.PEOPLE_MERGE: frozenset({_S}),
         Verb.PEOPLE_PLAN: frozenset({_C, _S}),

@@ -6,15 +6,17 @@ Everything derives from the record under its id, so the same records again chang
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import Person, Phone, PhoneStatus, Suppression, SuppressionKind
 from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.entries import caller_of
+from callcenter.service.names import anonymous_id
+from callcenter.service.names import digest as digest
+from callcenter.service.names import pseudonym as pseudonym
 from scheduler.gates import Rules
 from scheduler.ladder import next_step
 from scheduler.obligations import (
@@ -117,16 +119,6 @@ def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
     unknown = replace(attempt, result=Result.UNKNOWN, settled_at=now)
     finish(work, unknown, now, Rules())
     return unknown
-
-
-def digest(text: str) -> str:
-    """Return 12 characters that name `text` and tell nothing of it; the same each time."""
-    return b32encode(sha256(text.encode()).digest())[:12].decode().lower()
-
-
-def pseudonym(seed: str) -> str:
-    """Return a person's code: `P-` and ten characters."""
-    return f"P-{digest(seed)[:10].upper()}"
 
 
 def evidence_id(obligation_id: str, reference: str) -> str:
@@ -253,13 +245,11 @@ def _caller(work: UnitOfWork, record: CallRecord) -> Person:
     Without a number of their own, the one they left by key says who they are.
     """
     number = record.number or record.left_number
-    known = work.people.by_number(number) if number else None
-    person_id = f"p-{digest(record.id)}"
-    found = known or work.people.many([person_id]).get(person_id)
+    found = caller_of(work, replace(record, number=number))
     if found is not None:
         return found
     phones = (Phone(number=number),) if number else ()
-    person = Person(id=person_id, code=pseudonym(record.id), phones=phones)
+    person = Person(id=anonymous_id(record.id), code=pseudonym(record.id), phones=phones)
     work.people.add(person)
     return person
 

@@ -1,0 +1,42 @@
+"""Which entry stands for somebody: merges followed, callers recognised."""
+
+from __future__ import annotations
+
+from callcenter.domain.calls import CallRecord
+from callcenter.domain.people import Person
+from callcenter.errors import Conflict
+from callcenter.ports import UnitOfWork
+from callcenter.service.names import anonymous_id
+
+#: No chain of merges is longer; one that is was made by hand.
+_LONGEST = 100
+
+
+def resolve(work: UnitOfWork, person_id: str) -> Person:
+    """Return the entry that stands for this one after all merges, or raise `NotFound`."""
+    person = work.people.get(person_id)
+    for _ in range(_LONGEST):
+        if person.merged_into is None:
+            return person
+        person = work.people.get(person.merged_into)
+    raise Conflict(f"{person_id} 的合并记录成环,请找管理员核对。")
+
+
+def group_of(work: UnitOfWork, person: Person) -> tuple[str, ...]:
+    """Return the id of an entry and of all that were merged into it."""
+    return (person.id, *work.people.merged(person.id))
+
+
+def caller_of(work: UnitOfWork, call: CallRecord) -> Person | None:
+    """Return whom a call was with: whom we dialled, whose number it is, or who was promised something.
+
+    Of a family's phone the first by id. None: nobody we know, or the number was withheld.
+    """
+    attempt = work.debts.attempt(call.id)
+    if attempt is not None:
+        return resolve(work, work.debts.get(attempt.obligation).person)
+    known = work.people.by_number(call.number) if call.number else None
+    if known is not None:
+        return resolve(work, known.id)
+    promised = anonymous_id(call.id)
+    return resolve(work, promised) if work.people.many([promised]) else None
