@@ -58,3 +58,7 @@ class MemoryAuditLog:
         """Return the newest entry's number and hash; None if there is none."""
         hashes = self._state.audit_hashes
         return Head(seq=len(hashes), hash=hashes[-1]) if hashes else None
+
+    def passes(self, head: Head) -> bool:
+        """Tell whether the entry of that number stands here with that hash."""
+        return any(head.is_of(link) for link in self.links() if link.seq == head.seq)

@@ -82,6 +82,11 @@ class SqlAuditLog(Repository):
             return None
         return Head(seq=row["seq"], hash=row["chain_hash"])
 
+    def passes(self, head: Head) -> bool:
+        """Tell whether the entry of that number stands here with that hash."""
+        stored = self._connection.scalar(select(audit.c.chain_hash).where(audit.c.seq == head.seq))
+        return head.is_of(Link(seq=head.seq, entry=None, stored=stored))
+
     def _take_turn(self) -> tuple[int, bytes, bool]:
         """Return the newest number, the hash to go on from, and whether no entry has a hash yet."""
         if self._turn is None or self._turn is not self._connection.get_transaction():

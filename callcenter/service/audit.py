@@ -1,0 +1,94 @@
+"""Reading the audit, proving that it is whole, and noting its head outside the database (R50).
+
+A chain cannot show by itself that its tail is gone. So the head (number and hash of the newest entry) is
+noted in `audit.head` in the site's folder, each time the audit is verified, exported or backed up; and it
+is printed, to be written on paper, which nobody changes from a keyboard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from callcenter.domain import audit_chain
+from callcenter.domain.access import Verb
+from callcenter.domain.audit_chain import AuditEntry, Head, Verdict
+from callcenter.errors import Refused
+from callcenter.files import write_private
+from callcenter.ports import UnitOfWork
+from callcenter.service.access import allow, guarded
+
+#: Name of the file, in the site's folder, in which the head is noted.
+HEAD_FILE = "audit.head"
+
+
+@guarded(Verb.AUDIT_READ)
+def entries(
+    work: UnitOfWork,
+    *,
+    actor: str,
+    limit: int = 50,
+    by: str | None = None,
+    verb: str | None = None,
+    object: str | None = None,
+    since: datetime | None = None,
+) -> Sequence[AuditEntry]:
+    """Return the newest entries, newest first: of one person, verb or object, from an instant on.
+
+    Raises `Forbidden`.
+    """
+    allow(work, actor, Verb.AUDIT_READ)
+    return work.audit.recent(limit, actor=by, verb=verb, object=object, since=since)
+
+
+@guarded(Verb.AUDIT_VERIFY)
+def examine(work: UnitOfWork, folder: Path, *, actor: str, paper: Head | None = None) -> Verdict:
+    """Return whether the audit is whole and passes through the noted head, and through one from paper.
+
+    A whole one's newest head is noted in `folder`. Raises `Forbidden`.
+    """
+    allow(work, actor, Verb.AUDIT_VERIFY)
+    heads = (head for head in (noted_head(folder), paper) if head is not None)
+    verdict = verify(work, heads)
+    if verdict.is_whole and verdict.head is not None:
+        _write(folder, verdict.head)
+    return verdict
+
+
+def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verdict:
+    """Return whether the audit is one unbroken chain that passes through these heads (R50)."""
+    return audit_chain.verify(work.audit.links(), work.audit.mac, heads)
+
+
+def noted_head(folder: Path) -> Head | None:
+    """Return the head noted in a folder, or None; raise `Refused` if the file holds none."""
+    file = folder / HEAD_FILE
+    try:
+        text = file.read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return None
+    with suppress(Refused):
+        return Head.parse(text)
+    raise Refused(f"{file}:不是审计链头的记录。请从备份恢复这个文件，或用纸上的链头核对：--head 序号:散列。")
+
+
+def note_head(work: UnitOfWork, folder: Path, *, anew: bool = False) -> Head | None:
+    """Note the newest head in `folder` and return it; None if there is none yet.
+
+    A head that the audit does not pass through any more stays noted, so that `verify` finds what was
+    cut off. `anew`: another store stands there now (a restored backup), and the old head is let go.
+    """
+    newest = work.audit.head()
+    if newest is None:
+        return None
+    noted = None if anew else noted_head(folder)
+    if noted is None or work.audit.passes(noted):
+        _write(folder, newest)
+    return newest
+
+
+def _write(folder: Path, head: Head) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(folder / HEAD_FILE, f"{head.seq}:{head.hash.hex()}\n".encode())
