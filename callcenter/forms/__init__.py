@@ -1,0 +1,1 @@
+"""The forms that come with us, as data."""
