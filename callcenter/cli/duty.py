@@ -12,7 +12,6 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, check_year, json_option, pass_app, show_rows
 from callcenter.domain.duty import Presence, PresenceAct
-from callcenter.domain.numbers import mask_name
 from callcenter.errors import Refused
 from callcenter.service import duty as service
 from callcenter.service.duty import Gap, Lack
@@ -40,19 +39,19 @@ def duty() -> None:
 
 @duty.command()
 @click.option("--day", help="看哪一天,例如 2026-11-23;默认今天")
+@actor_option
 @json_option
 @pass_app
-def show(app: App, day: str | None, as_json: bool) -> None:
+def show(app: App, day: str | None, actor: str, as_json: bool) -> None:
     """列出当天的班次,以及各人现在是否签到、暂停、应接听。"""
     zone, now = app.settings.site.zone, app.clock()
     start = _midnight(_day(day) if day else now.astimezone(zone).date(), zone)
     with app.store() as work:
-        places = service.board(work, start, _next_midnight(start, zone), now)
-        names = {u.code: mask_name(u.name) for u in work.users.all()}
+        places = service.board(work, start, _next_midnight(start, zone), actor=actor, now=now)
     rows = [
         {
             "agent": p.shift.agent,
-            "name": names.get(p.shift.agent, ""),
+            "name": p.name,
             "start": p.shift.start,
             "end": p.shift.end,
             "signed_on": p.signed_on,
@@ -71,13 +70,14 @@ def show(app: App, day: str | None, as_json: bool) -> None:
 
 @duty.command()
 @click.option("--days", type=click.IntRange(1, 60), default=14, show_default=True, help="往后看几天")
+@actor_option
 @json_option
 @pass_app
-def gaps(app: App, days: int, as_json: bool) -> None:
+def gaps(app: App, days: int, actor: str, as_json: bool) -> None:
     """列出往后无人值班或不足两席的时段。"""
     now = app.clock().replace(second=0, microsecond=0)
     with app.store() as work:
-        found = service.gaps_between(work, now, now + timedelta(days=days))
+        found = service.gaps_ahead(work, now, now + timedelta(days=days), actor=actor)
     rows = [
         {"lack": g.lack, "start": g.start, "end": g.end, "length": g.end - g.start, "agents": g.agents}
         for g in found

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, console, json_option, pass_app, plain, show_one, show_rows
-from callcenter.domain.numbers import mask_name, mask_number
-from callcenter.domain.people import FileStatus, HardshipFile, Person
-from callcenter.errors import NotFound
-from callcenter.service import debt_views
-from callcenter.service.debt_views import DebtView
-from callcenter.service.debts import has_ivr_consent, line_facts, rules_of, sweep
+from callcenter.service import debt_rows
+from callcenter.service.debts import line_facts, rules_of, sweep
 from callcenter.service.hardship_fields import Field, parse_mapping
 from callcenter.service.hardship_import import Change, Diff, import_entries, read_list
 
@@ -72,113 +69,66 @@ def import_list(
 
 @hardship.command("list")
 @click.option("--left", is_flag=True, help="只列出已退档的，供人工核对")
+@actor_option
 @json_option
 @pass_app
-def list_files(app: App, left: bool, as_json: bool) -> None:
+def list_files(app: App, left: bool, actor: str, as_json: bool) -> None:
     """列出档案。"""
     with app.store() as work:
-        found = [
-            _file_row(file, person, has_ivr_consent(work, person.id))
-            for file, person in debt_views.files(work)
-            if not left or file.status is FileStatus.CLOSED
-        ]
+        found = debt_rows.files(work, actor=actor, left=left)
     show_rows(found, _LIST, as_json)
 
 
 @hardship.command()
 @click.option("--all", "all_of_them", is_flag=True, help="还没到期的也列出")
+@actor_option
 @json_option
 @pass_app
-def owed(app: App, all_of_them: bool, as_json: bool) -> None:
-    """列出该联系而还没有联系到的人：从何时起，为何还没有，上次结果。"""
-    now, rules = app.clock(), rules_of(app.settings)
+def owed(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
+    """列出该联系而还没有联系到的人：从何时起，为何还没有，上次结果。
+
+    帮扶录入员只看到谁该联系、从何时起。
+    """
     with app.store() as work:
-        sweep(work, now, rules=rules)  # seen, not kept: the list is right even if nobody swept today
-        facts = line_facts(work, now, None, rules)
-        rows = [owed_row(v) for v in debt_views.owed(work, facts, all_of_them=all_of_them)]
-        left = sum(f.status is FileStatus.CLOSED for f in work.people.files())
-    show_rows(rows, _OWED, as_json)
+        facts = line_facts(work, app.clock(), None, rules_of(app.settings))
+        found = debt_rows.owed(work, facts, actor=actor, all_of_them=all_of_them)
+    show_rows(found.rows, _seen(_OWED, found.rows), as_json)
     if not as_json:
-        console().print(f"共 {len(rows)} 人。")
-        if left:
-            console().print(f"另有 {left} 份档案已退档，其回访已结束，请核对：hotline hardship list --left")
+        console().print(f"共 {len(found.rows)} 人。")
+        if found.left:
+            console().print(
+                f"另有 {found.left} 份档案已退档，其回访已结束，请核对：hotline hardship list --left"
+            )
 
 
 @hardship.command()
 @click.argument("file_no")
+@actor_option
 @json_option
 @pass_app
-def show(app: App, file_no: str, as_json: bool) -> None:
+def show(app: App, file_no: str, actor: str, as_json: bool) -> None:
     """显示一份档案和它的回访。"""
-    now, rules = app.clock(), rules_of(app.settings)
     with app.store() as work:
-        file = work.people.file(file_no)
-        if file is None:
-            raise NotFound(f"没有编号为 {file_no} 的档案。用 hotline hardship list 查看。")
-        sweep(work, now, rules=rules)
-        facts = line_facts(work, now, None, rules)
-        person = work.people.get(file.person)
-        mine = [debt_views.view(work, o, facts) for o in work.debts.open(person=person.id)]
-        row = _file_row(file, person, has_ivr_consent(work, person.id))
-        row["union_unit"], row["liaison"] = file.union_unit, mask_name(file.liaison) if file.liaison else None
-        row["last_contact"] = work.debts.last_contact(person.id)
-        row["debts"] = [plain_row(owed_row(v)) for v in mine] if as_json else [v.id for v in mine]
-        reasons = [line for v in mine for line in debt_views.explain(work, v, facts)]
-    titles = [*_LIST, ("union_unit", "所属工会"), ("liaison", "联系人"), ("last_contact", "最近联系")]
-    show_one(row, [*titles, ("debts", "应做")], as_json)
-    if not as_json:
-        console().print("\n".join(reasons))
+        facts = line_facts(work, app.clock(), None, rules_of(app.settings))
+        row = debt_rows.one_file(work, file_no, facts, actor=actor)
+    chain = row.pop("chain", None)
+    owes = cast("list[dict[str, object]]", row["debts"])
+    row["debts"] = [plain_row(one) for one in owes] if as_json else [one["id"] for one in owes]
+    titles = [*_LIST, ("union_unit", "所属工会"), ("liaison", "联系人"), ("owed", "该联系")]
+    show_one(row, _seen([*titles, ("last_contact", "最近联系"), ("debts", "应做")], [row]), as_json)
+    if isinstance(chain, list) and not as_json:
+        console().print("\n".join(chain))
 
 
-def owed_row(shown: DebtView) -> dict[str, object]:
-    """Return one debt as a row, for tables and JSON."""
-    last = shown.last_attempt
-    return {
-        "id": shown.id,
-        "file_no": shown.file.file_no if shown.file else None,
-        "code": shown.person.code,
-        "name": shown.who,
-        "phone": shown.phone,
-        "kind": shown.obligation.kind,
-        "grade": shown.file.grade if shown.file else None,
-        "district": shown.file.district if shown.file else None,
-        "owed_since": shown.obligation.due_at.astimezone(shown.situation.rules.windows.zone).date(),
-        "due_at": shown.obligation.due_at,
-        "breach_at": shown.obligation.window_end,
-        "overdue_days": shown.overdue.days if shown.overdue is not None else None,
-        "who_next": shown.step.who,
-        "why": shown.step.why,
-        "refused_by": [v.gate.value for v in shown.refused],
-        "reason": shown.reason,
-        "attempts": len(shown.situation.attempts),
-        "last_attempt_at": last.at if last else None,
-        "last_attempt": last.id if last else None,
-        "last_result_code": last.result if last else None,
-        "last_result": shown.last_result,
-        "last_contact": shown.last_contact,
-    }
+def _seen(columns: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, object]]) -> list[tuple[str, str]]:
+    """Return the columns that the rows have: what the actor does not see has none."""
+    return [column for column in columns if not rows or column[0] in rows[0]]
 
 
 def plain_row(row: dict[str, object]) -> dict[str, object]:
     """Return a row of JSON-able values, for rows within rows."""
     kept = (str, int, float, bool, list, type(None))
     return {key: value if type(value) in kept else plain(value) for key, value in row.items()}
-
-
-def _file_row(file: HardshipFile, person: Person, consent: bool) -> dict[str, object]:
-    return {
-        "file_no": file.file_no,
-        "code": person.code,
-        "name": mask_name(person.name),
-        "grade": file.grade,
-        "status": file.status,
-        "since": file.since,
-        "phone": " ".join(mask_number(p.number) for p in person.phones) or None,
-        "phone_status": [p.status.value for p in person.phones],
-        "district": file.district,
-        "consent": consent,
-        "human_only": person.no_ivr,
-    }
 
 
 def _progress(rows: int) -> None:

@@ -12,7 +12,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
-from callcenter.ports import AuditEntry
+from callcenter.service.wording import approve_prompts
 from ivr.flow import Flow, Library, prompts_of
 from ivr.loader import SHIPPED, site_flow
 from ivr.prompts.audio import length_of
@@ -23,7 +23,7 @@ from ivr.prompts.sheet import sheet
 from ivr.prompts.speech import synthesiser
 from ivr.prompts.survey import Entry, Fault, Finding, State, examine, survey
 from ivr.prompts.synthesis import heard_file, overlays_of, synthesise_all
-from ivr.prompts.wording import approve, site_catalogue
+from ivr.prompts.wording import site_catalogue
 
 _COLUMNS = [
     ("id", "编号"),
@@ -130,18 +130,8 @@ def approve_wording(app: App, actor: str, ids: tuple[str, ...], text: str | None
     if folder is None:
         raise RuntimeError("a site has a folder of texts")
     with app.store() as work:
-        by = work.users.get(actor).name
-        done = approve(folder, prompt_set(name).language, ids, by=by, text=text)
-        for prompt in done:
-            work.audit.append(
-                AuditEntry(
-                    actor=actor,
-                    verb="prompt.approve",
-                    object=prompt.id,
-                    at=app.clock(),
-                    reason=f"v{prompt.version}",
-                )
-            )
+        language, now = prompt_set(name).language, app.clock()
+        done = approve_prompts(work, folder, language, ids, text=text, actor=actor, now=now)
         work.commit()
     for prompt in done:
         click.echo(f"{prompt.id}  第 {prompt.version} 版  审定:{prompt.approver}  {prompt.text}")

@@ -8,10 +8,10 @@ import click
 
 from callcenter.bootstrap import App, Telephony
 from callcenter.cli.common import actor_option, console, json_option, pass_app, show_one, show_rows
-from callcenter.cli.hardship import owed_row, plain_row
+from callcenter.cli.hardship import plain_row
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service import debt_views
+from callcenter.service import debt_rows
 from callcenter.service.debt_views import DebtView
 from callcenter.service.debts import (
     LineFacts,
@@ -69,24 +69,26 @@ def queue() -> None:
 
 @queue.command("list")
 @click.option("--all", "all_of_them", is_flag=True, help="还没到期的也列出")
+@actor_option
 @json_option
 @pass_app
-def list_queue(app: App, all_of_them: bool, as_json: bool) -> None:
+def list_queue(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
     """列出该办的事：紧急的最先，然后是结果不明的、逾期最久的，再按轻重和到期。"""
     with app.store() as work:
-        found = debt_views.queue(work, _facts(app, work), all_of_them=all_of_them)
+        found = debt_rows.queue(work, _facts(app, work), actor=actor, all_of_them=all_of_them)
     show_rows([_row(v) for v in found], _LIST, as_json)
     if not as_json:
         console().print(f"共 {len(found)} 件。说明：hotline queue why 编号")
 
 
 @queue.command("next")
+@actor_option
 @json_option
 @pass_app
-def next_one(app: App, as_json: bool) -> None:
+def next_one(app: App, actor: str, as_json: bool) -> None:
     """显示工作人员该办的下一件。"""
     with app.store() as work:
-        found = debt_views.queue(work, _facts(app, work))
+        found = debt_rows.queue(work, _facts(app, work), actor=actor)
     human = next((v for v in found if v.step.who is Who.HUMAN), None)
     if human is None:
         click.echo("null" if as_json else "现在没有要工作人员办的事。")
@@ -96,26 +98,28 @@ def next_one(app: App, as_json: bool) -> None:
 
 @queue.command()
 @click.argument("obligation")
+@actor_option
 @json_option
 @pass_app
-def show(app: App, obligation: str, as_json: bool) -> None:
+def show(app: App, obligation: str, actor: str, as_json: bool) -> None:
     """显示一件事。"""
     with app.store() as work:
-        found = debt_views.view(work, work.debts.get(obligation), _facts(app, work))
+        found = debt_rows.one_debt(work, obligation, _facts(app, work), actor=actor)
     show_one({**_row(found, nested=as_json), "recordings": _recordings(app, found)}, _SHOW, as_json)
 
 
 @queue.command()
 @click.argument("obligation")
+@actor_option
 @json_option
 @pass_app
-def why(app: App, obligation: str, as_json: bool) -> None:
+def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
     """说明为何欠着、试过什么、此刻每一道关口过不过。"""
     line = asyncio.run(_line(app))
     with app.store() as work:
         facts = line_facts(work, app.clock(), line, rules_of(app.settings))
-        found = debt_views.view(work, work.debts.get(obligation), facts)
-        chain = debt_views.explain(work, found, facts)
+        found = debt_rows.one_debt(work, obligation, facts, actor=actor)
+        chain = debt_rows.why(work, found, facts, actor=actor)
     gates: list[dict[str, object]] = [
         {"gate": v.gate, "passed": v.passed, "sentence": v.sentence, "retry_at": v.retry_at}
         for v in found.verdicts
@@ -203,7 +207,7 @@ def _facts(app: App, work: UnitOfWork) -> LineFacts:
 
 
 def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
-    row = owed_row(shown)
+    row = debt_rows.whole_row(shown)
     zone = shown.situation.rules.windows.zone
     row["kind_text"] = KIND_WORDS[shown.obligation.kind]
     row["who_text"] = _WHO[shown.step.who]

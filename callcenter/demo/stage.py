@@ -167,7 +167,7 @@ class Stage:
             [*_HOTLINE, "--config", str(self.config_file), *words],
             capture_output=True,
             text=True,
-            env=_environment(),
+            env=_environment(actor_of(words[0])),
             check=False,
         )
         if done.returncode != 0:
@@ -185,7 +185,7 @@ class Stage:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=_environment(actor_of(words[0])),
         )
 
     def serve(self) -> None:
@@ -315,8 +315,13 @@ class Stage:
 _HOTLINE = (sys.executable, "-m", "callcenter.cli")
 
 
-def _environment() -> dict[str, str]:
+def actor_of(group: str) -> str:
+    """Return who types the verbs of a group: the administrator enrols, the supervisor does the rest."""
+    return "admin" if group == "user" else "s001"
+
+
+def _environment(actor: str = "admin") -> dict[str, str]:
     """Return the environment without anybody's HOTLINE_*: the rehearsal's file alone counts."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HOTLINE_")}
     tree = os.environ.get("HOTLINE_ASTERISK_TREE")
-    return kept | ({"HOTLINE_ASTERISK_TREE": tree} if tree else {}) | {"HOTLINE_ACTOR": "admin"}
+    return kept | ({"HOTLINE_ASTERISK_TREE": tree} if tree else {}) | {"HOTLINE_ACTOR": actor}

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from callcenter.config import Alarms as AlarmSettings
+from callcenter.domain.access import Verb, may
 from callcenter.domain.alarms import (
     Alarm,
     AlarmAck,
@@ -25,9 +26,10 @@ from callcenter.domain.alarms import (
     standing,
     wrong_again,
 )
-from callcenter.domain.users import Role, User
-from callcenter.errors import NotFound, PbxError, Refused
+from callcenter.domain.users import User
+from callcenter.errors import Forbidden, NotFound, PbxError
 from callcenter.ports import AlarmRoad, AuditEntry, Store, UnitOfWork
+from callcenter.service.access import acting, allow, guarded
 
 log = logging.getLogger(__name__)
 
@@ -101,16 +103,32 @@ def clear(work: UnitOfWork, kinds: Iterable[AlarmKind], now: datetime) -> tuple[
     return cleared
 
 
-def acknowledge(work: UnitOfWork, alarm_id: str, by: str, now: datetime, *, reason: str = "") -> Alarm:
+@guarded(Verb.ALARM_SEE)
+def seen_alarms(work: UnitOfWork, *, actor: str, only_open: bool, limit: int) -> list[Alarm]:
+    """Return the newest alarms, newest first; raise `Forbidden`. No alarm holds anybody's data."""
+    allow(work, actor, Verb.ALARM_SEE)
+    found = list(work.alarms.open())[::-1] if only_open else list(work.alarms.recent(limit))
+    return found[:limit]
+
+
+@guarded(Verb.ALARM_TEST)
+def allow_test(work: UnitOfWork, *, actor: str) -> tuple[User, ...]:
+    """Return whom a test would ring, in order, or raise `Forbidden` if `actor` may not ring them."""
+    allow(work, actor, Verb.ALARM_TEST)
+    return chain(work.users.all())
+
+
+@guarded(Verb.ALARM_ACK)
+def acknowledge(work: UnitOfWork, alarm_id: str, *, actor: str, now: datetime, reason: str = "") -> Alarm:
     """Acknowledge an alarm by a user's name.
 
-    Raises `NotFound` for an unknown alarm or user, `Refused` if the user is not of those alarms ring.
-    An alarm acknowledged already stays with its first name.
+    Raises `Forbidden` if the user is not of those alarms ring, `NotFound` for an unknown alarm. An
+    alarm acknowledged already stays with its first name.
     """
-    if not may_acknowledge(work.users.get(by)):
-        raise Refused(f"{by} 不在告警名单中,也不是督导或管理员,不能确认告警。")
+    if not may_acknowledge(acting(work, actor)):
+        raise Forbidden(f"{actor} 不在告警名单中,也不是督导或管理员,不能确认告警。")
     alarm = work.alarms.get(alarm_id)
-    return alarm if not alarm.is_open else _acknowledge(work, alarm, by, now, reason)
+    return alarm if not alarm.is_open else _acknowledge(work, alarm, actor, now, reason)
 
 
 def on_acks(work: UnitOfWork, acks: Iterable[AlarmAck], now: datetime) -> tuple[Alarm, ...]:
@@ -133,8 +151,7 @@ def on_acks(work: UnitOfWork, acks: Iterable[AlarmAck], now: datetime) -> tuple[
 
 def may_acknowledge(user: User) -> bool:
     """Tell whether the user is somebody alarms ring, or answers for the line."""
-    answers = bool(user.roles & {Role.SUPERVISOR, Role.ADMIN})
-    return user.active and (answers or user.alarm_rank is not None)
+    return user.active and (may(user.roles, Verb.ALARM_ACK) or user.alarm_rank is not None)
 
 
 def chain(users: Iterable[User]) -> tuple[User, ...]:

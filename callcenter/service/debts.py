@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from callcenter.config import Settings
+from callcenter.domain.access import Verb
 from callcenter.domain.calls import CallRecord, Outcome
 from callcenter.domain.people import (
     ConsentKind,
@@ -21,6 +22,7 @@ from callcenter.domain.people import (
 )
 from callcenter.errors import Conflict, Refused
 from callcenter.ports import UnitOfWork
+from callcenter.service.access import allow, guarded
 from callcenter.service.settling import (
     ATTEMPT_PREFIX,
     SYSTEM,
@@ -274,6 +276,7 @@ def _midnight(now: datetime, rules: Rules) -> datetime:
 # --- ending a debt -------------------------------------------------------------------------
 
 
+@guarded(Verb.QUEUE_WORK)
 def done_by_call(
     work: UnitOfWork, obligation_id: str, call_id: str, *, actor: str, now: datetime
 ) -> Evidence:
@@ -282,6 +285,7 @@ def done_by_call(
     Raises `NotFound` for an unknown obligation or call, `Refused` when the call proves nothing: not
     answered, with somebody else, older than the debt, or a machine's call nobody was put through in.
     """
+    allow(work, actor, Verb.QUEUE_WORK)
     obligation = still_open(work, obligation_id, now)
     call = work.calls.get(call_id)
     attempt = work.debts.attempt(call_id)
@@ -294,10 +298,12 @@ def done_by_call(
     return proof
 
 
+@guarded(Verb.QUEUE_WORK)
 def done_by_visit(
     work: UnitOfWork, obligation_id: str, visit: str, *, actor: str, now: datetime, at: datetime | None = None
 ) -> Evidence:
     """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number."""
+    allow(work, actor, Verb.QUEUE_WORK)
     obligation = still_open(work, obligation_id, now)
     if not visit.strip() or len(visit) > 64:
         raise Refused("上门走访要有编号（走访记录表上的编号），最多 64 个字。")
@@ -307,11 +313,13 @@ def done_by_visit(
     return _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now)
 
 
+@guarded(Verb.QUEUE_CLOSE)
 def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: datetime) -> None:
     """End a promise without contact, by name and with a reason.
 
     A routine debt is not closed: as long as the file stands it would be owed again the same minute.
     """
+    allow(work, actor, Verb.QUEUE_CLOSE)
     obligation = still_open(work, obligation_id, now)
     if not reason.strip():
         raise Refused("结束一项承诺必须写明理由。")

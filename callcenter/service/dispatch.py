@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from callcenter.config import Settings
+from callcenter.domain.access import Verb
 from callcenter.domain.calls import Direction
 from callcenter.domain.users import PhoneKind
 from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
+from callcenter.service.access import allow, guarded
 from callcenter.service.callers import words_about
 from callcenter.service.debts import line_facts, rules_of, situation_of, still_open, sweep
 from callcenter.service.settling import SYSTEM, finish, note, numbers_for, settle, write_off
@@ -229,11 +231,21 @@ class DebtRound:
 
     def _note_dial(self, obligation_id: str, actor: str, agent: str | None) -> None:
         with self.store() as work:
-            obligation = still_open(work, obligation_id, self.clock())
-            if agent is not None:
-                _check_agent(work, agent)
-            note(work, actor, "obligation.dial", obligation.id, self.clock(), reason=agent or "ivr")
+            note_dial(work, obligation_id, agent, actor=actor, now=self.clock())
             work.commit()
+
+
+@guarded(Verb.QUEUE_WORK)
+def note_dial(
+    work: UnitOfWork, obligation_id: str, agent: str | None, *, actor: str, now: datetime
+) -> Obligation:
+    """Record that `actor` has a debt dialled now, or raise `Forbidden`, `NotFound` or `Refused`."""
+    allow(work, actor, Verb.QUEUE_WORK)
+    obligation = still_open(work, obligation_id, now)
+    if agent is not None:
+        _check_agent(work, agent)
+    note(work, actor, "obligation.dial", obligation.id, now, reason=agent or "ivr")
+    return obligation
 
 
 def _check_agent(work: UnitOfWork, agent: str) -> None:

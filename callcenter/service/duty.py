@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from callcenter.domain import reconcile
+from callcenter.domain.access import Verb
 from callcenter.domain.duty import (
     Presence,
     PresenceAct,
@@ -24,10 +25,12 @@ from callcenter.domain.duty import (
     presence_of,
     shift_edges,
 )
+from callcenter.domain.numbers import mask_name
 from callcenter.domain.reconcile import Wanted
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.access import allow, guarded
 from callcenter.service.callers import Opening, line_facts
 
 #: Shift edges are laid this far ahead in the PBX; the intervals reach a day further.
@@ -73,6 +76,8 @@ class Place:
     """One shift on the board, and where its person stands now."""
 
     shift: Shift
+    #: Masked.
+    name: str
     signed_on: bool
     paused: bool
     #: True if the roster says that the queue must ring them now.
@@ -82,6 +87,7 @@ class Place:
 # --- planning ------------------------------------------------------------------------------
 
 
+@guarded(Verb.DUTY_PLAN)
 def add_shift(
     work: UnitOfWork,
     agent: str,
@@ -96,6 +102,7 @@ def add_shift(
 
     A roster with too few seats is allowed and its gaps are returned as warnings (R44).
     """
+    allow(work, actor, Verb.DUTY_PLAN)
     user = _who(work, agent)
     if Role.COUNSELLOR not in user.roles:
         raise Refused(f"{agent} 不是咨询员,不能排班。")
@@ -109,8 +116,10 @@ def add_shift(
     return Planned(shift=shift, gaps=gaps_between(work, shift.start, shift.end))
 
 
+@guarded(Verb.DUTY_PLAN)
 def remove_shift(work: UnitOfWork, shift_id: str, *, actor: str, now: datetime, reason: str = "") -> Planned:
     """Take a shift off the roster and return it with what its time lacks now; raise `NotFound`."""
+    allow(work, actor, Verb.DUTY_PLAN)
     shift = work.roster.remove_shift(shift_id)
     _audit(work, actor, "duty.remove", shift.id, now, reason)
     return Planned(shift=shift, gaps=gaps_between(work, max(shift.start, now), shift.end))
@@ -135,14 +144,17 @@ def _gap(stretch: Stretch) -> Gap:
 # --- presence ------------------------------------------------------------------------------
 
 
+@guarded(Verb.DUTY_ACT, Verb.DUTY_ACT_FOR)
 def act(
     work: UnitOfWork, agent: str, what: PresenceAct, *, actor: str, now: datetime, source: str = "cli"
 ) -> Presence:
     """Sign an agent on or off, pause or resume them; return where they stand then.
 
-    Raise `Refused` for a pause of somebody who is not signed on. The bridge sees the roster's new
-    revision and makes the PBX follow.
+    Everybody of the line acts for themselves, a supervisor for others too (else `Forbidden`). Raise
+    `Refused` for a pause of somebody who is not signed on. The bridge sees the roster's new revision
+    and makes the PBX follow.
     """
+    allow(work, actor, Verb.DUTY_ACT if agent == actor else Verb.DUTY_ACT_FOR)
     _who(work, agent)
     before = presence_of(work.roster.presence_events()).get(agent, Presence())
     if what in (PresenceAct.PAUSE, PresenceAct.UNPAUSE) and not before.signed_on:
@@ -153,15 +165,35 @@ def act(
     return before.after(what)
 
 
-def board(work: UnitOfWork, start: datetime, end: datetime, now: datetime) -> tuple[Place, ...]:
+@guarded(Verb.DUTY_SEE)
+def gaps_ahead(work: UnitOfWork, start: datetime, end: datetime, *, actor: str) -> tuple[Gap, ...]:
+    """Return where the roster falls short in [start, end); raise `Forbidden`."""
+    allow(work, actor, Verb.DUTY_SEE)
+    return gaps_between(work, start, end)
+
+
+@guarded(Verb.DUTY_SEE)
+def board(
+    work: UnitOfWork, start: datetime, end: datetime, *, actor: str, now: datetime
+) -> tuple[Place, ...]:
     """Return the shifts that touch [start, end), by start, and where their people stand now."""
+    allow(work, actor, Verb.DUTY_SEE)
+    names = {user.code: mask_name(user.name) for user in work.users.all()}
     presence = presence_of(work.roster.presence_events())
     here = members_at(work, now)
     places = []
     for shift in sorted(work.roster.shifts_between(start, end), key=lambda s: (s.start, s.agent)):
         stands = presence.get(shift.agent, Presence())
         ringing = shift.agent in here and shift.covers(now)
-        places.append(Place(shift=shift, signed_on=stands.signed_on, paused=stands.paused, on_duty=ringing))
+        places.append(
+            Place(
+                shift=shift,
+                name=names.get(shift.agent, ""),
+                signed_on=stands.signed_on,
+                paused=stands.paused,
+                on_duty=ringing,
+            )
+        )
     return tuple(places)
 
 

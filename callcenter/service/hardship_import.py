@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+from callcenter.domain.access import Verb
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import (
     Consent,
@@ -24,6 +25,7 @@ from callcenter.domain.people import (
     PhoneStatus,
 )
 from callcenter.ports import UnitOfWork
+from callcenter.service.access import allow, guarded
 from callcenter.service.hardship_fields import Columns, Entry, Field, understand
 from callcenter.service.hardship_tables import ImportRefused, Problem, Progress, read_rows
 from callcenter.service.settling import note, pseudonym
@@ -80,6 +82,7 @@ def read_list(
     return understand(read_rows(path, progress), mapping, now.astimezone(SHANGHAI).date())
 
 
+@guarded(Verb.HARDSHIP_IMPORT)
 def import_entries(
     work: UnitOfWork,
     entries: Sequence[Entry],
@@ -94,6 +97,7 @@ def import_entries(
 
     Raises `ImportRefused`, before anything is written, if a number belongs to another open file.
     """
+    allow(work, actor, Verb.HARDSHIP_IMPORT)
     files = {file.file_no: file for file in work.people.files()}
     known = cache(work.people.by_number)
     _check_numbers(known, entries, files)

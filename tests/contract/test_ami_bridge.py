@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from actors import enlist
 from ami_server import QUICK, AmiServer, Client, Sent, ami_server, until
 from test_ami_control import MOBILE, SIP, PlayedPbx
 
@@ -34,6 +35,7 @@ class World:
         self.journal_is_read = True
         self.late_acts: list[PresenceEvent] = []
         with self.store() as work:
+            enlist(work, "s001")
             work.users.add(SIP)
             work.users.add(MOBILE)
             work.commit()

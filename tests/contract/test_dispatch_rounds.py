@@ -24,7 +24,7 @@ from callcenter.domain.people import (
     SuppressionKind,
 )
 from callcenter.domain.users import PhoneKind, Role, User
-from callcenter.errors import InDoubt, PbxError, PbxUnreachable, Refused
+from callcenter.errors import Forbidden, InDoubt, PbxError, PbxUnreachable, Refused
 from callcenter.memory import MemoryCallControl, MemoryQueue
 from callcenter.ports import PlaceCall, Store
 from callcenter.service.debts import settle
@@ -555,6 +555,9 @@ def test_a_counsellor_who_was_refused_does_not_move_the_machines_plan(world: Wor
 def test_dialling_by_machine_says_every_gate_that_refuses(store: Store) -> None:
     enrol(store, 1, consent=False)
     world = World(store)
+    with store() as work:
+        work.users.add(_counsellor())
+        work.commit()
     world.tick()
     world.now = START.replace(hour=13)
     with pytest.raises(Refused, match=r"没有同意接听自动回访.*不在拨打时段"):
@@ -563,12 +566,16 @@ def test_dialling_by_machine_says_every_gate_that_refuses(store: Store) -> None:
 
 def test_an_agent_without_a_phone_cannot_be_rung_first(world: World) -> None:
     with world.store() as work:
+        work.users.add(_counsellor())
         work.users.add(User(code="a001", name="王审计", roles=frozenset({Role.AUDITOR})))
         work.commit()
     world.queue.waiting = 1
     world.tick()
     with pytest.raises(Refused, match="没有话机"):
-        asyncio.run(world.round.dial(world.debt().id, actor="a001", agent="a001"))
+        asyncio.run(world.round.dial(world.debt().id, actor="c017", agent="a001"))
+    with pytest.raises(Forbidden):
+        asyncio.run(world.round.dial(world.debt().id, actor="a001"))
+    assert world.control.placed == []
 
 
 # --- what a check-in is told ------------------------------------------------------------------

@@ -49,8 +49,10 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     """A site as `hotline init` leaves it, with five workers imported."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOTLINE_HOME", str(tmp_path))
-    monkeypatch.setenv("HOTLINE_ACTOR", "admin")
     assert CliRunner().invoke(main, ["init"]).exit_code == 0
+    clerk = ["user", "add", "k001", "--name", "李录入", "--role", "clerk", "--as", "admin"]
+    assert CliRunner().invoke(main, clerk).exit_code == 0
+    monkeypatch.setenv("HOTLINE_ACTOR", "k001")
     first = tmp_path / "first.csv"
     first.write_text(listed(*good(5)), encoding="utf-8")
     assert CliRunner().invoke(main, ["hardship", "import", str(first)]).exit_code == 0

@@ -115,17 +115,25 @@ def test_lists_speak_json_with_stable_english_keys(hotline: Hotline) -> None:
 
 
 def test_every_act_is_on_record(hotline: Hotline) -> None:
+    hotline("user", "add", "u001", "--name", "顾卫东", "--role", "auditor")
     hotline(*ADD, "--pin", "2580", "--reason", "入职")
-    entries = json.loads(hotline("audit", "list", "--json").output)
+    entries = json.loads(hotline("audit", "list", "--json", "--as", "u001").output)
     assert [(e["seq"], e["actor"], e["verb"], e["object"]) for e in entries] == [
-        (3, "admin", "set_pin", "user:c017"),
-        (2, "admin", "add", "user:c017"),
+        (4, "admin", "set_pin", "user:c017"),
+        (3, "admin", "add", "user:c017"),
+        (2, "admin", "add", "user:u001"),
         (1, "system", "add", "user:admin"),
     ]
     assert entries[1]["reason"] == "入职"
-    table = hotline("audit", "list", "--limit", "1").output
+    table = hotline("audit", "list", "--limit", "1", "--as", "u001").output
     assert "set_pin" in table
     assert "user:admin" not in table
+
+
+def test_the_administrator_who_makes_users_does_not_read_what_was_done(hotline: Hotline) -> None:
+    refused = hotline("audit", "list")
+    assert refused.exit_code == 1
+    assert "角色" in refused.output
 
 
 def test_an_unknown_user_is_one_clean_line(hotline: Hotline) -> None:

@@ -108,6 +108,7 @@ def _enrolled() -> Path:
         verbs.append(["user", "add", code, "--name", name, *sip])
     mobile = ["--phone", "mobile", "--mobile", DUTY_MOBILE, "--role", "supervisor", "--escalation-rank", "1"]
     verbs.append(["user", "add", "d001", "--name", "赵值班", *mobile])
+    verbs.append(["user", "set", "admin", "--role", "admin", "--role", "supervisor"])
     for verb in verbs:
         done = run_verb(config, *verb)
         assert done.returncode == 0, done.stderr

@@ -290,10 +290,12 @@ class Product(Line):
         start, length = now - timedelta(minutes=5), timedelta(hours=8)
         with self.app.store() as work:
             users.add_first_admin(work, "admin", "管理员", now=now)
+            chief = User(code="s001", name="孙督导", roles=frozenset({Role.SUPERVISOR}))
+            users.add_user(work, chief, actor="admin", now=now)
             for user in self.agents:
                 users.add_user(work, user, actor="admin", now=now)
-                duty.add_shift(work, user.code, start, length, actor="admin", now=now)
-                duty.act(work, user.code, PresenceAct.ON, actor="admin", now=now)
+                duty.add_shift(work, user.code, start, length, actor="s001", now=now)
+                duty.act(work, user.code, PresenceAct.ON, actor="s001", now=now)
             work.commit()
 
     def start(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+from actors import enlist
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -72,6 +73,9 @@ class Debts(RuleBasedStateMachine):
         self.now = START.replace(hour=hour) + timedelta(days=days)
         self.serial, self.records = 0, dict[str, CallRecord]()
         self.round = DebtRound.wire(self.store, self.control, self.queue, SETTINGS, lambda: self.now)
+        with self.store() as work:
+            enlist(work, "c017")
+            work.commit()
         for n, person in enumerate(PEOPLE, start=1):
             self._enrol_one(n, person)
 

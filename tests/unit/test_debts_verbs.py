@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from types import ModuleType
 
 import pytest
+from actors import enlist
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person, Phone
@@ -31,6 +32,7 @@ FILE = HardshipFile(
 def work() -> Iterator[MemoryUnit]:
     """A store with 沈建国's file and nothing swept yet."""
     with MemoryStore()() as unit:
+        enlist(unit, "c017", "s001")
         unit.people.add(Person(id="p1", code="P-1", name="沈建国", phones=(Phone(number=NUMBER),)))
         unit.people.put_file(FILE)
         yield unit

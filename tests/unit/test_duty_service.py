@@ -226,7 +226,7 @@ def test_the_board_shows_who_should_be_rung(work: UnitOfWork) -> None:
     plan(work, "c017", wall(23, 11))
     plan(work, "c017", wall(23, 19))
     sign(work, "c017", PresenceAct.ON)
-    board = duty.board(work, wall(23, 0), wall(24, 0), NOON)
+    board = duty.board(work, wall(23, 0), wall(24, 0), actor="s001", now=NOON)
     assert [(p.shift.agent, p.signed_on, p.on_duty) for p in board] == [
         ("c018", False, False),
         ("c017", True, True),

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from actors import enlist
 from openpyxl import Workbook
 
 from callcenter.domain.people import (
@@ -39,8 +40,9 @@ ZHOU = "WX-002,周秀英,13900002222,相对困难,2026-08-05,滨湖区,否,"
 
 @pytest.fixture
 def work() -> Iterator[MemoryUnit]:
-    """An empty store."""
+    """A store with nobody in it but a clerk."""
     with MemoryStore()() as unit:
+        enlist(unit, "k001")
         yield unit
 
 

@@ -84,14 +84,17 @@ def test_a_site_approves_wording_by_name_and_it_is_on_record(tmp_path: Path) -> 
     done = hotline("ivr", "prompts", "approve", "goodbye", "--text", new, "--as", "s001", home=tmp_path)
     assert "第 2 版" in done.output
     assert site_texts("zh", tmp_path / "texts").text("goodbye") == new
-    audit = hotline("audit", "list", "--json", home=tmp_path).output
+    audit = hotline("audit", "list", "--json", "--as", "s001", home=tmp_path).output
     assert audit.count("prompt.approve") == 3
 
 
 def test_nobody_approves_without_a_name_or_what_is_not_there(tmp_path: Path) -> None:
     hotline("init", home=tmp_path)
-    done = hotline("ivr", "prompts", "approve", "goodby", "--as", "admin", home=tmp_path)
+    hotline("user", "add", "s001", "--name", "王敏", "--role", "supervisor", "--as", "admin", home=tmp_path)
+    done = hotline("ivr", "prompts", "approve", "goodby", "--as", "s001", home=tmp_path)
     assert done.exit_code == 1
     assert "no prompt `goodby`" in done.output
-    assert hotline("ivr", "prompts", "approve", "goodbye", "--as", "nobody", home=tmp_path).exit_code != 0
+    for nobody in ("nobody", "admin"):
+        refused = hotline("ivr", "prompts", "approve", "goodbye", "--as", nobody, home=tmp_path)
+        assert refused.exit_code != 0
     assert not (tmp_path / "texts").exists()
