@@ -192,6 +192,16 @@ class Alarms(_Section):
     self_dial_at: time = time(8, 30)
 
 
+class PeopleSettings(_Section):
+    """When somebody counts as a repeat caller, and how soon a request about their data is answered."""
+
+    #: So many calls within so many days: a plan helps. Nobody's calls are ever limited.
+    repeat_calls: int = Field(default=8, ge=2, le=1000)
+    repeat_days: int = Field(default=30, ge=1, le=365)
+    #: R43, in working days of the site's calendar.
+    request_days: int = Field(default=15, ge=1, le=60)
+
+
 class Twilio(_Section):
     """A line at Twilio, if the site has one. Its auth token stands in `Settings.twilio_token_file`."""
 
@@ -232,6 +242,7 @@ class Settings(BaseSettings):
     transfers: Transfers = Transfers()
     prompts: Prompts = Prompts()
     alarms: Alarms = Alarms()
+    people: PeopleSettings = PeopleSettings()
     twilio: Twilio = Twilio()
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from callcenter.domain.books import CASES
 from callcenter.domain.calls import CallRecord
+from callcenter.domain.cases import Case
 from callcenter.domain.people import Person
 from callcenter.errors import Conflict
 from callcenter.ports import UnitOfWork
@@ -25,6 +27,12 @@ def resolve(work: UnitOfWork, person_id: str) -> Person:
 def group_of(work: UnitOfWork, person: Person) -> tuple[str, ...]:
     """Return the id of an entry and of all that were merged into it."""
     return (person.id, *work.people.merged(person.id))
+
+
+def open_cases(work: UnitOfWork, person: Person) -> list[Case]:
+    """Return the cases that are open for somebody, the worst first."""
+    found = [case for entry in group_of(work, person) for case in work.book(CASES).where(person=entry)]
+    return sorted((case for case in found if case.is_open), key=lambda case: (case.level, case.id))
 
 
 def caller_of(work: UnitOfWork, call: CallRecord) -> Person | None:
