@@ -21,7 +21,9 @@ _LOCK = 0x61756469
 #: Entries read at a time by `links`.
 _PAGE = 5000
 
+_NEWEST_SQL = "SELECT seq, chain_hash FROM audit ORDER BY seq DESC LIMIT 1"
 _NEWEST = select(audit.c.seq, audit.c.chain_hash).order_by(audit.c.seq.desc()).limit(1)
+_TURN_AND_NEWEST = f"SELECT pg_advisory_xact_lock({_LOCK}); {_NEWEST_SQL}"
 _INSERT = insert(audit)
 # Read as the driver gives it: what somebody wrote by hand may not be a moment, a number or a text at all.
 _AS_FOUND = (
@@ -90,15 +92,27 @@ class SqlAuditLog(Repository):
     def _take_turn(self) -> tuple[int, bytes, bool]:
         """Return the newest number, the hash to go on from, and whether no entry has a hash yet."""
         if self._turn is None or self._turn is not self._connection.get_transaction():
-            self._wait_turn(_LOCK)
-            row = self._first(_NEWEST)
+            self._newest = self._newest_in_turn() or (0, None)
             self._turn = self._connection.get_transaction()
-            self._newest = (row["seq"], row["chain_hash"]) if row else (0, None)
         seq, newest = self._newest
         if newest is not None:
             return seq, newest, False
         # Once in a line's life: what stands here from before the chain is what its first link is made over.
         return seq, fold(self.mac, b"", (link.entry for link in self.links() if link.entry)), True
+
+    def _newest_in_turn(self) -> tuple[int, bytes | None] | None:
+        """Wait until nobody else appends, and return the newest number and hash."""
+        if not self._is_postgresql:  # has one writer anyway
+            row = self._connection.execute(_NEWEST).one_or_none()
+            return None if row is None else (row[0], row[1])
+        # Two statements, so that the second one sees what was committed while the first one waited; sent
+        # together, so that others wait for one round trip less.
+        result = self._connection.exec_driver_sql(_TURN_AND_NEWEST, execution_options={"no_parameters": True})
+        cursor: Any = result.cursor
+        cursor.nextset()
+        found: tuple[int, bytes | None] | None = cursor.fetchone()
+        result.close()
+        return found
 
     def _page(self, where: str, values: dict[str, Any]) -> list[Row]:
         query = text(_AS_FOUND.format(where)).bindparams(bindparam("page", _PAGE))
