@@ -141,6 +141,7 @@ def _field(mark: Marked, when: Condition, data: DataClass, *, inside: bool = Fal
         most=_whole(given["most"], 1, _MOST_EVER, "a length") if "most" in given else _MOST.get(kind, 1),
         wording=_one_of(given["wording"], Wording) if "wording" in given else Wording.FREE,
         fields=_parts(given["fields"], data) if "fields" in given else (),
+        line=mark.line,
     )
 
 

@@ -85,6 +85,8 @@ class Field:
     wording: Wording = Wording.FREE
     #: The fields of one group of records.
     fields: tuple[Field, ...] = ()
+    #: Where it stands in its file.
+    line: int = attribute(default=1, compare=False)
 
     def is_seen_by(self, roles: Collection[Role]) -> bool:
         """Tell whether somebody with these roles may see its answers."""
