@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from callcenter.asterisk import error_log
 from callcenter.asterisk.journal_files import Segment, segments_of
 from callcenter.asterisk.journal_rows import Scrap, parse_journal
 from callcenter.domain.fold import Folding
@@ -161,9 +162,10 @@ class JournalFollower:
         self._hooks = hooks or Hooks()
         self._replay = replay
         self._chunk = chunk
+        self._log = home / "log"
         self._paths = {
-            f"{name}:journal": home / "log" / "cel-custom" / "journal.csv",
-            f"{name}:queue_log": home / "log" / "queue_log",
+            f"{name}:journal": self._log / "cel-custom" / "journal.csv",
+            f"{name}:queue_log": self._log / "queue_log",
         }
         self._journal, self._queue = self._sources()
         self._folding = Folding()
@@ -211,15 +213,17 @@ class JournalFollower:
         """Begin new files when the present ones are big or a day old; return the files deleted.
 
         Asterisk opens the journal for each row (22.10.1), so that a rename is enough. It keeps queue_log
-        open: `reopen` (`logger reload`) makes it begin a new one, and without it queue_log is left alone.
-        Only files wholly folded into the store and last written `keep` ago are deleted.
+        and its error log open: `reopen` (`logger reload`) makes it begin new ones, and without it they are
+        left alone. Only files wholly folded into the store and last written `keep` ago are deleted.
         """
         _begin_anew(self._journal, now, size)
         if reopen is not None:
             _begin_anew(self._queue, now, size)
-            if not self._queue.current.exists():
+            if error_log.put_aside(self._log, now) or not self._queue.current.exists():
                 reopen()
-        return [*self._delete_old(self._journal, now, keep), *self._delete_old(self._queue, now, keep)]
+        kept = (self._journal, self._queue)
+        folded = [path for source in kept for path in self._delete_old(source, now, keep)]
+        return [*folded, *error_log.delete_old(self._log, now, keep)]
 
     def _poll(self, work: UnitOfWork, now: datetime) -> PollResult:
         self._join(work)

@@ -181,6 +181,24 @@ def test_queue_log_begins_a_new_file_only_when_asterisk_can_be_told(store: Store
     assert not rotated.exists()
 
 
+def test_asterisks_error_log_lives_no_longer_than_the_journal(store: Store, pbx: Folder) -> None:
+    follower = JournalFollower(pbx.home, store)
+    errors = pbx.home / "log" / "messages.log"
+    errors.write_text("[2026-11-22T21:00:00.123+0000] ERROR[7]: a caller's name is no UTF-8\n")
+    told: list[str] = []
+    follower.rotate(LATER, reopen=lambda: told.append("logger reload"))
+    assert errors.exists(), "not a day old yet"
+    follower.rotate(LATER + timedelta(hours=2))
+    assert errors.exists(), "Asterisk could not be told"
+    follower.rotate(LATER + timedelta(hours=2), reopen=lambda: told.append("logger reload"))
+    (aside,) = errors.parent.glob("messages.log*")
+    assert aside != errors
+    assert aside.stat().st_mode & 0o777 == 0o600
+    last = datetime.fromtimestamp(aside.stat().st_mtime, UTC)
+    assert follower.rotate(last + timedelta(days=6.9), keep=timedelta(days=7)) == []
+    assert follower.rotate(last + timedelta(days=7), keep=timedelta(days=7)) == [aside]
+
+
 def test_place_survives_a_copy_of_the_folder(store: Store, pbx: Folder, tmp_path: Path) -> None:
     pbx.play("answered")
     JournalFollower(pbx.home, store).catch_up(LATER)
