@@ -13,6 +13,7 @@ OUTCOMES = {
     Outcome.PROMISED: "已承诺回电",
     Outcome.SYSTEM_FAILURE: "系统故障中断",
     Outcome.LEFT_IN_GREETING: "问候语时离开",
+    Outcome.BLOCKED: "号码暂停接入,已告知其他热线",
     Outcome.OUTBOUND: "去电",
     Outcome.INTERNAL: "内部",
     Outcome.OPEN: "进行中",
@@ -56,6 +57,7 @@ RESULT_WORDS: dict[Result, str] = {
 }
 #: What a flow noted about a call, beside results of attempts.
 FLOW_WORDS = {
+    "blocked": "号码暂停接入,已告知其他热线",
     "overflowed": "无人接听，已告知其他热线",
     "screening_done": "问卷已答完",
     "screening_refer": "问卷已答完，建议与人谈谈",

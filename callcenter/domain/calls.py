@@ -25,6 +25,8 @@ class Outcome(StrEnum):
     SYSTEM_FAILURE = "system_failure"
     #: Left before the greeting ended: not offered.
     LEFT_IN_GREETING = "left_in_greeting"
+    #: From a number that is blocked for a while: it heard 110, 120 and 12356, and nobody was rung (R19).
+    BLOCKED = "blocked"
     #: Outbound calls: their result stands with the attempt.
     OUTBOUND = "outbound"
     #: The PBX's own calls (alarms, feature codes, phone to phone): no contact of the line.

@@ -18,8 +18,10 @@ PRIORITY = "hotline-prio"
 FACT = "hotline-fact"
 OWNER = "hotline-owner"
 HOURS = "hotline-hours"
+#: Until when a number is not put through: epoch seconds, so that it ends by itself.
+BLOCK = "hotline-block"
 #: The families that are ours to push. Others belong to dialplan and are left alone.
-FAMILIES = (SHIFT, SIGNED, PAUSED, PIN, PRIORITY, FACT, OWNER, HOURS)
+FAMILIES = (SHIFT, SIGNED, PAUSED, PIN, PRIORITY, FACT, OWNER, HOURS, BLOCK)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

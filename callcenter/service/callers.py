@@ -6,7 +6,6 @@ computes them (`callcenter.domain.reconcile`).
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,9 @@ from callcenter.domain.numbers import normalise
 from callcenter.domain.people import Person, PhoneStatus
 from callcenter.domain.users import User
 from callcenter.ports import UnitOfWork
+from callcenter.service.blocking import block_facts
 from callcenter.service.debts import rules_of
+from callcenter.service.names import salted
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 from scheduler.obligations import Obligation
@@ -93,6 +94,7 @@ def line_facts(
     hours = opening.fact(now)
     return {
         **({f"{reconcile.HOURS}/hotline": hours} if hours else {}),
+        **block_facts(work, now, salt),
         **_facts_of_people(work, now.astimezone(opening.zone), {u.code for u in users}, salt),
     }
 
@@ -106,8 +108,7 @@ def words_about(person: Person, year: int, *, is_owed: bool) -> str:
 
 def hashed(salt: str, text: str) -> str:
     """Return what dialplan computes of `text`: a number's key, or digits somebody is expected to know."""
-    # SHA-1 is what dialplan has; the salt is secret, so that numbers cannot be tried out.
-    return hashlib.sha1(f"{salt}{text}".encode(), usedforsecurity=False).hexdigest()
+    return salted(salt, text)
 
 
 def _facts_of_people(work: UnitOfWork, now: datetime, agents: set[str], salt: str) -> dict[str, str]:

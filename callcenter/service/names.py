@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b32encode
-from hashlib import sha256
+from hashlib import sha1, sha256
 from itertools import pairwise
 
 #: Read aloud or written by hand, none of these is taken for another.
@@ -19,6 +19,12 @@ def digest(text: str) -> str:
 def pseudonym(seed: str) -> str:
     """Return a person's code: `P-` and ten characters."""
     return f"P-{digest(seed)[:10].upper()}"
+
+
+def salted(salt: str, text: str) -> str:
+    """Return what dialplan computes of `text`: a number's key, or digits somebody is expected to know."""
+    # SHA-1 is what dialplan has; the salt is secret, so that numbers cannot be tried out.
+    return sha1(f"{salt}{text}".encode(), usedforsecurity=False).hexdigest()
 
 
 def anonymous_id(call_id: str) -> str:

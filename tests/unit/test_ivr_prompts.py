@@ -28,7 +28,7 @@ from ivr.vocabulary import PURPOSE_WORDS
 OUTSIDE_FLOWS = {
     "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed", "not_on_shift",
     "queue_wait", "queue_offer", "queue_plain", "queue_place", "queue_place_end",
-    "queue_more_than", "queue_more_than_end", "transfer_wait",
+    "queue_more_than", "queue_more_than_end", "transfer_wait", "blocked",
     "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
     "alarm_trunk_down", "alarm_journal_stalled", "alarm_journal_unreadable",
     "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",

@@ -25,7 +25,7 @@ QUEUE = "hotline"
 #: Prompts that the call centre's own contexts play (flows name theirs themselves).
 PROMPTS = (
     *("queue_wait", "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed"),
-    *("not_on_shift", "alarm_ack"),
+    *("not_on_shift", "alarm_ack", "blocked"),
     *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
 #: Mobiles, 400 and 800 numbers stand in no area.

@@ -141,6 +141,8 @@ def _outcome(told: Reading, direction: Direction, answered: str | None, closed: 
         return Outcome.PROMISED
     if told.overflowed:
         return Outcome.OVERFLOWED
+    if told.flow_outcome == Outcome.BLOCKED and not told.offered:
+        return Outcome.BLOCKED
     if died:
         return Outcome.SYSTEM_FAILURE
     return Outcome.ABANDONED if told.offered else Outcome.LEFT_IN_GREETING
