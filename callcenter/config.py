@@ -192,6 +192,31 @@ class Alarms(_Section):
     self_dial_at: time = time(8, 30)
 
 
+#: A step after a call: hours, days or months, as `24h`, `7d`, `1mo`.
+Step = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(h|d|mo)$")]
+
+
+class Risk(_Section):
+    """How people in danger are followed. Deadlines run from the end of the call."""
+
+    #: Steps after a call, by level. High risk without any step would be nobody's: at least one.
+    imminent: tuple[Step, ...] = Field(default=("2h", "24h", "7d", "1mo", "3mo", "6mo"), min_length=1)
+    high: tuple[Step, ...] = Field(default=("24h", "7d", "1mo", "3mo", "6mo"), min_length=1)
+    medium: tuple[Step, ...] = ("72h", "14d", "1mo")
+    #: Level 3: nothing but what was agreed.
+    general: tuple[Step, ...] = ()
+    #: When steps of days and months fall due, wall time.
+    hour: time = time(10)
+    #: From this intent to die on (0-100), rated at the end of a call, the level is high (R13).
+    end_intent: int = Field(default=50, ge=1, le=100)
+    #: How long a new case at level 1 may stay without a supervisor's name on it before it rings.
+    acknowledge_within: Span = timedelta(minutes=15)
+    #: When a case still without a name rings again although somebody pressed 1.
+    remind_after: Span = timedelta(minutes=15)
+    #: The same for a step that is still overdue.
+    overdue_remind_after: Span = timedelta(hours=4)
+
+
 class PeopleSettings(_Section):
     """When somebody counts as a repeat caller, and how soon a request about their data is answered."""
 
@@ -242,6 +267,7 @@ class Settings(BaseSettings):
     transfers: Transfers = Transfers()
     prompts: Prompts = Prompts()
     alarms: Alarms = Alarms()
+    risk: Risk = Risk()
     people: PeopleSettings = PeopleSettings()
     twilio: Twilio = Twilio()
 
@@ -259,6 +285,11 @@ class Settings(BaseSettings):
     def twilio_token_file(self) -> Path:
         """Return the path of the file (0600) that holds Twilio's auth token."""
         return self.home / "twilio.token"
+
+    @property
+    def instruments_folder(self) -> Path:
+        """Return the folder in which a site's own instruments stand."""
+        return self.home / "instruments"
 
     @property
     def flows_folder(self) -> Path:

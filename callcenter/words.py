@@ -79,5 +79,8 @@ KIND_WORDS = {
     Kind.APPOINTMENT: "预约咨询",
     Kind.TALK: "讲座报名",
     Kind.MESSAGE: "电话留言",
+    Kind.HIGH_RISK: "高危随访",
+    Kind.MID_RISK: "中危随访",
+    Kind.FOLLOW_UP: "约定随访",
 }
 MODE_WORDS = {Mode.IVR_OK: "自动或人工", Mode.HUMAN_ONLY: "人工"}

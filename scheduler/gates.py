@@ -16,7 +16,8 @@ from enum import StrEnum
 from scheduler.breaker import Breaker
 from scheduler.calendar import Calendar
 from scheduler.ladder import Limits, Step, Who, Why, next_step, rungs
-from scheduler.obligations import Attempt, Evidence, Obligation, Result, Status, status_of
+from scheduler.obligations import Attempt, Evidence, Kind, Obligation, Result, Status, status_of
+from scheduler.risk_ladder import RiskRules
 from scheduler.windows import Windows
 
 
@@ -91,6 +92,8 @@ class Rules:
     #: Channels always left for callers.
     reserved_channels: int = 1
     paused: bool = False
+    #: How people in danger are followed.
+    risk: RiskRules = field(default_factory=RiskRules)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +111,8 @@ class Person:
     #: The person's other open obligations: is one of them leased?
     leased_elsewhere: bool = False
     live_call: bool = False
+    #: Followed at level 0 or 1: no machine calls them, whatever else they are owed (R21).
+    high_risk: bool = False
     #: Attempts of every open obligation of the person.
     attempts: tuple[Attempt, ...] = ()
 
@@ -168,6 +173,8 @@ def step_of(situation: Situation) -> Step:
     step, person = _step(situation), situation.person
     if step.who is Who.HUMAN:
         return step
+    if person.high_risk:
+        return Step(who=Who.HUMAN, why=Why.HUMAN_ONLY)
     if person.no_ivr or person.no_automation or person.no_outbound or not person.ivr_consent:
         return Step(who=Who.HUMAN, why=Why.NO_AUTOMATION)
     return step if person.usable_phones else Step(who=Who.HUMAN, why=Why.NO_NUMBER)
@@ -199,10 +206,13 @@ def _verdict(gate: Gate, situation: Situation) -> Verdict:
 
 
 def _human_verdict(gate: Gate, situation: Situation) -> Verdict:
+    # Who refused calls may still be followed by a person while in danger, and at night in the first hours.
+    at_risk = situation.obligation.kind is Kind.HIGH_RISK
     if gate is Gate.SUPPRESSED:
-        return Verdict(gate=gate, passed=not situation.person.no_outbound)
+        return Verdict(gate=gate, passed=at_risk or not situation.person.no_outbound)
     if gate is Gate.OUTSIDE_WINDOW:
-        return Verdict(gate=gate, passed=not situation.rules.windows.is_quiet(situation.now))
+        imminent = at_risk and situation.obligation.priority == 0
+        return Verdict(gate=gate, passed=imminent or not situation.rules.windows.is_quiet(situation.now))
     if gate is Gate.NO_FREE_TRUNK:
         return Verdict(gate=gate, passed=situation.line is not None and situation.line.free_channels >= 1)
     return _verdict(gate, situation)
@@ -236,7 +246,7 @@ def _suppressed(s: Situation) -> _Answer:
 
 
 def _human_only(s: Situation) -> _Answer:
-    return _step_is_automatic(s) and not s.person.no_ivr, None
+    return _step_is_automatic(s) and not s.person.no_ivr and not s.person.high_risk, None
 
 
 def _consent(s: Situation) -> _Answer:

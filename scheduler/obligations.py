@@ -22,8 +22,14 @@ class Kind(StrEnum):
     APPOINTMENT = "appointment"
     TALK = "talk"
     MESSAGE = "message"
+    #: Follow-up of a person in danger, by people only: at level 0 or 1; at level 2; as agreed (R20, R21).
+    HIGH_RISK = "high_risk"
+    MID_RISK = "mid_risk"
+    FOLLOW_UP = "follow_up"
 
 
+#: Steps of a case's ladder: they end with contact, or with what becomes of the case.
+OF_CASES = frozenset({Kind.HIGH_RISK, Kind.MID_RISK, Kind.FOLLOW_UP})
 #: What people are promised in a call, one task for each.
 PROMISED = frozenset({Kind.CALLBACK, Kind.APPOINTMENT, Kind.TALK, Kind.MESSAGE})
 

@@ -1,12 +1,13 @@
 """A case: that a person in danger is ours to follow, whose it is, and how it stands. And rescues.
 
 Case: open -> active -> watch -> closed, and open again. Level changes are logged both ways; down only by
-a person with a reason, at level 1 or worse by two (R12). Rescue: requested -> dispatched ->
-contact_confirmed, or not_found -> further_step... -> closed (R14).
+a person with a reason, at level 1 or worse by two (R12). Rescue: needed -> requested ->
+dispatched -> contact_confirmed, or not_found -> further_step... -> closed (R14).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -49,6 +50,16 @@ class Lowering:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """A closing proposed by one person, at level 1 or worse waiting for a second one."""
+
+    reason: CloseReason
+    note: str = field(repr=False)
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """One person's case; at most one that is not closed."""
 
@@ -66,6 +77,12 @@ class Case:
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     proposed: Lowering | None = None
+    ending: Ending | None = None
+    #: What its ladder is counted from: a session, or an act of a person (`raise/3`).
+    anchor: str = ""
+    anchored_at: datetime | None = None
+    #: Every obligation ever opened for it: their attempts tell whether somebody could not be reached.
+    steps: tuple[str, ...] = ()
     close_reason: CloseReason | None = None
     closed_at: datetime | None = None
     revision: int = 0
@@ -82,7 +99,8 @@ class CaseEvent:
 
     id: str
     case: str
-    #: `opened`, `level`, `state`, `owner`, `acknowledged`, `proposed`, `closed`, `reopened`.
+    #: `opened`, `level`, `state`, `owner`, `acknowledged`, `proposed`, `withdrawn`, `ladder`, `tried`,
+    #: `closed`, `reopened`.
     kind: str
     before: str = ""
     after: str = ""
@@ -97,6 +115,8 @@ class CaseEvent:
 class RescueState(StrEnum):
     """Where a rescue stands."""
 
+    #: The form stands open: somebody is in danger, and nobody has been called yet.
+    NEEDED = "needed"
     REQUESTED = "requested"
     DISPATCHED = "dispatched"
     CONTACT_CONFIRMED = "contact_confirmed"
@@ -130,6 +150,8 @@ class Rescue:
     line_used: str = ""
     #: Place, landmarks, alone or not, means at hand, who can get there.
     given: str = field(default="", repr=False)
+    #: Fact (`callcenter.domain.rescues.FACTS`) -> what is known of it.
+    facts: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: `yes`, `no` or `not_possible` (PIPL art. 13: an emergency needs no consent).
     consent: str = "not_possible"
     #: PIPL art. 18(2): told afterwards that their data were passed on.

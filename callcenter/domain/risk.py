@@ -51,6 +51,8 @@ class RiskAnswers:
     #: The level the counsellor gives. Lower than what the answers come to only with a reason (R12).
     given: Level | None = None
     given_reason: str = field(default="", repr=False)
+    #: When the person agreed to be contacted again, whatever the level.
+    follow_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

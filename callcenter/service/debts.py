@@ -50,6 +50,7 @@ from scheduler.obligations import (
     Status,
     status_of,
 )
+from scheduler.risk_ladder import RiskRules, steps
 from scheduler.windows import Windows
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "done_by_visit",
     "finish",
     "result_of",
+    "risk_rules_of",
     "rules_of",
     "settle",
     "situation_of",
@@ -82,6 +84,21 @@ def rules_of(settings: Settings) -> Rules:
         daily_cap=outbound.daily_cap,
         reserved_channels=outbound.reserved_channels,
         paused=outbound.paused,
+        risk=risk_rules_of(settings),
+    )
+
+
+def risk_rules_of(settings: Settings) -> RiskRules:
+    """Return how the site follows people in danger."""
+    risk = settings.risk
+    ladders = dict(enumerate((risk.imminent, risk.high, risk.medium, risk.general, ())))
+    return RiskRules(
+        steps={level: steps(*texts) for level, texts in ladders.items()},
+        hour=risk.hour,
+        end_intent=risk.end_intent,
+        acknowledge_within=risk.acknowledge_within,
+        remind_after=risk.remind_after,
+        overdue_remind_after=risk.overdue_remind_after,
     )
 
 
