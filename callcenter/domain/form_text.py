@@ -275,3 +275,9 @@ def marked(text: str, problems: Sequence[Problem]) -> str:
         out += [f"{MARK}第 {len(out) + len(here) + 1} 行:{said}" for said in here]
         out.append(line)
     return "\n".join(out)
+
+
+def beside(text: str, other: str) -> str:
+    """Return a text with another one below it as remarks: both are kept, the first one counts."""
+    told = ["# ---- 下面是同一时间在别处保存的文字,不会提交 ----", *(f"#| {line}" for line in _lines(other))]
+    return "\n".join([text.rstrip("\n"), "", *told, ""])

@@ -6,6 +6,7 @@ Pure. The form asks; these rules hold whatever form a site writes (R9, R12, R16,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, tzinfo
 from typing import Any
 
 from callcenter.domain.forms import Answers, FieldKind, Form, Wording, Wrong
@@ -30,11 +31,12 @@ from callcenter.domain.session_words import (
 )
 from callcenter.domain.wording import diagnostic_words
 
+_MORNING = time(10)
 #: So that quoted words are looked at like any other.
 _UNQUOTED = str.maketrans("", "", "「」『』")
 
 
-def risk_answers(answers: Answers, instruments: Mapping[str, Instrument]) -> RiskAnswers:
+def risk_answers(answers: Answers, instruments: Mapping[str, Instrument], zone: tzinfo) -> RiskAnswers:
     """Return what a record says about danger. Thoughts that are "not clear" count as thoughts."""
     groups: list[Mapping[str, Any]] = answers.get("instruments", [])
     return RiskAnswers(
@@ -54,7 +56,14 @@ def risk_answers(answers: Answers, instruments: Mapping[str, Instrument]) -> Ris
         scores={_named(group): float(group["score"]) for group in groups if "score" in group},
         given=level_given(answers),
         given_reason=str(answers.get("level_reason", "")),
+        follow_up_at=_agreed_at(answers, zone),
     )
+
+
+def _agreed_at(answers: Answers, zone: tzinfo) -> datetime | None:
+    """Return when the person agreed to be contacted again: in the morning of that day, at the site."""
+    day = answers.get("follow_up_on")
+    return datetime.combine(date.fromisoformat(day), _MORNING, zone) if day else None
 
 
 def level_given(answers: Answers) -> Level | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+#: A record is written within this time from the beginning of the talk, or it is late (I2).
+LATE_AFTER = timedelta(hours=24)
 
 
 class SessionStatus(StrEnum):
@@ -68,6 +71,8 @@ class Draft:
     form: str
     #: The editor's text, word for word: also what does not parse yet is kept.
     text: str = field(default="", repr=False)
+    #: The version of the record it began from: who amended it meanwhile is not overwritten.
+    base: int = 0
     revision: int = 0
 
 
