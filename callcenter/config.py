@@ -227,6 +227,32 @@ class PeopleSettings(_Section):
     request_days: int = Field(default=15, ge=1, le=60)
 
 
+class Access(_Section):
+    """How those who run the line prove who they are (R39)."""
+
+    #: True: commands act as whoever signed in (`hotline login`), and `--as` names nobody else. False:
+    #: `--as` is believed, so whoever has the operating system's account may act by any name.
+    cli_sign_in: bool = False
+    #: A login nobody uses ends after this; any login ends `lasts` after it was opened.
+    idle: Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(days=1))] = timedelta(minutes=30)
+    lasts: Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(hours=12)
+    #: Wrong tries in a row before the first pause, and that pause; each further one doubles it.
+    attempts: int = Field(default=5, ge=1, le=100)
+    lock: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = timedelta(minutes=1)
+    #: True: supervisors and administrators cannot sign in without a second factor.
+    second_factor: bool = False
+
+
+class Backup(_Section):
+    """Backups that `hotline serve` makes by itself, encrypted to the recovery key."""
+
+    #: Where they are put; best on another disk. Empty: none are made.
+    folder: str = ""
+    every: Annotated[timedelta, Field(ge=timedelta(hours=1))] = timedelta(days=1)
+    #: Older ones are deleted.
+    keep: int = Field(default=14, ge=1, le=1000)
+
+
 class Twilio(_Section):
     """A line at Twilio, if the site has one. Its auth token stands in `Settings.twilio_token_file`."""
 
@@ -267,8 +293,10 @@ class Settings(BaseSettings):
     transfers: Transfers = Transfers()
     prompts: Prompts = Prompts()
     alarms: Alarms = Alarms()
+    access: Access = Access()
     risk: Risk = Risk()
     people: PeopleSettings = PeopleSettings()
+    backup: Backup = Backup()
     twilio: Twilio = Twilio()
 
     @property
@@ -280,6 +308,21 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Return the path of the site's key file."""
         return self.home / "hotline.key"
+
+    @property
+    def recovery_file(self) -> Path:
+        """Return the path of the note (0600) of the recovery key's public half."""
+        return self.home / "recovery.json"
+
+    @property
+    def key_copy_file(self) -> Path:
+        """Return the path of the key file's copy, encrypted to the recovery key."""
+        return self.home / "hotline.key.age"
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Return the folder (0700) of the sealed messages that callers left."""
+        return self.home / "recordings"
 
     @property
     def twilio_token_file(self) -> Path:
