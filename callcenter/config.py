@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from callcenter.domain.hours import spoken
+from callcenter.domain.retention import Rule, Term
 from callcenter.errors import ConfigError
 from ivr.prompts.wording import Wording
 
@@ -243,6 +244,57 @@ class Access(_Section):
     second_factor: bool = False
 
 
+class Retention(_Section):
+    """How long things are kept (R42). A site may keep longer than the floors, never shorter."""
+
+    #: Records, cases, assessments, calls, requests, people: after the case is closed, or the last of them.
+    years: int = Field(default=3, ge=3, le=100)
+    #: Messages callers left. 0: as long as records. Shorter only on an impact assessment.
+    recordings_days: int = Field(default=0, ge=0, le=36500)
+    #: Number and date of the impact assessment that shortens `recordings_days` (PIPL art. 55).
+    impact_assessment: str = Field(default="", max_length=200)
+    blocks_days: int = Field(default=365, ge=30, le=36500)
+    logins_days: int = Field(default=365, ge=180, le=36500)
+    exports_days: int = Field(default=365, ge=180, le=36500)
+    #: Journal rows nobody could read.
+    unread_days: int = Field(default=90, ge=7, le=36500)
+
+    @model_validator(mode="after")
+    def _shortened_on_grounds(self) -> Retention:
+        if 0 < self.recordings_days < 30:
+            raise ValueError("recordings_days: 0, or 30 and more")
+        if 0 < self.recordings_days < 366 * self.years and not self.impact_assessment.strip():
+            raise ValueError("recordings_days: shorter than the records only with impact_assessment")
+        return self
+
+    @property
+    def terms(self) -> dict[Rule, Term]:
+        """Return how long each thing is kept."""
+        records = Term(years=self.years)
+        return {
+            **dict.fromkeys(Rule, records),
+            Rule.RECORDINGS: Term(days=self.recordings_days) if self.recordings_days else records,
+            Rule.BLOCKS: Term(days=self.blocks_days),
+            Rule.LOGINS: Term(days=self.logins_days),
+            Rule.EXPORTS: Term(days=self.exports_days),
+            Rule.UNREAD: Term(days=self.unread_days),
+        }
+
+
+class Exports(_Section):
+    """Files that leave the store (R41)."""
+
+    #: Days after which an exported file is deleted.
+    days: int = Field(default=7, ge=1, le=90)
+
+
+class Reports(_Section):
+    """Counts that outsiders see (R40)."""
+
+    #: Smaller counts are not shown.
+    smallest: int = Field(default=5, ge=5, le=100)
+
+
 class Backup(_Section):
     """Backups that `hotline serve` makes by itself, encrypted to the recovery key."""
 
@@ -296,6 +348,9 @@ class Settings(BaseSettings):
     access: Access = Access()
     risk: Risk = Risk()
     people: PeopleSettings = PeopleSettings()
+    retention: Retention = Retention()
+    exports: Exports = Exports()
+    reports: Reports = Reports()
     backup: Backup = Backup()
     twilio: Twilio = Twilio()
 

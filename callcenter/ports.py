@@ -20,7 +20,7 @@ from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
-from scheduler.obligations import Attempt, Evidence, Obligation
+from scheduler.obligations import Attempt, Evidence, Kind, Obligation
 
 T = TypeVar("T")
 
@@ -147,6 +147,11 @@ class Journal(Protocol):
     def set_checkpoint(self, checkpoint: Checkpoint) -> None: ...
     def keep_unread(self, rows: Iterable[UnreadRow]) -> int: ...
     def unread_count(self) -> int: ...
+    def unread_until(self, last: datetime) -> Mapping[str, datetime]:
+        """Return the unread rows of up to an instant: key -> when it was kept."""
+        ...
+
+    def forget_unread(self, key: str) -> None: ...
     def forget(self) -> None:
         """Drop all checkpoints, so that the next reading starts at the oldest file."""
         ...
@@ -213,7 +218,7 @@ class Debts(Protocol):
         ...
 
     def get(self, obligation_id: str) -> Obligation: ...
-    def open(self, *, person: str | None = None) -> Sequence[Obligation]:
+    def open(self, *, person: str | None = None, kind: Kind | None = None) -> Sequence[Obligation]:
         """Return obligations with neither evidence nor closing."""
         ...
 

@@ -124,6 +124,8 @@ audit = Table(
     _moment("at"),
     # Keyed hash over this entry and the one before; empty in entries of before revision 0003.
     _sealed("chain_hash", null=True),
+    # What was done to somebody, when they are looked at; and whether they are still looked after.
+    Index(None, "object"),
 )
 
 shifts = Table(

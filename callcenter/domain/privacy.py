@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from callcenter.domain.cases import Case
+from callcenter.domain.people import Person
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallerPlan:
@@ -52,6 +55,10 @@ class Merge:
     reason: str = field(repr=False)
     #: Kind of row -> ids that moved from `merged` to `kept`.
     moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    #: Both entries as they were; and the cases that became one: the one that ended, the one that went on.
+    kept_before: Person | None = field(default=None, repr=False)
+    merged_before: Person | None = field(default=None, repr=False)
+    cases_before: tuple[Case, ...] = field(default=(), repr=False)
     undone_at: datetime | None = None
     undone_by: str | None = None
     revision: int = 0
@@ -120,6 +127,8 @@ class Tombstone:
     by: str
     at: datetime
     reason: str = field(default="", repr=False)
+    #: For the yearly account, of `statistics:<month>`: what was counted -> value -> how often.
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict, repr=False)
     revision: int = 0
 
 
@@ -150,6 +159,8 @@ class Credential:
     password: str = field(repr=False)
     #: Secret of the second factor (RFC 6238), base32; None: none set.
     totp: str | None = field(default=None, repr=False)
+    #: A new secret that no code confirmed yet.
+    totp_pending: str | None = field(default=None, repr=False)
     #: Last time step a code was accepted in: a code counts once.
     totp_step: int = 0
     changed_at: datetime

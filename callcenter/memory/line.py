@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -200,6 +200,14 @@ class MemoryJournal(_Part):
     def unread_count(self) -> int:
         """Return how many rows are kept unread."""
         return len(self._state.unread)
+
+    def unread_until(self, last: datetime) -> Mapping[str, datetime]:
+        """Return the unread rows of up to an instant: key -> when it was kept."""
+        return {row.key: row.at for row in self._state.unread.values() if row.at <= last}
+
+    def forget_unread(self, key: str) -> None:
+        """Take an unread row away."""
+        self._state.unread.pop(key, None)
 
     def forget(self) -> None:
         """Drop all checkpoints, so that the next reading starts at the oldest file."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 
 from sqlalchemy import bindparam, delete, func, select
@@ -46,6 +47,15 @@ class SqlJournal(Repository):
     def unread_count(self) -> int:
         """Return how many rows are kept unread."""
         return self._connection.scalar(select(func.count()).select_from(unread)) or 0
+
+    def unread_until(self, last: datetime) -> Mapping[str, datetime]:
+        """Return the unread rows of up to an instant: key -> when it was kept."""
+        rows = self._all(select(unread.c.key, unread.c.at).where(unread.c.at <= last))
+        return {row["key"]: row["at"] for row in rows}
+
+    def forget_unread(self, key: str) -> None:
+        """Take an unread row away."""
+        self._connection.execute(delete(unread).where(unread.c.key == key))
 
     def forget(self) -> None:
         """Drop all checkpoints, so that the next reading starts at the oldest file."""

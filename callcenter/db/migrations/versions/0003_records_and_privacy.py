@@ -52,6 +52,7 @@ TYPES: dict[str, sa.types.TypeEngine[Any]] = {
 
 def upgrade() -> None:
     op.add_column("audit", sa.Column("chain_hash", sa.LargeBinary(), nullable=True))
+    op.create_index(op.f("ix_audit_object"), "audit", ["object"])
     op.add_column("people", sa.Column("merged_into", sa.Text(), nullable=True))
     op.add_column("sessions", sa.Column("person", sa.Text(), nullable=True))
     op.add_column("sessions", sa.Column("version", sa.Integer(), nullable=False, server_default=sa.text("0")))
@@ -74,6 +75,7 @@ def downgrade() -> None:
     for column in ("submitted_at", "version", "person"):
         op.drop_column("sessions", column)
     op.drop_column("people", "merged_into")
+    op.drop_index(op.f("ix_audit_object"), "audit")
     op.drop_column("audit", "chain_hash")
 
 

@@ -1,0 +1,303 @@
+"""What is due to go, rule by rule: each finder yields what has stood its time, held or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from callcenter.domain.books import (
+    BLOCKS,
+    CASES,
+    DRAFTS,
+    EXPORTS,
+    HOLDS,
+    LOGINS,
+    RECORDINGS,
+    REQUESTS,
+    SESSION_VERSIONS,
+    BookOf,
+)
+from callcenter.domain.calls import CallRecord
+from callcenter.domain.cases import CaseState
+from callcenter.domain.people import FileStatus, Person
+from callcenter.domain.retention import Going, Rule, Term, latest
+from callcenter.errors import NotFound
+from callcenter.ports import UnitOfWork
+from callcenter.service.entries import group_of
+from callcenter.service.holds import Held
+
+#: The first call of any line is younger.
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+#: Calls are looked through by so much at a time.
+_STRIDE = timedelta(days=31)
+
+Terms = Mapping[Rule, Term]
+
+
+@dataclass(kw_only=True)
+class Ground:
+    """What the finders need to know, read once."""
+
+    work: UnitOfWork
+    terms: Terms
+    #: Start of the day: what stands its time by then is due.
+    until: datetime
+    held: Held
+
+    def is_due(self, rule: Rule, since: datetime) -> bool:
+        """Tell whether what is counted from `since` has stood its time."""
+        return self.terms[rule].after(since) <= self.until
+
+    @cached_property
+    def cases_end(self) -> dict[str, datetime | None]:
+        """Return, per person who has cases, when the last of them was closed; None: one is open."""
+        ends: dict[str, datetime | None] = {}
+        for case in self.work.book(CASES).where():
+            before = ends.get(case.person, case.closed_at)
+            open_now = case.is_open or case.closed_at is None or before is None
+            ends[case.person] = None if open_now else latest([before, case.closed_at])
+        return ends
+
+    def root(self, person: str) -> str:
+        """Return the entry that stands for this one; itself, if nobody knows it."""
+        known = self.work.people.many([person]).get(person)
+        while known is not None and known.merged_into is not None:
+            person = known.merged_into
+            known = self.work.people.many([person]).get(person)
+        return person
+
+    def entries(self, person: str) -> tuple[str, ...]:
+        """Return every entry of one person."""
+        root = self.work.people.many([self.root(person)]).get(self.root(person))
+        return group_of(self.work, root) if root else (person,)
+
+    def cases_of(self, person: str | None) -> tuple[bool, datetime | None]:
+        """Return whether a case of theirs is open, and when the last one was closed."""
+        ends = [self.cases_end[e] for e in (self.entries(person) if person else ()) if e in self.cases_end]
+        return (None in ends, latest(ends))
+
+    def session_clock(self, session_id: str) -> datetime | None:
+        """Return from when a record's time counts; None: not while a case of its person is open."""
+        versions = self.work.book(SESSION_VERSIONS).where(session=session_id)
+        draft = self.work.book(DRAFTS).one(session_id)
+        moments = [*(version.at for version in versions), draft.at if draft else None]
+        try:
+            head = self.work.sessions.get(session_id)
+        except NotFound:
+            return latest(moments)
+        is_open, closed = self.cases_of(head.person)
+        return None if is_open else latest([*moments, head.opened_at, head.submitted_at, closed])
+
+    def record_goes(self, session_id: str) -> bool:
+        """Tell whether a record has stood its time (what went already has as well)."""
+        since = self.session_clock(session_id)
+        return since is not None and self.is_due(Rule.FORMS, since)
+
+    def is_held(self, going: Going) -> bool:
+        """Tell whether a legal hold keeps it."""
+        kind, _, value = going.object.partition(":")
+        match kind:
+            case "call":
+                return self.holds_call(self.work.calls.get(value))
+            case "recording":
+                return self._holds_recording(value)
+            case "block":
+                return self.held.binds(number=self.work.book(BLOCKS).get(value).number)
+            case "person":
+                return self.held.binds(*(f"person:{entry}" for entry in self.entries(value)))
+            case _:
+                return self.held.binds(going.object)
+
+    def holds_call(self, call: CallRecord) -> bool:
+        """Tell whether a legal hold keeps a call: by its session, or by whose number it is."""
+        return self.held.binds(f"call:{call.id}", number=call.number)
+
+    def _holds_recording(self, recording_id: str) -> bool:
+        call = self.work.book(RECORDINGS).get(recording_id).call
+        try:
+            return self.holds_call(self.work.calls.get(call))
+        except NotFound:
+            return self.held.binds(f"call:{call}")
+
+
+def find(ground: Ground, rule: Rule) -> Iterator[Going]:
+    """Return what has stood its time by a rule, held or not."""
+    for thing, since in _FINDERS[rule](ground):
+        if since is not None and ground.is_due(rule, since):
+            yield Going(rule=rule, object=thing, since=since)
+
+
+def is_still_due(ground: Ground, going: Going) -> bool:
+    """Tell whether what was planned is still there and has still stood its time."""
+    value = going.object.partition(":")[2]
+    try:
+        since = _clock(ground, going, value)
+    except NotFound:
+        return False
+    return since is not None and ground.is_due(going.rule, since)
+
+
+def _clock(ground: Ground, going: Going, value: str) -> datetime | None:
+    work = ground.work
+    match going.rule:
+        case Rule.FORMS:
+            left = work.book(SESSION_VERSIONS).where(session=value) or work.book(DRAFTS).one(value)
+            return ground.session_clock(value) if left else None
+        case Rule.CASES:
+            is_open, closed = ground.cases_of(work.book(CASES).get(value).person)
+            return None if is_open else closed
+        case Rule.CALLS:
+            return _call_clock(ground, work.calls.get(value))
+        case Rule.PEOPLE:
+            person = work.people.get(value)
+            return _person_clock(ground, person) if _is_known(ground, person) else None
+        case Rule.UNREAD:
+            return work.journal.unread_until(ground.until).get(value)
+        case rule:
+            # When these ended does not change any more; only somebody else may have taken them away.
+            work.book(_BOOK_OF[rule]).get(value)
+            return going.since
+
+
+_BOOK_OF: Mapping[Rule, BookOf[Any]] = {
+    Rule.RECORDINGS: RECORDINGS,
+    Rule.REQUESTS: REQUESTS,
+    Rule.BLOCKS: BLOCKS,
+    Rule.LOGINS: LOGINS,
+    Rule.EXPORTS: EXPORTS,
+    Rule.HOLDS: HOLDS,
+}
+
+_Found = Iterator[tuple[str, datetime | None]]
+
+
+def _forms(ground: Ground) -> _Found:
+    # What went already has neither versions nor a draft, so it is not found again.
+    old = {v.session for v in ground.work.book(SESSION_VERSIONS).where(up_to={"at": ground.until})}
+    drafts = {draft.id for draft in ground.work.book(DRAFTS).where(up_to={"at": ground.until})}
+    for session in sorted(old | drafts):
+        yield f"session:{session}", ground.session_clock(session)
+
+
+def _cases(ground: Ground) -> _Found:
+    for case in ground.work.book(CASES).where(state=CaseState.CLOSED):
+        is_open, closed = ground.cases_of(case.person)
+        yield f"case:{case.id}", None if is_open else closed
+
+
+def _recordings(ground: Ground) -> _Found:
+    for recording in ground.work.book(RECORDINGS).where(up_to={"at": ground.until}):
+        yield f"recording:{recording.id}", recording.at
+
+
+def _calls(ground: Ground) -> _Found:
+    start = _BEGINNING
+    while start < ground.until:
+        for call in ground.work.calls.between(start, min(start + _STRIDE, ground.until)):
+            if not call.is_open and (call.number or call.kept or call.answers):
+                yield f"call:{call.id}", _call_clock(ground, call)
+        start += _STRIDE
+
+
+def _call_clock(ground: Ground, call: CallRecord) -> datetime | None:
+    """Return from when a call's time counts; None: not while its record stays."""
+    session = ground.work.sessions.of_call(call.id)
+    stays = session is not None and not ground.record_goes(session.id)
+    return None if stays else latest([call.started_at, call.ended_at])
+
+
+def _requests(ground: Ground) -> _Found:
+    for request in ground.work.book(REQUESTS).where():
+        yield f"request:{request.id}", request.answered_at
+
+
+def _people(ground: Ground) -> _Found:
+    for person in ground.work.people.all():
+        if person.merged_into is None and _is_known(ground, person):
+            yield f"person:{person.id}", _person_clock(ground, person)
+
+
+def _is_known(ground: Ground, person: Person) -> bool:
+    """Tell whether anything here says who somebody is."""
+    group = ground.work.people.many(ground.entries(person.id)).values()
+    return any(one.name or one.phones or one.birth_month or one.birth_year for one in group)
+
+
+def _person_clock(ground: Ground, person: Person) -> datetime | None:
+    """Return when we last had to do with somebody; None: we still have, or nobody knows when."""
+    entries = ground.entries(person.id)
+    is_open, closed = ground.cases_of(person.id)
+    followed = is_open or (closed is not None and not ground.is_due(Rule.CASES, closed))
+    if followed or any(_is_looked_after(ground, entry) for entry in entries):
+        return None
+    return latest(moment for entry in entries for moment in _traces(ground, entry))
+
+
+def _is_looked_after(ground: Ground, entry: str) -> bool:
+    """Tell whether somebody is in a file that counts, is owed something, asks, or has a record that stays."""
+    work = ground.work
+    in_file = any(file.status is not FileStatus.CLOSED for file in work.people.files_of(entry))
+    asks = any(request.answered_at is None for request in work.book(REQUESTS).where(person=entry))
+    if in_file or asks or work.debts.open(person=entry):
+        return True
+    return any(not ground.record_goes(session.id) for session in work.sessions.of_person(entry))
+
+
+def _traces(ground: Ground, entry: str) -> Iterator[datetime | None]:
+    work = ground.work
+    person = work.people.get(entry)
+    for acted in work.audit.recent(1, object=f"person:{entry}"):
+        yield acted.at
+    for file in work.people.files_of(entry):
+        yield datetime(file.since.year, file.since.month, file.since.day, tzinfo=UTC)
+    yield from (consent.at for consent in work.people.consents(entry))
+    yield from (suppression.at for suppression in work.people.suppressions(entry))
+    for owed in work.debts.of_person(entry):
+        yield latest([owed.created_at, owed.closing.at if owed.closing else None])
+    yield work.debts.last_contact(entry)
+    yield from (request.answered_at for request in work.book(REQUESTS).where(person=entry))
+    for phone in person.phones:
+        yield from (call.started_at for call in work.calls.of_number(phone.number, 1))
+
+
+def _blocks(ground: Ground) -> _Found:
+    for block in ground.work.book(BLOCKS).where(up_to={"until": ground.until}):
+        yield f"block:{block.id}", block.until
+
+
+def _logins(ground: Ground) -> _Found:
+    for login in ground.work.book(LOGINS).where(up_to={"expires_at": ground.until}):
+        yield f"login:{login.id}", login.expires_at
+
+
+def _exports(ground: Ground) -> _Found:
+    for export in ground.work.book(EXPORTS).where(up_to={"deleted_at": ground.until}):
+        yield f"export:{export.id}", export.deleted_at
+
+
+def _unread(ground: Ground) -> _Found:
+    for key, at in sorted(ground.work.journal.unread_until(ground.until).items()):
+        yield f"unread:{key}", at
+
+
+def _holds(ground: Ground) -> _Found:
+    for hold in ground.work.book(HOLDS).where(up_to={"released_at": ground.until}):
+        yield f"hold:{hold.id}", hold.released_at
+
+
+_FINDERS: Mapping[Rule, Callable[[Ground], _Found]] = {
+    Rule.FORMS: _forms,
+    Rule.CASES: _cases,
+    Rule.RECORDINGS: _recordings,
+    Rule.CALLS: _calls,
+    Rule.REQUESTS: _requests,
+    Rule.PEOPLE: _people,
+    Rule.BLOCKS: _blocks,
+    Rule.LOGINS: _logins,
+    Rule.EXPORTS: _exports,
+    Rule.UNREAD: _unread,
+    Rule.HOLDS: _holds,
+}
