@@ -22,6 +22,7 @@ from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
 from callcenter.service.callers import Opening
+from callcenter.service.debts import risk_rules_of
 from callcenter.service.dispatch import DebtRound
 from callcenter.service.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
 from callcenter.service.watch import Live, Watch
@@ -62,7 +63,7 @@ class Server:
             clock=app.clock,
         )
         self._eyes = Eyes(app.console(), app.clock)
-        self._watch = Watch(store, app.road, self._live, settings.alarms)
+        self._watch = Watch(store, app.road, self._live, settings.alarms, risk_rules_of(settings))
         self._last_probe: datetime | None = None
         self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
 

@@ -27,6 +27,8 @@ ALARMS = {
     AlarmKind.BRIDGE_DISCONNECTED: "与电话系统断开",
     AlarmKind.SELF_DIAL_FAILED: "每日自拨失败",
     AlarmKind.NO_CALLER_ID: "来电不带号码",
+    AlarmKind.RISK_UNACKNOWLEDGED: "高危个案待督导确认",
+    AlarmKind.RISK_OVERDUE: "高危随访逾期",
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }

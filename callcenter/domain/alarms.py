@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -23,6 +23,10 @@ class AlarmKind(StrEnum):
     SELF_DIAL_FAILED = "self_dial_failed"
     #: R8: calls come without the caller's number, so nobody could be called back.
     NO_CALLER_ID = "no_caller_id"
+    #: R14: a case at level 0 or 1 that no supervisor has put their name on.
+    RISK_UNACKNOWLEDGED = "risk_unacknowledged"
+    #: A contact owed to somebody at high risk is past its time.
+    RISK_OVERDUE = "risk_overdue"
     #: Nothing of ours has been alive for `alarms.watchdog`; raised by the PBX itself.
     WATCHDOG = "watchdog"
     #: `hotline alarm test`.
@@ -85,6 +89,12 @@ class AlarmPolicy:
     rest: timedelta = timedelta(seconds=20)
     #: A cause that outlives its acknowledgement raises a new alarm after this long.
     remind_after: timedelta = timedelta(hours=1)
+    #: The same for single kinds.
+    reminders: Mapping[AlarmKind, timedelta] = field(default_factory=dict)
+
+    def reminder(self, kind: AlarmKind) -> timedelta:
+        """Return how long an acknowledged cause of this kind may last before it rings anew."""
+        return self.reminders.get(kind, self.remind_after)
 
     def for_chain(self, people: int) -> AlarmPolicy:
         """Return the policy for so many people in the chain: a climb ends before the next begins."""
@@ -103,6 +113,9 @@ class AlarmPolicy:
             return False
         return alarm.rung_at is None or now >= alarm.rung_at + self.pause(alarm.rounds)
 
+
+#: Kinds whose cause is many things of one sort, each named in the detail: another one rings at once.
+OF_CASES = frozenset({AlarmKind.RISK_UNACKNOWLEDGED, AlarmKind.RISK_OVERDUE})
 
 _ID = re.compile(r"al-([a-z_]{1,32})-[0-9a-f]{8,32}")
 
@@ -130,6 +143,11 @@ def standing(alarms: Iterable[Alarm], kind: AlarmKind) -> Alarm | None:
     """Return the alarm that covers a cause of this kind: the open one, else the newest still uncleared."""
     same = sorted((a for a in alarms if a.kind is kind), key=lambda a: (a.is_open, a.raised_at, a.id))
     return same[-1] if same and (same[-1].is_open or same[-1].stands) else None
+
+
+def names_more(detail: str, known: str) -> bool:
+    """Tell whether a detail names something that was not named when the alarm last rang."""
+    return not set(detail.split()) <= set(known.split())
 
 
 def wrong_again(alarm: Alarm, detail: str) -> Alarm:

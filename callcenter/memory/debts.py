@@ -40,11 +40,12 @@ class MemoryDebts:
             raise NotFound(f"没有待办 {obligation_id}。")
         return self._state.obligations[obligation_id]
 
-    def open(self, *, person: str | None = None) -> Sequence[Obligation]:
+    def open(self, *, person: str | None = None, kind: Kind | None = None) -> Sequence[Obligation]:
         """Return obligations with neither evidence nor closing, oldest breach first (R29)."""
         proven = {e.obligation for e in self._state.evidence.values()}
         still = (o for o in self._state.obligations.values() if o.closing is None and o.id not in proven)
-        return sorted((o for o in still if person in (None, o.person)), key=_urgency)
+        asked = (o for o in still if person in (None, o.person) and kind in (None, o.kind))
+        return sorted(asked, key=_urgency)
 
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""

@@ -15,12 +15,14 @@ from typing import TypeVar
 from callcenter.config import Alarms as AlarmSettings
 from callcenter.domain.access import Verb, may
 from callcenter.domain.alarms import (
+    OF_CASES,
     Alarm,
     AlarmAck,
     AlarmKind,
     AlarmPolicy,
     acknowledged,
     kind_of,
+    names_more,
     new_alarm,
     rung,
     standing,
@@ -30,6 +32,7 @@ from callcenter.domain.users import User
 from callcenter.errors import Forbidden, NotFound, PbxError
 from callcenter.ports import AlarmRoad, AuditEntry, Store, UnitOfWork
 from callcenter.service.access import acting, allow, guarded
+from scheduler.risk_ladder import RiskRules
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +45,18 @@ _RECENT = 200
 _DEFAULT = AlarmPolicy()
 
 
-def policy_of(settings: AlarmSettings) -> AlarmPolicy:
+def policy_of(settings: AlarmSettings, risk: RiskRules | None = None) -> AlarmPolicy:
     """Return the ringing policy the site configured."""
-    return AlarmPolicy(climb_after=settings.climb_after, rounds=settings.rounds, ring=settings.ring)
+    risk = risk or RiskRules()
+    return AlarmPolicy(
+        climb_after=settings.climb_after,
+        rounds=settings.rounds,
+        ring=settings.ring,
+        reminders={
+            AlarmKind.RISK_UNACKNOWLEDGED: risk.remind_after,
+            AlarmKind.RISK_OVERDUE: risk.overdue_remind_after,
+        },
+    )
 
 
 def raise_alarm(
@@ -60,17 +72,20 @@ def raise_alarm(
     """Have the supervisors rung, and keep a row of it. `detail` must hold no personal data.
 
     At most one alarm of a kind is open: raised again, it keeps its row and rings only when its pause
-    is over. A cause somebody acknowledged stays quiet for `policy.remind_after`. A test always rings.
+    is over. A cause somebody acknowledged stays quiet for `policy.reminder`. A test always rings, and so
+    does another case beside those an alarm has told of.
     """
     policy = policy.for_chain(len(chain(work.users.all())))
     found = standing((*work.alarms.open(), *work.alarms.recent(_RECENT)), kind)
-    if found is not None and not found.is_open and not _outlived(found, now, policy):
+    more = found is not None and kind in OF_CASES and names_more(detail, found.detail)
+    if found is not None and not found.is_open and not more and not _outlived(found, now, policy):
         return found
     if found is None or not found.is_open:
         alarm = new_alarm(kind, detail, now)
         _note(work, actor, "alarm.raise", alarm, now)
     else:
         alarm = wrong_again(found, detail)
+        alarm = replace(alarm, rung_at=None, rounds=0) if more else alarm
     if kind is AlarmKind.TEST or policy.rings_now(alarm, now):
         alarm = _ring(work, road, alarm, now, actor)
     if alarm != found:
@@ -238,7 +253,7 @@ class _Tape:
 
 
 def _outlived(alarm: Alarm, now: datetime, policy: AlarmPolicy) -> bool:
-    return alarm.acknowledged_at is not None and now >= alarm.acknowledged_at + policy.remind_after
+    return alarm.acknowledged_at is not None and now >= alarm.acknowledged_at + policy.reminder(alarm.kind)
 
 
 def _ring(work: UnitOfWork, road: AlarmRoad, alarm: Alarm, now: datetime, actor: str) -> Alarm:

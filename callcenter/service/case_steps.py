@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case
 from callcenter.errors import Conflict, NotFound
 from callcenter.ports import UnitOfWork
@@ -29,21 +30,21 @@ def open_steps(work: UnitOfWork, case: Case) -> list[Obligation]:
 
 
 def climb(
-    work: UnitOfWork, case: Case, *, anchor: str, since: datetime, rules: Rules, actor: str, now: datetime
+    work: UnitOfWork, case: Case, *, anchor: str, since: datetime, rules: Rules, by: str, now: datetime
 ) -> Case:
     """Begin the ladder of the case's level at `since`; return the case with its steps, still to be saved."""
-    end_steps(work, case, "被新的随访安排取代", actor=actor, now=now, keep_breached=True)
+    end_steps(work, case, "被新的随访安排取代", by=by, now=now, keep_breached=True)
     anchored = replace(case, anchor=anchor, anchored_at=since)
     steps = ladder(int(case.level), since, rules=rules.risk, windows=rules.windows)
-    opened = [_open(work, anchored, step, since, actor, now) for step in steps]
+    opened = [_open(work, anchored, step, since, by, now) for step in steps]
     return replace(anchored, steps=tuple(dict.fromkeys((*case.steps, *opened))))
 
 
-def agree(work: UnitOfWork, case: Case, at: datetime, *, rules: Rules, actor: str, now: datetime) -> Case:
+def agree(work: UnitOfWork, case: Case, at: datetime, *, rules: Rules, by: str, now: datetime) -> Case:
     """Owe a contact at a time the person agreed to, until the end of that week."""
     week = owed(3, After(amount=1, unit="d"), at, rules=rules.risk, windows=rules.windows)
     step = replace(week, step="agreed", kind=Kind.FOLLOW_UP, due_at=at)
-    opened = _open(work, case, step, now, actor, now)
+    opened = _open(work, case, step, now, by, now)
     return replace(case, steps=tuple(dict.fromkeys((*case.steps, opened))))
 
 
@@ -58,14 +59,21 @@ def keep_owed(work: UnitOfWork, case: Case, *, rules: Rules, now: datetime) -> C
     return replace(case, steps=(*case.steps, opened))
 
 
+def keep_followed(work: UnitOfWork, proven: Obligation, *, now: datetime, rules: Rules) -> None:
+    """After a step was kept: see to it that a person at level 1 or worse is still owed one (I3)."""
+    case = work.book(CASES).one(case_of(proven) or "")
+    if case is not None and (after := keep_owed(work, case, rules=rules, now=now)) != case:
+        work.book(CASES).put(after)
+
+
 def end_steps(
-    work: UnitOfWork, case: Case, reason: str, *, actor: str, now: datetime, keep_breached: bool
+    work: UnitOfWork, case: Case, reason: str, *, by: str, now: datetime, keep_breached: bool
 ) -> tuple[str, ...]:
     """Close what is owed under a case; return what was closed."""
     ended = [o for o in open_steps(work, case) if not (keep_breached and o.window_end < now)]
     for one in ended:
-        work.debts.close(one.id, reason, actor, now)
-        note(work, actor, "obligation.supersede", one.id, now, reason="case")
+        work.debts.close(one.id, reason, by, now)
+        note(work, by, "obligation.supersede", one.id, now, reason="case")
     return tuple(one.id for one in ended)
 
 
@@ -79,14 +87,14 @@ def step_of(obligation: Obligation) -> str:
     return details_of(obligation).get("step", "")
 
 
-def _open(work: UnitOfWork, case: Case, step: Owed, since: datetime, actor: str, now: datetime) -> str:
+def _open(work: UnitOfWork, case: Case, step: Owed, since: datetime, by: str, now: datetime) -> str:
     """Add a step. One of the same name that was superseded does not stand in its way."""
     for again in range(100):
         mark = "" if again == 0 else f"#{again}"
         origin = f"{case.id}/{case.anchor}/{step.step}{mark}"
         obligation = _obligation(case, step, origin, since)
         if work.debts.add(obligation):
-            note(work, actor, "obligation.open", obligation.id, now, reason="case")
+            note(work, by, "obligation.open", obligation.id, now, reason="case")
             return obligation.id
         if _stands(work, obligation.id):
             return obligation.id

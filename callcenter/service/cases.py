@@ -111,6 +111,9 @@ def _follow_once(work: UnitOfWork, person: Person, told: Told) -> Case | None:
     case = standing
     if level is not None and _is_new(standing, level, told):
         case = _relevelled(work, standing, level, told)
+    elif level == standing.level and standing.anchor == told.source and _is_later(standing, told):
+        # Begun by a rescue while they talked: deadlines run from the end of the call (R20).
+        case = _on_ladder(work, standing, told)
     elif level is not None and level > standing.level and _may_lower(standing, told):
         case = _lowered(work, standing, level, told.answers.given_reason, told)
     if told.ruling.lower_to is not None and told.ruling.lower_to > case.level and _may_lower(case, told):
@@ -129,8 +132,11 @@ def _is_new(case: Case, level: Level, told: Told) -> bool:
     """Tell whether this is a contact at the same or a worse level that the ladder does not know yet."""
     if level != case.level:
         return level < case.level
-    is_later = case.anchored_at is None or told.ended_at > case.anchored_at
-    return case.anchor != told.source and is_later
+    return case.anchor != told.source and _is_later(case, told)
+
+
+def _is_later(case: Case, told: Told) -> bool:
+    return case.anchored_at is None or told.ended_at > case.anchored_at
 
 
 def _may_lower(case: Case, told: Told) -> bool:
@@ -156,7 +162,7 @@ def _opened(work: UnitOfWork, person: Person, told: Told) -> Case:
         alarming_since=told.now if level.is_high else None,
     )
     work.book(CASES).add(case)
-    log_notes(work, case, (Note(kind="opened", after=str(int(level))),), actor=told.actor, now=told.now)
+    log_notes(work, case, (Note(kind="opened", after=str(int(level))),), by=told.actor, now=told.now)
     case = _on_ladder(work, case, told)
     if told.ruling.lower_to is not None:
         case = _lowered(work, case, told.ruling.lower_to, told.answers.given_reason, told)
@@ -165,13 +171,13 @@ def _opened(work: UnitOfWork, person: Person, told: Told) -> Case:
 
 def _relevelled(work: UnitOfWork, case: Case, level: Level, told: Told) -> Case:
     change = relevelled(case, level, reason=f"记录 {told.source}", now=told.now)
-    saved = save(work, change, actor=told.actor, now=told.now)
+    saved = save(work, change, by=told.actor, now=told.now)
     return _on_ladder(work, saved, told)
 
 
 def _on_ladder(work: UnitOfWork, case: Case, told: Told) -> Case:
     if case.level is Level.IMMINENT:
-        ensure_form(work, case, session=told.source, actor=told.actor, now=told.now)
+        ensure_form(work, case, session=told.source, by=told.actor, now=told.now)
     return work.book(CASES).put(
         climb(
             work,
@@ -179,7 +185,7 @@ def _on_ladder(work: UnitOfWork, case: Case, told: Told) -> Case:
             anchor=told.source,
             since=told.ended_at,
             rules=told.rules,
-            actor=told.actor,
+            by=told.actor,
             now=told.now,
         )
     )
@@ -189,7 +195,7 @@ def _lowered(work: UnitOfWork, case: Case, level: Level, reason: str, told: Told
     if case.proposed is not None and case.proposed.level == level and case.anchor == told.source:
         return case
     change = lowered(case, level, by=told.actor, reason=reason, now=told.now)
-    saved = save(work, change, actor=told.actor, now=told.now)
+    saved = save(work, change, by=told.actor, now=told.now)
     return saved if saved.level == case.level else _on_ladder(work, saved, told)
 
 
@@ -197,18 +203,18 @@ def _agreed(work: UnitOfWork, case: Case, told: Told) -> Case:
     at = told.answers.follow_up_at
     if at is None:
         return case
-    after = agree(work, case, max(at, told.ended_at), rules=told.rules, actor=told.actor, now=told.now)
+    after = agree(work, case, max(at, told.ended_at), rules=told.rules, by=told.actor, now=told.now)
     return case if after == case else work.book(CASES).put(after)
 
 
-def save(work: UnitOfWork, change: Change, *, actor: str, now: datetime) -> Case:
+def save(work: UnitOfWork, change: Change, *, by: str, now: datetime) -> Case:
     """Save a case and log what happened. Raises `Conflict` if somebody changed it since it was read."""
     saved = work.book(CASES).put(change.case)
-    log_notes(work, saved, change.notes, actor=actor, now=now)
+    log_notes(work, saved, change.notes, by=by, now=now)
     return saved
 
 
-def log_notes(work: UnitOfWork, case: Case, notes: tuple[Note, ...], *, actor: str, now: datetime) -> None:
+def log_notes(work: UnitOfWork, case: Case, notes: tuple[Note, ...], *, by: str, now: datetime) -> None:
     """Append to the case's log, and to the audit without what was said."""
     for note in notes:
         work.book(CASE_EVENTS).add(
@@ -218,16 +224,14 @@ def log_notes(work: UnitOfWork, case: Case, notes: tuple[Note, ...], *, actor: s
                 kind=note.kind,
                 before=note.before,
                 after=note.after,
-                by=actor,
+                by=by,
                 second=note.second,
                 reason=note.reason,
                 at=now,
             )
         )
         work.audit.append(
-            AuditEntry(
-                actor=actor, verb=f"case.{note.kind}", object=f"case:{case.id}", at=now, field=note.kind
-            )
+            AuditEntry(actor=by, verb=f"case.{note.kind}", object=f"case:{case.id}", at=now, field=note.kind)
         )
 
 

@@ -6,6 +6,8 @@ id of something that proves a contact, or a closing with a name and a reason.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -23,6 +25,7 @@ from callcenter.domain.people import (
 from callcenter.errors import Conflict, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.case_steps import keep_followed
 from callcenter.service.settling import (
     ATTEMPT_PREFIX,
     SYSTEM,
@@ -40,6 +43,7 @@ from scheduler.cadence import Due, next_due
 from scheduler.calendar import Calendar
 from scheduler.gates import Line, Rules, Situation
 from scheduler.obligations import (
+    OF_CASES,
     Attempt,
     Evidence,
     EvidenceKind,
@@ -127,12 +131,15 @@ def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None) -> Swe
     busy = {a.obligation for a in work.debts.attempts_in_doubt()}
     opened, moved, left = [], [], []
     seen: set[str] = set()
-    for file in work.people.files():
+    for file in _urgent_first(work.people.files(), contacts, rules):
         open_one = standing.get(file.person)
         if open_one is not None and (open_one.id in busy or _is_leased(open_one, now)):
             continue
         if file.status is FileStatus.CLOSED:
-            left += _leave(work, file, open_one, now)
+            gone = _leave(work, file, open_one, now)
+            if gone:
+                standing.pop(file.person)
+            left += gone
             continue
         if file.person in seen:  # one person is owed one routine contact, whatever the files say
             continue
@@ -143,6 +150,20 @@ def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None) -> Swe
         elif open_one.window_end != due.window_end:
             moved += _move(work, file, open_one, due, now)
     return Swept(opened=tuple(opened), moved=tuple(moved), left=tuple(left))
+
+
+def _urgent_first(
+    files: Sequence[HardshipFile], contacts: Mapping[str, datetime], rules: Rules
+) -> Sequence[HardshipFile]:
+    """Put those that left first and, of one person's several files, the one that is owed soonest."""
+    several = {person for person, count in Counter(f.person for f in files).items() if count > 1}
+
+    def urgency(file: HardshipFile) -> tuple[bool, float]:
+        if file.status is FileStatus.CLOSED or file.person not in several:
+            return file.status is not FileStatus.CLOSED, 0.0
+        return True, due_of(file, contacts.get(file.person), rules).window_end.timestamp()
+
+    return sorted(files, key=urgency)
 
 
 def due_of(file: HardshipFile, last_contact: datetime | None, rules: Rules) -> Due:
@@ -275,6 +296,7 @@ def _person_of(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> ga
         usable_phones=len(numbers_for(person, obligation)),
         leased_elsewhere=any(_is_leased(o, facts.now) for o in others),
         live_call=any(phone.number in facts.talking for phone in person.phones),
+        high_risk=any(o.kind is Kind.HIGH_RISK for o in (obligation, *others)),
         attempts=tuple(a for o in others for a in work.debts.attempts(o.id)),
     )
 
@@ -340,6 +362,8 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
     obligation = still_open(work, obligation_id, now)
     if not reason.strip():
         raise Refused("结束一项承诺必须写明理由。")
+    if obligation.kind in OF_CASES:
+        raise Refused("随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases）。")
     if obligation.kind is Kind.HARDSHIP:
         raise Refused("困难职工的例行回访不能单独结束：请更新档案（退档），或登记本人的拒绝。")
     work.debts.close(obligation.id, reason.strip(), actor, now)
@@ -400,4 +424,5 @@ def _prove(
     if not work.debts.add_evidence(proof):
         raise Conflict(f"{obligation.id}: 这个凭据已经登记过。")
     note(work, actor, "obligation.done", obligation.id, now, reason=reference)
+    keep_followed(work, obligation, now=now, rules=Rules())
     return proof

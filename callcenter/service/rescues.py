@@ -21,17 +21,18 @@ from callcenter.service.access import allow, guarded
 __all__ = ["add_step", "close", "direct_number", "ensure_form", "inform", "missing_facts", "of_case", "see"]
 
 
-def ensure_form(work: UnitOfWork, case: Case, *, session: str, actor: str, now: datetime) -> Rescue:
-    """Return the case's open rescue; open its form if there is none. Part of following a record."""
-    standing = next((r for r in of_case(work, case.id) if r.state is not RescueState.CLOSED), None)
-    if standing is not None:
-        return standing
-    number = len(of_case(work, case.id)) + 1
+def ensure_form(work: UnitOfWork, case: Case, *, session: str, by: str, now: datetime) -> Rescue:
+    """Return the case's open rescue, or what this call already led to; else open a form (R14)."""
+    known = of_case(work, case.id)
+    standing = [r for r in known if r.state is not RescueState.CLOSED or r.session == session]
+    if standing:
+        return standing[-1]
+    number = len(known) + 1
     form = Rescue(
         id=f"re-{case.id}-{number}", case=case.id, session=session, state=RescueState.NEEDED, agency=""
     )
     work.book(RESCUES).add(form)
-    _note(work, actor, "rescue.open", form, now)
+    _note(work, by, "rescue.open", form, now)
     return form
 
 

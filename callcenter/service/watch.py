@@ -17,6 +17,8 @@ from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import CallRecord, Direction
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
 from callcenter.service.alarms import Bell, clear, policy_of
+from callcenter.service.risk_clock import overdue, unacknowledged
+from scheduler.risk_ladder import RiskRules
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ class Reading:
     #: Journal rows kept because nobody could parse them, and how many of them somebody was told of.
     unread_rows: int = 0
     unread_told: int = 0
+    #: Cases nobody answers for yet, and contacts owed to people at high risk that are past their time,
+    #: as words of a detail. None: the store cannot be read.
+    unacknowledged: tuple[str, ...] | None = None
+    overdue: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +78,9 @@ PATIENCE: Mapping[AlarmKind | tuple[AlarmKind, str], timedelta] = {
     AlarmKind.JOURNAL_UNREADABLE: timedelta(0),
     AlarmKind.BRIDGE_DISCONNECTED: timedelta(seconds=60),
     AlarmKind.NO_CALLER_ID: timedelta(0),
+    # How long a case may wait says the risk clock (`callcenter.service.risk_clock`).
+    AlarmKind.RISK_UNACKNOWLEDGED: timedelta(0),
+    AlarmKind.RISK_OVERDUE: timedelta(0),
 }
 #: R8: some callers withhold their number; so many in a row means that the carrier no longer sends any.
 WITHOUT_NUMBER = 5
@@ -95,6 +104,10 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
     if live.without_number is not None:
         nameless = live.without_number >= WITHOUT_NUMBER
         found[AlarmKind.NO_CALLER_ID] = "carrier_sends_none" if nameless else None
+    if reading.unacknowledged is not None:
+        found[AlarmKind.RISK_UNACKNOWLEDGED] = " ".join(reading.unacknowledged) or None
+    if reading.overdue is not None:
+        found[AlarmKind.RISK_OVERDUE] = " ".join(reading.overdue) or None
     new_rows = reading.unread_rows > reading.unread_told
     found[AlarmKind.JOURNAL_UNREADABLE] = f"rows={reading.unread_rows}" if new_rows else None
     return found
@@ -140,12 +153,18 @@ class Watch:
     """
 
     def __init__(
-        self, store: Store, road: AlarmRoad, live: Callable[[], Live], settings: AlarmSettings
+        self,
+        store: Store,
+        road: AlarmRoad,
+        live: Callable[[], Live],
+        settings: AlarmSettings,
+        risk: RiskRules | None = None,
     ) -> None:
         self._road = road
         self._live = live
         self._settings = settings
-        self._policy = policy_of(settings)
+        self._risk = risk or RiskRules()
+        self._policy = policy_of(settings, self._risk)
         self.bell = Bell(store, road, self._policy)
         self.picture = Picture()
 
@@ -168,7 +187,7 @@ class Watch:
     def _look(self, live: Live, now: datetime) -> bool:
         """Take the picture; with a dead store, only of what the PBX shows."""
         try:
-            reading = self.bell.within(lambda work: read(work, live, now))
+            reading = self.bell.within(lambda work: read(work, live, now, self._risk))
         except Exception:
             log.exception("the store cannot be read", extra={"action": "watch.no_store"})
             # Without the roster nobody can say whether somebody ought to be here.
@@ -199,7 +218,7 @@ class NumberWatch:
                 self.in_a_row = (self.in_a_row or 0) + 1 if call.number is None else 0
 
 
-def read(work: UnitOfWork, live: Live, now: datetime) -> Reading:
+def read(work: UnitOfWork, live: Live, now: datetime, risk: RiskRules | None = None) -> Reading:
     """Return one look: what the PBX shows and what the store knows."""
     shifts = work.roster.shifts_between(now - timedelta(hours=24), now + timedelta(seconds=1))
     return Reading(
@@ -208,6 +227,8 @@ def read(work: UnitOfWork, live: Live, now: datetime) -> Reading:
         on_shift=frozenset(s.agent for s in shifts if s.covers(now)),
         unread_rows=work.journal.unread_count(),
         unread_told=_told(work),
+        unacknowledged=unacknowledged(work, now, risk or RiskRules()),
+        overdue=overdue(work, now),
     )
 
 

@@ -52,9 +52,10 @@ class SqlDebts(Repository):
             raise NotFound(f"没有待办 {obligation_id}。")
         return self._obligation(row)
 
-    def open(self, *, person: str | None = None) -> Sequence[Obligation]:
+    def open(self, *, person: str | None = None, kind: Kind | None = None) -> Sequence[Obligation]:
         """Return obligations with neither evidence nor closing, oldest breach first (R29)."""
-        return [self._obligation(row) for row in self._all(_urgent_first(_open(person)))]
+        query = _open(person) if kind is None else _open(person).where(obligations.c.kind == kind.value)
+        return [self._obligation(row) for row in self._all(_urgent_first(query))]
 
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""

@@ -1,0 +1,44 @@
+"""The risk clock: which cases wait for a supervisor's name, and which contacts are past their time (R14)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from callcenter.domain.books import CASES
+from callcenter.domain.case_rules import is_alarming
+from callcenter.domain.cases import Case, CaseState
+from callcenter.domain.levels import Level
+from callcenter.ports import UnitOfWork
+from scheduler.obligations import Kind
+from scheduler.risk_ladder import RiskRules
+
+_STANDING = (CaseState.OPEN, CaseState.ACTIVE, CaseState.WATCH)
+
+
+def alarming(work: UnitOfWork) -> list[Case]:
+    """Return the cases at level 1 or worse that no supervisor has put their name on, the oldest first."""
+    high = {"level": int(Level.HIGH)}
+    found = [case for state in _STANDING for case in work.book(CASES).where(state=state, up_to=high)]
+    return sorted(filter(is_alarming, found), key=lambda case: (_since(case), case.id))
+
+
+def unacknowledged(work: UnitOfWork, now: datetime, rules: RiskRules) -> tuple[str, ...]:
+    """Return the cases that ring now: at level 0 at once, at level 1 after `acknowledge_within`.
+
+    One word a case, with the instant of its danger: the next danger of the same person is another one.
+    """
+    ringing = (case for case in alarming(work) if now >= _since(case) + _patience(case, rules))
+    return tuple(f"{case.id}@{int(_since(case).timestamp())}" for case in ringing)
+
+
+def overdue(work: UnitOfWork, now: datetime) -> tuple[str, ...]:
+    """Return the contacts owed to people at high risk that are past their time, the longest first."""
+    return tuple(one.id for one in work.debts.open(kind=Kind.HIGH_RISK) if one.window_end < now)
+
+
+def _since(case: Case) -> datetime:
+    return case.alarming_since or case.opened_at
+
+
+def _patience(case: Case, rules: RiskRules) -> timedelta:
+    return timedelta(0) if case.level is Level.IMMINENT else rules.acknowledge_within
