@@ -435,6 +435,8 @@ def load_settings(file: Path | None = None, **options: Any) -> Settings:
         raise ConfigError(_say(chosen, error)) from error
     except ValueError as error:  # not TOML at all
         raise ConfigError(f"{chosen}: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{chosen}: lists stand too deep in each other. Mend the file.") from None
 
 
 #: HOTLINE_* that are no settings.

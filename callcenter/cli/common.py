@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from callcenter.bootstrap import App
-from callcenter.errors import Refused
+from callcenter.cli.token import read_token
+from callcenter.errors import Forbidden, Refused
+from callcenter.service import signin
 from callcenter.service.access import acting
 
 #: Columns of what nobody gave a width.
@@ -31,19 +33,44 @@ json_option = click.option("--json", "as_json", is_flag=True, help="输出 JSON(
 
 
 def actor_option(command: F) -> F:
-    """Add `--as CODE`; the command receives `actor`, an active user's code."""
+    """Add `--as CODE`; the command receives `actor`, an active user's code.
 
-    @click.option("--as", "actor", envvar="HOTLINE_ACTOR", required=True, help="以谁的名义(人员代码)")
+    Where the site has people sign in (`access.cli_sign_in`) it is who signed in, and nobody else.
+    """
+
+    @click.option("--as", "actor", envvar="HOTLINE_ACTOR", help="以谁的名义(人员代码);也可用 HOTLINE_ACTOR")
     @functools.wraps(command)
-    def checked(*args: Any, actor: str, **kwargs: Any) -> Any:
+    def checked(*args: Any, actor: str | None, **kwargs: Any) -> Any:
         app = click.get_current_context().find_object(App)
         if app is None:
             raise RuntimeError("the root command sets the App")
-        with app.store() as work:
-            acting(work, actor)
-        return command(*args, actor=actor, **kwargs)
+        known = _signed_in(app, actor) if app.settings.access.cli_sign_in else _believed(app, actor)
+        return command(*args, actor=known, **kwargs)
 
     return checked  # type: ignore[return-value]
+
+
+def _believed(app: App, actor: str | None) -> str:
+    """Return whom `--as` names: whoever has the operating system's account is believed."""
+    if not actor:
+        raise click.UsageError("请说明以谁的名义:--as 您的代码,或先运行 export HOTLINE_ACTOR=您的代码")
+    with app.store() as work:
+        acting(work, actor)
+    return actor
+
+
+def _signed_in(app: App, actor: str | None) -> str:
+    """Return who signed in at this terminal; raise `Forbidden` if nobody did, or `--as` names another."""
+    token = read_token(app)
+    if token is None:
+        raise Forbidden("请先登录:hotline login 您的代码")
+    policy = signin.policy_of(app.settings.access)
+    with app.store() as work:
+        user = signin.authenticate(work, token, now=app.clock(), policy=policy)
+        work.commit()
+    if actor and actor != user.code:
+        raise Forbidden(f"登录的是 {user.code},不能以 {actor} 的名义操作。")
+    return user.code
 
 
 def console() -> Console:

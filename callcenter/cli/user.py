@@ -10,9 +10,10 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
+from callcenter.cli.totp import enrol
 from callcenter.domain.users import PhoneKind, Role, User
-from callcenter.errors import Refused
-from callcenter.service import users
+from callcenter.errors import Forbidden, Refused
+from callcenter.service import signin, users
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -162,6 +163,50 @@ def pin(app: App, code: str, pin: str | None, reason: str, actor: str) -> None:
         users.set_pin(work, code, secret, salt=_salt(app), actor=actor, now=app.clock(), reason=reason)
         work.commit()
     click.echo(f"{code} 的 PIN 已更改。")
+
+
+@user.command()
+@click.argument("code")
+@_reason
+@actor_option
+@pass_app
+def password(app: App, code: str, reason: str, actor: str) -> None:
+    """设置人员 CODE 登录用的密码(隐藏输入)。此前的登录随之结束。
+
+    本人更改时先输入旧密码;管理员可以替别人重设。
+    """
+    with app.store() as work:
+        is_change = actor == code and signin.has_password(work, code)
+    old = click.prompt("旧密码", hide_input=True) if is_change else ""
+    new = click.prompt("新密码", hide_input=True, confirmation_prompt="再输一次")
+    if is_change:
+        policy = signin.policy_of(app.settings.access)
+        signin.change_password(app.store, code, old, new, now=app.clock(), policy=policy)
+    else:
+        with app.store() as work:
+            signin.set_password(work, code, new, actor=actor, now=app.clock(), reason=reason)
+            work.commit()
+    click.echo(f"{code} 的密码已更改。")
+
+
+@user.command()
+@click.argument("code")
+@click.option("--remove", is_flag=True, help="取消动态码,如手机丢失;管理员可以替别人取消")
+@_reason
+@actor_option
+@pass_app
+def totp(app: App, code: str, remove: bool, reason: str, actor: str) -> None:
+    """设置人员 CODE 登录用的动态码:显示二维码,用手机上的验证器扫描,再输入一次确认。"""
+    if not remove:
+        if actor != code:
+            raise Forbidden("动态码只能由本人设置。")
+        enrol(app, code)
+        click.echo("动态码已启用。下次登录时要用。")
+        return
+    with app.store() as work:
+        signin.remove_totp(work, code, actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+    click.echo(f"{code} 的动态码已取消。")
 
 
 @user.command()

@@ -20,6 +20,7 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.signin import end_logins
 
 #: Actor of what nobody in particular did.
 SYSTEM = "system"
@@ -97,6 +98,7 @@ def disable_user(work: UnitOfWork, code: str, *, actor: str, now: datetime, reas
     off = replace(user, active=False, pin_verifier=None, escalation_rank=None, alarm_rank=None)
     work.users.update(off)
     _check_admin_left(work)
+    end_logins(work, code, now)
     _record(work, actor, "disable", code, now, reason=reason)
     return off
 
