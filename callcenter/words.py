@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Outcome
+from callcenter.domain.cases import CaseState, RescueState
 from scheduler.obligations import Kind, Mode, Result
 
 OUTCOMES = {
@@ -84,5 +87,46 @@ KIND_WORDS = {
     Kind.HIGH_RISK: "高危随访",
     Kind.MID_RISK: "中危随访",
     Kind.FOLLOW_UP: "约定随访",
+}
+#: Units of a step after a call.
+_UNITS = {"h": "小时", "d": "天", "mo": "个月"}
+_STEP = re.compile(r"([0-9]+)(h|d|mo)")
+
+
+def step_words(step: str) -> str:
+    """Return a step of a case in words: `24h` -> `24小时后的随访`."""
+    if found := _STEP.fullmatch(step):
+        return f"{found[1]}{_UNITS[found[2]]}后的随访"
+    return "约定的随访" if step == "agreed" else "没有作出结论前的每月随访"
+
+
+#: How great the danger is, and where a case or a rescue stands.
+LEVEL_WORDS = {0: "0 紧急", 1: "1 高危", 2: "2 中危", 3: "3 一般", 4: "4 咨询"}
+CASE_WORDS = {
+    CaseState.OPEN: "待接手",
+    CaseState.ACTIVE: "跟进中",
+    CaseState.WATCH: "观察",
+    CaseState.CLOSED: "已结案",
+}
+RESCUE_WORDS = {
+    RescueState.NEEDED: "待呼叫救援",
+    RescueState.REQUESTED: "已请求救援",
+    RescueState.DISPATCHED: "已出动",
+    RescueState.CONTACT_CONFIRMED: "已确认见到本人",
+    RescueState.NOT_FOUND: "没有找到本人",
+    RescueState.FURTHER_STEP: "进一步行动",
+    RescueState.CLOSED: "已结束",
+}
+EVENT_WORDS = {
+    "opened": "建立",
+    "level": "级别",
+    "state": "状态",
+    "owner": "负责人",
+    "acknowledged": "督导确认",
+    "proposed": "提议",
+    "withdrawn": "撤回提议",
+    "tried": "电话以外的尝试",
+    "closed": "结案",
+    "reopened": "重开",
 }
 MODE_WORDS = {Mode.IVR_OK: "自动或人工", Mode.HUMAN_ONLY: "人工"}

@@ -7,13 +7,16 @@ computes them (`callcenter.domain.reconcile`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 from callcenter.config import Settings
 from callcenter.domain import reconcile
+from callcenter.domain.books import CASES
+from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.hours import Week, openings
+from callcenter.domain.levels import Level
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import Person, PhoneStatus
 from callcenter.domain.users import User
@@ -31,7 +34,7 @@ HOURS_AHEAD = timedelta(days=7)
 _MOST_INTERVALS = 40
 #: A number that was found to be somebody else's says nothing about who calls from it.
 _STRANGE_PHONES = frozenset({PhoneStatus.WRONG, PhoneStatus.QUARANTINED})
-#: Words of a fact, in the order in which they stand there. `high_risk` has no source yet (R21).
+#: Words of a fact, in the order in which they stand there. `high_risk`: a case at level 0 or 1 (R21).
 WORDS = ("no_menu", "slow", "dialect", "owed", "high_risk")
 
 
@@ -99,10 +102,16 @@ def line_facts(
     }
 
 
-def words_about(person: Person, year: int, *, is_owed: bool) -> str:
+def words_about(person: Person, year: int, *, is_owed: bool, high_risk: bool = False) -> str:
     """Return what a flow is told about somebody: words joined by `&`, empty if there is nothing to say."""
     spared = person.no_menu(year)
-    known = {"no_menu": spared, "slow": spared, "dialect": person.speaks == "zh_wx", "owed": is_owed}
+    known = {
+        "no_menu": spared,
+        "slow": spared,
+        "dialect": person.speaks == "zh_wx",
+        "owed": is_owed,
+        "high_risk": high_risk,
+    }
     return "&".join(word for word in WORDS if known.get(word))
 
 
@@ -116,16 +125,19 @@ def _facts_of_people(work: UnitOfWork, now: datetime, agents: set[str], salt: st
     for obligation in work.debts.open():
         owed[obligation.person].append(obligation)
     tried = work.debts.last_by_hand()
+    everybody = work.people.all()
+    followed = _followed(work, everybody)
     words: dict[str, set[str]] = defaultdict(set)
     urgency: dict[str, int] = {}
     owner: dict[str, str] = {}
-    for person in work.people.all():
-        theirs = owed[person.id]
-        about = set(filter(None, words_about(person, now.year, is_owed=bool(theirs)).split("&")))
-        who = _owner(theirs, tried, agents, now)
+    # Whose case is worst comes last: of two people with one number, theirs is the word that stands.
+    for person in sorted(everybody, key=lambda p: -_danger(followed.get(p.id))):
+        theirs, case = owed[person.id], followed.get(person.id)
+        about = _about(person, now.year, theirs, case)
+        who = _owner(theirs, tried, agents, now, case)
         for number in numbers_of(person):
             words[number] |= about
-            urgency[number] = max([urgency.get(number, 0), *map(_urgency, theirs)])
+            urgency[number] = max([urgency.get(number, 0), *map(_urgency, theirs), _pressing(case)])
             if who is not None:
                 owner[number] = who
     told = {n: "&".join(w for w in WORDS if w in about) for n, about in words.items()}
@@ -134,6 +146,43 @@ def _facts_of_people(work: UnitOfWork, now: datetime, agents: set[str], salt: st
         **_facts(reconcile.PRIORITY, {n: str(u) if u else "" for n, u in urgency.items()}, salt),
         **_facts(reconcile.OWNER, owner, salt),
     }
+
+
+def _followed(work: UnitOfWork, everybody: Iterable[Person]) -> dict[str, Case]:
+    """Return, per entry of a person, the worst case that is open for them, merges followed."""
+    stands_for = {p.id: p.merged_into for p in everybody}
+    cases: dict[str, Case] = {}
+    for state in (CaseState.OPEN, CaseState.ACTIVE, CaseState.WATCH):
+        for case in work.book(CASES).where(state=state):
+            whole = _root(case.person, stands_for)
+            cases[whole] = min((c for c in (cases.get(whole), case) if c), key=lambda c: (c.level, c.id))
+    return {p: cases[root] for p in stands_for if (root := _root(p, stands_for)) in cases}
+
+
+def _root(person: str, stands_for: Mapping[str, str | None]) -> str:
+    for _ in stands_for:
+        if (merged := stands_for.get(person)) is None:
+            break
+        person = merged
+    return person
+
+
+def _about(person: Person, year: int, owed: list[Obligation], case: Case | None) -> set[str]:
+    at_risk = case is not None and case.level.is_high
+    told = words_about(person, year, is_owed=bool(owed), high_risk=at_risk)
+    return set(filter(None, told.split("&")))
+
+
+def _danger(case: Case | None) -> int:
+    """Return a level for ordering; who has no case comes after everybody who has one."""
+    return int(Level.INFORMATION) + 1 if case is None else int(case.level)
+
+
+def _pressing(case: Case | None) -> int:
+    """Return the queue rank a case gives: 9 at level 0 and 1, 8 at level 2, none below."""
+    if case is None or case.level > Level.MEDIUM:
+        return 0
+    return 9 if case.level.is_high else 8
 
 
 def _facts(family: str, values: dict[str, str], salt: str) -> dict[str, str]:
@@ -148,9 +197,15 @@ def numbers_of(person: Person) -> Iterator[str]:
 
 
 def _owner(
-    owed: list[Obligation], tried: dict[str, tuple[datetime, str]], agents: set[str], now: datetime
+    owed: list[Obligation],
+    tried: dict[str, tuple[datetime, str]],
+    agents: set[str],
+    now: datetime,
+    case: Case | None,
 ) -> str | None:
-    """Return who owes them: whoever holds a debt by name now, else who last tried one by hand."""
+    """Return whose they are: the case's owner, else who holds a debt now, else who last tried one by hand."""
+    if case is not None and case.owner in agents:
+        return case.owner
     held = [o.lease.owner for o in owed if o.lease is not None and o.lease.until > now]
     by_name = [owner for owner in held if owner in agents]
     if by_name:

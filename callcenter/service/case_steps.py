@@ -13,6 +13,7 @@ from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case
 from callcenter.errors import Conflict, NotFound
 from callcenter.ports import UnitOfWork
+from callcenter.service.entries import group_of, resolve
 from callcenter.service.names import digest
 from callcenter.service.settling import SYSTEM, details_of, note
 from scheduler.gates import Rules
@@ -26,7 +27,10 @@ REVIEW = After(amount=1, unit="mo")
 def open_steps(work: UnitOfWork, case: Case) -> list[Obligation]:
     """Return what is still owed under a case, oldest breach first."""
     mine = set(case.steps)
-    return [o for o in work.debts.open(person=case.person) if o.id in mine]
+    # Merging people may have moved what is owed to the entry that stands for both.
+    entries = group_of(work, resolve(work, case.person))
+    found = [o for entry in entries for o in work.debts.open(person=entry) if o.id in mine]
+    return sorted(found, key=lambda o: (o.window_end, o.due_at, o.id))
 
 
 def climb(
@@ -82,7 +86,7 @@ def case_of(obligation: Obligation) -> str | None:
     return details_of(obligation).get("case") if obligation.kind in OF_CASES else None
 
 
-def step_of(obligation: Obligation) -> str:
+def step_name(obligation: Obligation) -> str:
     """Return which step of a ladder a debt is: `24h`."""
     return details_of(obligation).get("step", "")
 

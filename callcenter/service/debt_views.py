@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from callcenter.domain.books import CASES
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
+from callcenter.service.case_steps import case_of, step_name
 from callcenter.service.debts import LineFacts, due_of, has_ivr_consent, situation_of
 from callcenter.service.settling import URGENT_PRIORITY, details_of, numbers_for
-from callcenter.words import ELSEWHERE_WORDS, RESULT_WORDS, URGENT_WORDS
+from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
 from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
 from scheduler.obligations import Attempt, Kind, Obligation
@@ -176,6 +178,8 @@ def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
 def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     one, file = shown.obligation, shown.file
     end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
+    if case_of(one) is not None:
+        return [*_why_followed(work, one, facts), end]
     if file is None:
         what = "没有来得及与人通话" if "urgent" in details_of(one) else _PROMISES[one.kind]
         said = f"{_wall(one.created_at, facts)} 的通话里{what}（通话 {one.origin}）。"
@@ -208,6 +212,17 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
         *([f"注意：{day.warning}。"] if day.warning else []),
         f"{_wall(one.due_at, facts)} 起应联系；{end}",
         f"同意自动回访：{consent}。",
+    ]
+
+
+def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[str]:
+    """Say of a step of a case which it is, and whose the case is: for those who see counselling only."""
+    case = work.book(CASES).one(case_of(one) or "")
+    owner = f"，由 {case.owner} 负责" if case is not None and case.owner else ""
+    since = _wall(one.created_at, facts)
+    return [
+        f"{KIND_WORDS[one.kind]}：个案 {case_of(one)}{owner}。",
+        f"{step_words(step_name(one))}，从 {since} 起算；{_wall(one.due_at, facts)} 起应联系，只能由工作人员联系。",
     ]
 
 

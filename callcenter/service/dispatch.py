@@ -18,6 +18,7 @@ from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store,
 from callcenter.service.access import allow, guarded
 from callcenter.service.callers import words_about
 from callcenter.service.debts import line_facts, rules_of, situation_of, still_open, sweep
+from callcenter.service.entries import open_cases
 from callcenter.service.settling import SYSTEM, finish, note, numbers_for, settle, write_off
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
@@ -153,11 +154,12 @@ class LineDialler:
         """Add what the flow is told about the person: facts, and what proves who answers (R24)."""
         with self.store() as work:
             person = work.people.get(work.debts.get(attempt.obligation).person)
+            high_risk = any(case.level.is_high for case in open_cases(work, person))
         year = attempt.planned_at.astimezone(self.settings.site.zone).year
         month = person.birth_month
         return replace(
             call,
-            facts=words_about(person, year, is_owed=True),
+            facts=words_about(person, year, is_owed=True, high_risk=high_risk),
             expected={} if month is None else {"birth_month": f"{month:02d}"},
         )
 

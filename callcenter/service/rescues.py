@@ -18,15 +18,37 @@ from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 
-__all__ = ["add_step", "close", "direct_number", "ensure_form", "inform", "missing_facts", "of_case", "see"]
+__all__ = [
+    "add_step",
+    "asked_again",
+    "close",
+    "direct_number",
+    "ensure_form",
+    "inform",
+    "missing_facts",
+    "of_case",
+    "see",
+]
+
+
+#: Help has arrived: who needs it after that needs another rescue.
+_ARRIVED = frozenset({RescueState.CONTACT_CONFIRMED, RescueState.CLOSED})
 
 
 def ensure_form(work: UnitOfWork, case: Case, *, session: str, by: str, now: datetime) -> Rescue:
     """Return the case's open rescue, or what this call already led to; else open a form (R14)."""
+    mine = [r for r in of_case(work, case.id) if r.session == session or r.state is not RescueState.CLOSED]
+    return mine[-1] if mine else _new_form(work, case, session, by, now)
+
+
+def asked_again(work: UnitOfWork, case: Case, *, session: str, by: str, now: datetime) -> Rescue:
+    """Return the rescue that still goes on; else open a form: somebody asks for help now."""
+    going_on = [r for r in of_case(work, case.id) if r.state not in _ARRIVED]
+    return going_on[-1] if going_on else _new_form(work, case, session, by, now)
+
+
+def _new_form(work: UnitOfWork, case: Case, session: str, by: str, now: datetime) -> Rescue:
     known = of_case(work, case.id)
-    standing = [r for r in known if r.state is not RescueState.CLOSED or r.session == session]
-    if standing:
-        return standing[-1]
     number = len(known) + 1
     form = Rescue(
         id=f"re-{case.id}-{number}", case=case.id, session=session, state=RescueState.NEEDED, agency=""

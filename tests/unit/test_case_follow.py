@@ -19,7 +19,7 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.ports import UnitOfWork
-from callcenter.service.case_steps import open_steps, step_of
+from callcenter.service.case_steps import open_steps, step_name
 from callcenter.service.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
@@ -265,5 +265,5 @@ def test_what_the_case_log_and_the_audit_say(work: MemoryUnit) -> None:
 
 def test_steps_say_what_they_are(work: MemoryUnit) -> None:
     opened = case(work, PLAN)
-    named = [step_of(o) for o in sorted(open_steps(work, opened), key=lambda o: o.due_at)]
+    named = [step_name(o) for o in sorted(open_steps(work, opened), key=lambda o: o.due_at)]
     assert named == ["24h", "7d", "1mo", "3mo", "6mo"]
