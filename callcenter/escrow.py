@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 from pyrage import (
@@ -142,7 +142,14 @@ def encrypt_stream(parts: Iterator[bytes], out: BinaryIO, recipient: str) -> Non
         raise
 
 
-def decrypt_stream(source: BinaryIO, out: BinaryIO, identity: str) -> None:
+class Out(Protocol):
+    """What is written to."""
+
+    def write(self, data: bytes, /) -> int: ...  # noqa: D102
+    def flush(self) -> None: ...  # noqa: D102
+
+
+def decrypt_stream(source: BinaryIO, out: Out, identity: str) -> None:
     """Write what `source` holds to `out`; raise `Refused` if it is truncated, changed or another's.
 
     What was written before that is authentic, but not all there is.
@@ -153,8 +160,6 @@ def decrypt_stream(source: BinaryIO, out: BinaryIO, identity: str) -> None:
         if "No matching keys" in str(error):
             raise Refused("这份备份是给另一把恢复密钥的。请用与它对应的那一把。") from None
         raise Refused("不是本系统的备份,或开头已损坏。") from None
-    except BrokenPipeError:
-        raise
     except OSError:
         raise Refused("备份不完整,或内容被改动过。请用另一份备份。") from None
 
@@ -183,7 +188,7 @@ class _Reader:
 
 
 def _identity(text: str) -> x25519.Identity:
-    with suppress(IdentityError):
+    with suppress(IdentityError, UnicodeError):
         return x25519.Identity.from_str(text)
     raise Refused(f"不是恢复密钥:它以 {PREFIX} 开头,共 74 个字符。请对照纸上逐组检查。")
 

@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from callcenter.errors import Refused
 
@@ -199,7 +198,7 @@ def _sheet_rows(opened: BinaryIO) -> Iterator[Row]:
     _check_zip(opened)
     try:
         book = load_workbook(opened, read_only=True, data_only=False, keep_links=False)
-    except (InvalidFileException, KeyError, ValueError, OSError, SyntaxError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever openpyxl stumbles over, from zlib up to its own descriptors
         raise refused("不是完好的 .xlsx 文件。请用表格软件打开后另存一份。") from error
     try:
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -209,7 +208,9 @@ def _sheet_rows(opened: BinaryIO) -> Iterator[Row]:
         sheets[0].reset_dimensions()
         for number, values in enumerate(sheets[0].iter_rows(), start=1):
             yield Row(number=number, cells=tuple(_xlsx_cell(c.value, c.data_type) for c in values))
-    except (KeyError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
+    except ImportRefused:
+        raise
+    except Exception as error:
         raise refused("的内容已损坏。请用表格软件打开后另存一份。") from error
     finally:
         book.close()
