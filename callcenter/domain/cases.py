@@ -37,6 +37,8 @@ class CloseReason(StrEnum):
     #: Needs a supervisor, tries in three parts of the day, and one try that was no call.
     UNREACHABLE = "无法联系-督导决定"
     MISTAKE = "误建"
+    #: The same person had two: the other one goes on.
+    MERGED = "并入同一人的个案"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

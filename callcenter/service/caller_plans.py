@@ -7,11 +7,12 @@ from datetime import datetime
 
 from callcenter.domain.access import Verb
 from callcenter.domain.books import CALLER_PLANS
+from callcenter.domain.people import Person
 from callcenter.domain.privacy import CallerPlan
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.entries import resolve
+from callcenter.service.entries import group_of, resolve
 
 _LONGEST = 2000
 _TEXTS = ("times", "links", "instructions")
@@ -44,9 +45,11 @@ def set_plan(
     if any(len(text) > _LONGEST for text in given.values()):
         raise Refused(f"每一项最多 {_LONGEST} 个字。")
     before = book.one(person.id)
-    plan = before or CallerPlan(id=person.id, by=actor, at=now)
+    plan = standing_plan(work, person) or CallerPlan(id=person.id, by=actor, at=now)
     changed = replace(
         plan,
+        id=person.id,
+        revision=before.revision if before else 0,
         **given,  # type: ignore[arg-type]
         worker=_worker(work, plan.worker, worker),
         review_on=review_on or plan.review_on,
@@ -70,10 +73,16 @@ def set_plan(
 def plan_of(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) -> CallerPlan:
     """Return somebody's plan, or raise `NotFound`."""
     allow(work, actor, Verb.PEOPLE_PLAN)
-    plan = work.book(CALLER_PLANS).one(resolve(work, person_id).id)
+    plan = standing_plan(work, resolve(work, person_id))
     if plan is None:
         raise NotFound("还没有为此人写约定。用 hotline people plan --set 写一份。")
     return plan
+
+
+def standing_plan(work: UnitOfWork, person: Person) -> CallerPlan | None:
+    """Return somebody's plan; where they have none, that of an entry merged into theirs."""
+    found = (work.book(CALLER_PLANS).one(entry) for entry in group_of(work, person))
+    return next((plan for plan in found if plan is not None), None)
 
 
 def _worker(work: UnitOfWork, before: str | None, wanted: str | None) -> str | None:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from callcenter.config import PeopleSettings
 from callcenter.domain.access import DataClass, Verb
-from callcenter.domain.books import CALLER_PLANS
 from callcenter.domain.calls import Direction
 from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.numbers import mask_name, mask_number
@@ -27,6 +26,7 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, check_sees, guarded
+from callcenter.service.caller_plans import standing_plan
 from callcenter.service.entries import group_of, open_cases, resolve
 from scheduler.obligations import Obligation
 
@@ -113,7 +113,7 @@ def profile(
         case=_case(cases[0]) if cases else None,
         sessions=sessions,
         merged=tuple(work.people.get(i).code for i in work.people.merged(person.id)),
-        plan=work.book(CALLER_PLANS).one(person.id),
+        plan=standing_plan(work, person),
         calls_lately=lately,
         is_repeat=lately >= rules.repeat_calls,
     )

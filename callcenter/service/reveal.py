@@ -112,12 +112,12 @@ def look_over(work: UnitOfWork, seq: int, *, actor: str, now: datetime, remark: 
     )
 
 
-def works_with(work: UnitOfWork, actor: str, person: Person, now: datetime) -> bool:
+def works_with(work: UnitOfWork, code: str, person: Person, now: datetime) -> bool:
     """Tell whether somebody works with a person now: an open record, a case, or a debt in hand."""
     return (
-        any(case.owner == actor for case in open_cases(work, person))
-        or _holds_debt(work, actor, person, now)
-        or _has_open_record(work, actor, person)
+        any(case.owner == code for case in open_cases(work, person))
+        or _holds_debt(work, code, person, now)
+        or _has_open_record(work, code, person)
     )
 
 

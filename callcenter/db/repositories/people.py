@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, delete, distinct, func, insert, li
 
 from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.db.tables import books, consents, hardship_files, people, phones, suppressions
+from callcenter.domain.numbers import normalise
 from callcenter.domain.people import (
     Consent,
     ConsentKind,
@@ -25,7 +26,7 @@ from callcenter.domain.people import (
 from callcenter.errors import Conflict, NotFound
 
 #: Rows of `phones` that are no telephones: the code a person keeps, and what is left of an erased number
-#: whose person had opted out: its keyed hash (R32). Neither is ever shown or dialled.
+#: whose person had opted out: a keyed mark (R32). Neither is ever shown or dialled.
 _SPOKEN, _ERASED = "spoken", "erased"
 _IS_PHONE = phones.c.status.not_in((_SPOKEN, _ERASED))
 _SPOKEN_PLACE = -1
@@ -141,7 +142,8 @@ class SqlPeople(Repository):
         """Return the erased people of whose numbers a person has one, whichever key hashed it."""
         theirs = select(phones.c.number).where(phones.c.person.in_(_group(person_id)), _IS_PHONE)
         numbers = (self._cipher.open(sealed, "phones.number") for sealed in self._connection.scalars(theirs))
-        hashes = [one for number in numbers if number for one in self._cipher.lookups(number)]
+        marks = (self._mark_of(number) for number in numbers if number)
+        hashes = [one for mark in marks for one in self._cipher.lookups(mark)]
         left = select(phones.c.person).where(phones.c.number_hash.in_(hashes), phones.c.status == _ERASED)
         return list(self._connection.scalars(left)) if hashes else []
 
@@ -149,7 +151,7 @@ class SqlPeople(Repository):
         """Erase name, birth, numbers and words of a person; the numbers of opt-outs keep binding."""
         person = self.get(person_id)
         if self.suppressions(person_id):
-            self._keep_hashes(person_id)
+            self._keep_marks(person)
         is_theirs = (phones.c.person == person_id) & (phones.c.status != _ERASED)
         self._connection.execute(delete(phones).where(is_theirs))
         blank = Person(id=person.id, code=person.code, no_ivr=person.no_ivr, merged_into=person.merged_into)
@@ -158,17 +160,20 @@ class SqlPeople(Repository):
         self._connection.execute(unsaid.values(reason=self._cipher.seal("", "suppressions.reason")))
         return len({phone.number for phone in person.phones})
 
-    def _keep_hashes(self, person_id: str) -> None:
-        """Leave of each number its keyed hash alone, behind what was left before."""
-        is_left = (phones.c.person == person_id) & (phones.c.status == _ERASED)
+    def _keep_marks(self, person: Person) -> None:
+        """Leave of each number a keyed mark alone, behind what was left before."""
+        is_left = (phones.c.person == person.id) & (phones.c.status == _ERASED)
         lowest = self._connection.scalar(select(func.min(phones.c.place)).where(is_left))
         first = _SPOKEN_PLACE - 1 if lowest is None else lowest - 1
-        emptied = self._cipher.seal("", "phones.number")
-        self._connection.execute(
-            update(phones)
-            .where(phones.c.person == person_id, _IS_PHONE)
-            .values(place=first - phones.c.place, number=emptied, status=_ERASED, safe_to_call=False)
-        )
+        for n, number in enumerate(sorted({phone.number for phone in person.phones})):
+            mark = Phone(number=self._mark_of(number), safe_to_call=False)
+            row = {**self._phone_row(person.id, first - n, mark), "status": _ERASED}
+            self._connection.execute(insert(phones).values(**row))
+
+    def _mark_of(self, number: str) -> str:
+        """Return what is kept of an erased number: keyed with the master, so that new field keys fit it."""
+        spelling = normalise(number) or number
+        return "!" + self._cipher.chain(b"erased number", spelling.encode()).hex()
 
     def files_of(self, person_id: str) -> Sequence[HardshipFile]:
         """Return a person's files, by number."""

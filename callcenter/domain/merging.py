@@ -1,0 +1,73 @@
+"""Two entries of one person, as values: what the joined entry says, and what each gets back. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callcenter.domain.people import Person, Phone, PhoneStatus
+
+#: What the kept entry takes over where it says nothing itself.
+_FILLED = ("name", "birth_month", "birth_year", "speaks")
+
+
+def joined(kept: Person, merged: Person) -> Person:
+    """Return the entry that stands for both: every number, the more careful of two answers."""
+    theirs = {phone.number: phone for phone in merged.phones}
+    own = tuple(_careful(phone, theirs.get(phone.number)) for phone in kept.phones)
+    known = {phone.number for phone in kept.phones}
+    filled = {name: getattr(kept, name) or getattr(merged, name) for name in _FILLED}
+    return replace(
+        kept,
+        phones=(*own, *(phone for phone in merged.phones if phone.number not in known)),
+        no_ivr=kept.no_ivr or merged.no_ivr,
+        **filled,
+    )
+
+
+def emptied(merged: Person, kept: str) -> Person:
+    """Return the merged entry: it keeps its pseudonym and its name, and is no longer rung."""
+    return replace(merged, phones=(), merged_into=kept)
+
+
+def parted(now: Person, kept_before: Person, merged_before: Person) -> tuple[Person, Person]:
+    """Return both entries after a merge was found to be wrong.
+
+    What the merge brought goes back; what was learned since stays: new numbers and new answers with
+    the kept entry, a number's status with the number (R33).
+    """
+    was = joined(kept_before, merged_before)
+    own = {phone.number for phone in kept_before.phones}
+    back = {phone.number for phone in merged_before.phones}
+    stays = (p for p in now.phones if p.number in own or p.number not in back)
+    kept = replace(
+        now,
+        phones=tuple(_unmerged(p, was, kept_before) for p in stays),
+        **{
+            name: getattr(kept_before if getattr(now, name) == getattr(was, name) else now, name)
+            for name in (*_FILLED, "no_ivr")
+        },
+    )
+    present = {phone.number: phone for phone in now.phones}
+    theirs = (_as_now(phone, present.get(phone.number), was) for phone in merged_before.phones)
+    phones = tuple(phone for phone in theirs if phone is not None)
+    return kept, replace(merged_before, phones=phones, merged_into=None)
+
+
+def _careful(phone: Phone, other: Phone | None) -> Phone:
+    if other is None:
+        return phone
+    status = phone.status if phone.status is not PhoneStatus.OK else other.status
+    return replace(phone, status=status, safe_to_call=phone.safe_to_call and other.safe_to_call)
+
+
+def _unmerged(phone: Phone, was: Person, before: Person) -> Phone:
+    """Return a number of the kept entry as it was before, unless something was learned of it since."""
+    old = next((p for p in before.phones if p.number == phone.number), None)
+    return old if old is not None and phone in was.phones else phone
+
+
+def _as_now(phone: Phone, present: Phone | None, was: Person) -> Phone | None:
+    """Return a number that goes back; None if it was taken away since."""
+    if present is None:
+        return None
+    return phone if present in was.phones else replace(phone, status=present.status)
