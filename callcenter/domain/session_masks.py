@@ -19,16 +19,17 @@ _NAME = 8
 
 def masked(form: Form, answers: Answers) -> dict[str, Any]:
     """Return the answers with names and numbers masked."""
-    return {name: _masked(form.fields[name], value) for name, value in answers.items()}
+    return {name: mask(form.fields[name], value) for name, value in answers.items()}
 
 
-def _masked(field: Field, value: Any) -> Any:
+def mask(field: Field, value: Any) -> Any:
+    """Return one answer with names and numbers masked; None stays."""
     match value:
         case str():
             return _hidden(value) if field.pii else mask_numbers(value)
         case list() if field.fields:
             parts = {part.id: part for part in field.fields}
-            return [{name: _masked(parts[name], inner) for name, inner in group.items()} for group in value]
+            return [{name: mask(parts[name], inner) for name, inner in group.items()} for group in value]
         case list() | Mapping() if field.pii:
             return _hidden(said_value(field, value))
         case _:

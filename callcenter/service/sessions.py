@@ -9,9 +9,10 @@ from typing import Any
 
 from callcenter.domain.access import Verb, may
 from callcenter.domain.books import DRAFTS, SESSION_VERSIONS
+from callcenter.domain.form_diff import Changed, changes
 from callcenter.domain.form_text import beside
 from callcenter.domain.forms import Form
-from callcenter.domain.session_masks import masked
+from callcenter.domain.session_masks import mask, masked
 from callcenter.domain.session_rules import is_third_party, marks, open_referrals
 from callcenter.domain.sessions import LATE_AFTER, Draft, SessionRow, SessionStatus, SessionVersion
 from callcenter.domain.users import User
@@ -143,6 +144,31 @@ def _version(history: tuple[SessionVersion, ...], head: SessionRow, n: int | Non
     if found is None:
         raise NotFound(f"{head.id} 没有第 {n} 版;现有 {len(history)} 版。")
     return found
+
+
+@guarded(Verb.SESSION_READ)
+def compare(
+    work: UnitOfWork, session_id: str, older: int, newer: int, *, actor: str, now: datetime
+) -> tuple[Changed, ...]:
+    """Return what changed between two versions of a record, as the actor may see it, masked.
+
+    The reading is audited. Raises `NotFound` and `Forbidden`.
+    """
+    user = allow(work, actor, Verb.SESSION_READ)
+    head = work.sessions.get(session_id)
+    check_reads(work, user, head)
+    history = versions_of(work, session_id)
+    before, after = _version(history, head, older), _version(history, head, newer)
+    if before is None or after is None:
+        raise NotFound(f"{session_id} 还没有提交。")
+    note(work, actor, "session.read", session_id, now, field=f"v{older}-v{newer}")
+    form = form_of(work, after.form)
+    seen = visible_fields(form, user)
+    return tuple(
+        replace(one, before=mask(form.fields[one.id], one.before), after=mask(form.fields[one.id], one.after))
+        for one in changes(form, before.answers, after.answers)
+        if one.id in seen
+    )
 
 
 @guarded(Verb.SESSION_READ)
