@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callcenter.config import Settings, load_settings
+from callcenter.config import DEFAULT_FILE, Settings, load_settings
 from callcenter.keys import KeyRing
 from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store
 
@@ -44,6 +45,11 @@ class App:
     def settings(self) -> Settings:
         """Return the configuration; raise `ConfigError` if it cannot be used."""
         return self._settings or load_settings(self._config_file)
+
+    @property
+    def config_file(self) -> Path:
+        """Return where the configuration stands, whether or not there is a file."""
+        return self._config_file or Path(os.environ.get("HOTLINE_CONFIG") or DEFAULT_FILE)
 
     @cached_property
     def keys(self) -> KeyRing:

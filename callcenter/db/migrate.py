@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from callcenter.db.engine import make_engine
 from callcenter.db.errors import StoreError, named
 
-_SCRIPTS = Path(__file__).parent / "migrations"
+#: Folder of the migrations.
+SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -38,12 +39,17 @@ def check(url: str) -> None:
 
 def is_current(url: str) -> bool:
     """Tell whether the database stands at the newest revision."""
-    return set(_heads(url)) == set(ScriptDirectory(str(_SCRIPTS)).get_heads())
+    return set(_heads(url)) == set(ScriptDirectory(str(SCRIPTS)).get_heads())
 
 
 def is_begun(url: str) -> bool:
     """Tell whether the database has tables of ours, of whatever revision."""
     return bool(_heads(url))
+
+
+def revision_of(url: str) -> str | None:
+    """Return the revision of a database's tables; None if it has none of ours."""
+    return next(iter(_heads(url)), None)
 
 
 def _heads(url: str) -> tuple[str, ...]:
@@ -62,7 +68,7 @@ def _run(url: str, act: Callable[[Config], None]) -> None:
     try:
         with engine.connect() as connection:
             config = Config()
-            config.set_main_option("script_location", str(_SCRIPTS))
+            config.set_main_option("script_location", str(SCRIPTS))
             config.attributes["connection"] = connection
             act(config)
     except SQLAlchemyError as error:

@@ -1,0 +1,262 @@
+"""Bringing a backup back: on a blank machine with nothing but the file and the recovery key, or over a line.
+
+The whole file is read and checked before the first byte is put anywhere. Then the store is filled in one
+transaction (SQLite: in a file beside the place where it belongs), its audit is verified, and only then do
+files and store take their places. What stood there before is put aside, never deleted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Table, delete, insert, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from callcenter.db.backup_format import KEY, About, Manifest, table_of
+from callcenter.db.backup_reading import Nowhere, read_backup
+from callcenter.db.crypto import FieldCipher
+from callcenter.db.engine import make_engine
+from callcenter.db.errors import named
+from callcenter.db.migrate import SCRIPTS, is_begun, revision_of, upgrade
+from callcenter.db.tables import APPEND_ONLY, metadata
+from callcenter.db.triggers import lifted
+from callcenter.db.unit_of_work import SqlUnit
+from callcenter.errors import CallCenterError, Refused
+from callcenter.files import sync_folder
+from callcenter.keys import KeyRing
+from callcenter.ports import UnitOfWork
+
+#: Looks at the restored store before it counts; raises to refuse it.
+Verify = Callable[[UnitOfWork], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where a backup goes."""
+
+    home: Path
+    database_url: str
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored:
+    """What was read, and where that which stood there before is now."""
+
+    about: About
+    manifest: Manifest
+    #: The key file's text.
+    key: bytes = field(repr=False)
+    aside: Path | None = None
+
+
+def check_backup(file: Path, identity: str) -> Restored:
+    """Read a backup to its end and write nothing; raise `Refused` if it could not be restored."""
+    looked = _KeyOnly()
+    about, manifest = read_backup(file, identity, looked)
+    KeyRing.parse(looked.key, Path(KEY))
+    if about.revision not in _revisions():
+        raise Refused("备份由更新的程序制作,这个程序不认识。请用那个版本的程序恢复。")
+    return Restored(about=about, manifest=manifest, key=looked.key)
+
+
+def check_target(target: Target, key: bytes) -> None:
+    """Raise `Refused` if another line stands at the target and overwriting was not said."""
+    if target.overwrite:
+        return
+    key_file = target.home / "hotline.key"
+    if key_file.exists() and key_file.read_bytes() != key:
+        raise Refused(f"{target.home} 里已有一条线(密钥在)。确实要换成备份,加 --overwrite。")
+    if _is_begun(target.database_url):
+        raise Refused("数据库已有内容。确实要换成备份里的,加 --overwrite。")
+
+
+def restore(file: Path, identity: str, target: Target, verify: Verify, *, now: datetime) -> Restored:
+    """Bring a backup back and return what it held.
+
+    Raises `Refused` for a bad backup or an occupied target, and whatever `verify` raises; nothing is
+    changed then.
+    """
+    checked = check_backup(file, identity)
+    check_target(target, checked.key)
+    target.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    staged = target.home / f".restoring-{uuid4().hex[:12]}"
+    staged.mkdir(mode=0o700)
+    try:
+        with _store(target, checked.about, now) as (connection, move_store):
+            filling = _Filling(connection=connection, staged=staged, overwrite=target.overwrite)
+            read_backup(file, identity, filling)
+            filling.finish()
+            ring = KeyRing.load(staged / "home" / "hotline.key")
+            if checked.about.revision == _head():
+                verify(SqlUnit(connection, FieldCipher(ring)))
+            aside = _place(staged, target.home, now)
+            connection.commit()
+        aside = move_store() or aside
+    except SQLAlchemyError as error:
+        raise named(error) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    upgrade(target.database_url)
+    return replace(checked, aside=aside)
+
+
+class _KeyOnly(Nowhere):
+    """Only looks, and keeps the key file."""
+
+    def __init__(self) -> None:
+        self.key = b""
+
+    def file(self, name: str) -> BinaryIO:
+        """Return what forgets, or keeps the key."""
+        return _Kept(self) if name == KEY else super().file(name)
+
+
+class _Kept(BytesIO):
+    """A file in memory that leaves its content with its owner."""
+
+    def __init__(self, owner: _KeyOnly) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def close(self) -> None:
+        """Hand over what was written."""
+        if not self.closed:
+            self._owner.key = self.getvalue()
+        super().close()
+
+
+@dataclass(kw_only=True, slots=True)
+class _Filling:
+    """Puts rows into an empty store, and files into a folder aside."""
+
+    connection: Connection
+    staged: Path
+    overwrite: bool
+    tables: dict[str, Table] = field(default_factory=dict)
+    _open: list[Any] = field(default_factory=list)
+
+    def about(self, about: About) -> None:
+        """Empty the tables that are to be filled."""
+        self.tables = {name: table_of(name, columns) for name, columns in about.tables.items()}
+        for name, table in reversed(self.tables.items()):
+            is_guarded = self.overwrite and name in APPEND_ONLY
+            with lifted(self.connection, table) if is_guarded else nullcontext():
+                if is_guarded or name not in APPEND_ONLY:
+                    self.connection.execute(delete(table))
+
+    def rows(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Insert rows."""
+        self.connection.execute(insert(self.tables[table]), rows)
+
+    def file(self, name: str) -> BinaryIO:
+        """Open a file in the folder aside, 0600."""
+        place = self.staged / name
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place.touch(mode=0o600, exist_ok=False)
+        return place.open("wb")
+
+    def finish(self) -> None:
+        """Let PostgreSQL count on where the rows' own numbers end."""
+        if self.connection.dialect.name != "postgresql":
+            return
+        for table in metadata.sorted_tables:
+            column = table.autoincrement_column
+            if column is not None and table.name in self.tables:
+                counted = (
+                    f"setval(pg_get_serial_sequence('{table.name}', '{column.name}'), max({column.name}))"
+                )
+                self.connection.execute(text(f'SELECT {counted} FROM "{table.name}"'))  # noqa: S608 - ours
+
+
+@contextmanager
+def _store(
+    target: Target, about: About, now: datetime
+) -> Iterator[tuple[Connection, Callable[[], Path | None]]]:
+    """Lend a transaction on an empty store of the backup's revision, and what puts it in its place."""
+    url = target.database_url
+    move: Callable[[], Path | None] = _stays
+    if make_url(url).get_backend_name() == "sqlite":
+        final = Path(make_url(url).database or "")
+        beside = final.with_name(f".{final.name}.{uuid4().hex[:12]}.restoring")
+        url, move = f"sqlite:///{beside}", lambda: _take_place(beside, final, now)
+    elif is_begun(url) and revision_of(url) != about.revision:
+        raise Refused("备份与现有数据库的版本不同。请恢复到一个空的数据库。")
+    upgrade(url, about.revision)
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection, move
+    except BaseException:
+        engine.dispose()
+        _forget(url)
+        raise
+    engine.dispose()
+
+
+def _stays() -> None:
+    return None
+
+
+def _forget(url: str) -> None:
+    """Delete the file of a store that did not come about."""
+    if make_url(url).get_backend_name() == "sqlite":
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{make_url(url).database}{ending}").unlink(missing_ok=True)
+
+
+def _take_place(beside: Path, final: Path, now: datetime) -> Path | None:
+    """Put a filled SQLite file where it belongs; what stood there goes aside. Return where it went."""
+    aside = final.with_name(f"{final.name}.before-{now:%Y%m%d-%H%M%S}")
+    stood = final.exists()
+    for ending in ("-wal", "-shm", ""):
+        old = Path(f"{final}{ending}")
+        if old.exists():
+            old.rename(f"{aside}{ending}")
+    beside.rename(final)
+    sync_folder(final.parent)
+    return aside if stood else None
+
+
+def _place(staged: Path, home: Path, now: datetime) -> Path | None:
+    """Move the files to where they belong; other ones that stand there go aside. Return where they went."""
+    aside, used = home / f"before-{now:%Y%m%d-%H%M%S}", False
+    for path in sorted(p for p in staged.rglob("*") if p.is_file()):
+        within = path.relative_to(staged)
+        name = Path(*within.parts[1:])
+        final = home / name
+        if final.exists() and final.read_bytes() == path.read_bytes():
+            continue
+        if final.exists():
+            used = True
+            (aside / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            final.rename(aside / name)
+        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.rename(final)
+        sync_folder(final.parent)
+    return aside if used else None
+
+
+def _is_begun(url: str) -> bool:
+    file = make_url(url).database if make_url(url).get_backend_name() == "sqlite" else None
+    return (file is None or Path(file).exists()) and is_begun(url)
+
+
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()}
+
+
+def _head() -> str:
+    head = ScriptDirectory(str(SCRIPTS)).get_current_head()
+    if head is None:
+        raise CallCenterError("the migrations are not there")
+    return head
