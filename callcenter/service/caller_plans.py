@@ -50,7 +50,7 @@ def set_plan(
         plan,
         id=person.id,
         revision=before.revision if before else 0,
-        **given,  # type: ignore[arg-type]
+        **given,
         worker=_worker(work, plan.worker, worker),
         review_on=review_on or plan.review_on,
         by=actor,

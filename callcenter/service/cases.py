@@ -24,6 +24,7 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.blocking import lift_for_case
 from callcenter.service.case_steps import agree, case_of, climb
 from callcenter.service.debts import done_by_call
 from callcenter.service.entries import open_cases, resolve
@@ -149,10 +150,8 @@ def _opened(work: UnitOfWork, person: Person, told: Told) -> Case:
     level = told.ruling.level
     if level is None:
         raise ValueError("a case has a level")
-    number = len(work.book(CASES).where(person=person.id)) + 1
     case = Case(
-        # The same name for whoever else opens it at this moment: the second one meets a `Conflict`.
-        id=f"ca-{digest(person.id)}-{number}",
+        id=_next_id(work, person),
         person=person.id,
         level=level,
         state=CaseState.OPEN,
@@ -163,10 +162,21 @@ def _opened(work: UnitOfWork, person: Person, told: Told) -> Case:
     )
     work.book(CASES).add(case)
     log_notes(work, case, (Note(kind="opened", after=str(int(level))),), by=told.actor, now=told.now)
+    lift_for_case(work, person.id, now=told.now)
     case = _on_ladder(work, case, told)
     if told.ruling.lower_to is not None:
         case = _lowered(work, case, told.ruling.lower_to, told.answers.given_reason, told)
     return _agreed(work, case, told)
+
+
+def _next_id(work: UnitOfWork, person: Person) -> str:
+    """Return the same name for whoever else opens a case at this moment: the second one meets a `Conflict`.
+
+    Counted by names, not by rows: cases of merged entries come and go.
+    """
+    stem = f"ca-{digest(person.id)}-"
+    own = (case.id for case in work.book(CASES).where(person=person.id) if case.id.startswith(stem))
+    return f"{stem}{max((int(name.removeprefix(stem)) for name in own), default=0) + 1}"
 
 
 def _relevelled(work: UnitOfWork, case: Case, level: Level, told: Told) -> Case:
@@ -211,6 +221,8 @@ def save(work: UnitOfWork, change: Change, *, by: str, now: datetime) -> Case:
     """Save a case and log what happened. Raises `Conflict` if somebody changed it since it was read."""
     saved = work.book(CASES).put(change.case)
     log_notes(work, saved, change.notes, by=by, now=now)
+    # R19: who is in danger is put through.
+    lift_for_case(work, saved.person, now=now)
     return saved
 
 

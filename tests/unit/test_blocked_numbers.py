@@ -6,16 +6,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from people_world import QIAN, SHEN, a_call, a_case, peopled, with_case
+from people_world import QIAN, SHEN, a_call, a_case, a_session, peopled, with_case
 
 from callcenter.domain.books import BLOCKS, CASES
 from callcenter.domain.cases import CaseState
 from callcenter.domain.people import Person, Phone
-from callcenter.domain.risk import Level
+from callcenter.domain.risk import Level, RiskAnswers
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
 from callcenter.service.blocking import block, block_caller, block_facts, blocks, lift, lift_for_case
 from callcenter.service.callers import Opening, hashed, line_facts
+from callcenter.service.cases import follow
+from scheduler.gates import Rules
 
 NUMBER = "13861705555"
 WHY = "反复辱骂咨询员,已提醒一次"
@@ -123,3 +125,26 @@ def test_the_number_of_a_call_is_blocked_without_anybody_seeing_it(store: Store,
         told = [e for e in work.audit.recent(10) if e.verb == "people.block"]
         assert [e.object for e in told] == [f"block:{made.id}"]
         assert NUMBER not in str(told)
+
+
+def test_r19_a_record_that_opens_a_case_lifts_the_block_in_the_same_transaction(
+    store: Store, now: datetime
+) -> None:
+    peopled(store)
+    with store() as work:
+        block(work, NUMBER, length=WEEK, actor="s001", now=now, reason=WHY)
+        work.commit()
+    with store() as work:
+        follow(
+            work,
+            session=a_session("1.1", now, person="p1"),
+            person="p1",
+            answers=RiskAnswers(asked=True, thoughts=True, plan_soon=True),
+            ended_at=now,
+            actor="c017",
+            now=now,
+            rules=Rules(),
+        )
+        work.commit()
+    with store() as work:
+        assert blocks(work, actor="s001", now=now) == []
