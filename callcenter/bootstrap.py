@@ -63,6 +63,12 @@ class App:
 
         return open_store(self.settings.database_url, self.keys)
 
+    def close(self) -> None:
+        """Close the store's connections, if any were opened."""
+        close = getattr(self.__dict__.get("store"), "close", None)
+        if close is not None:
+            close()
+
     @cached_property
     def road(self) -> AlarmRoad:
         """Return the alarm road: call files in the PBX's spool folder."""

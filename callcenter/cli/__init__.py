@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ class _Hotline(click.Group):
         with formatter.section("命令"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Bytes that are no UTF-8 arrive as lone surrogates, which neither a store nor a screen takes.
+        for place, word in enumerate(args, start=1):
+            if not _is_text(word) and not os.path.lexists(word):  # an old file's name may be in GB18030
+                ctx.fail(f"第 {place} 个词里有认不出的字符(不是 UTF-8)。请重新输入。")
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -69,6 +77,14 @@ class _Hotline(click.Group):
             raise click.ClickException(f"{error.filename}:{error.strerror}") from error
 
 
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @click.group(cls=_Hotline, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(path_type=Path), help="配置文件,默认 ./hotline.toml")
 @click.version_option(package_name="xinxian")
@@ -77,4 +93,5 @@ def main(ctx: click.Context, config: Path | None) -> None:
     """心线:热线、值守与回访。"""
     # What a command has to say it says itself; only `serve` keeps a log.
     logging.getLogger().addHandler(logging.NullHandler())
-    ctx.obj = App(config_file=config)
+    ctx.obj = app = App(config_file=config)
+    ctx.call_on_close(app.close)
