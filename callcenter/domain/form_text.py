@@ -268,7 +268,8 @@ def marked(text: str, problems: Sequence[Problem]) -> str:
     lines = _lines(unmarked(text))
     told_at: dict[int, list[str]] = {}
     for problem in problems:
-        told_at.setdefault(min(max(problem.line, 1), len(lines)), []).append(problem.text)
+        said = " ".join(_lines(problem.text))
+        told_at.setdefault(min(max(problem.line, 1), len(lines)), []).append(said)
     out: list[str] = []
     for number, line in enumerate(lines, start=1):
         here = told_at.get(number, [])

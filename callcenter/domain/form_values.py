@@ -93,7 +93,8 @@ def _choice(field: Field, raw: object) -> str:
     last = field.first + len(field.choices) - 1
     if re.fullmatch(r"[0-9]{1,4}", word) and field.first <= int(word) <= last:
         return field.choices[int(word) - field.first]
-    raise ValueError(f"没有「{word[:20]}」这个选项,请填 {field.first} 至 {last} 的序号,或照写选项。")
+    said = " ".join(word.split())[:20]
+    raise ValueError(f"没有「{said}」这个选项,请填 {field.first} 至 {last} 的序号,或照写选项。")
 
 
 def _choices(field: Field, raw: object) -> list[str]:

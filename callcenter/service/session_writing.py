@@ -97,7 +97,7 @@ def _once(wrongs: tuple[Wrong, ...]) -> tuple[Wrong, ...]:
 # --- submit --------------------------------------------------------------------------------
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def submit(
     work: UnitOfWork,
     session_id: str,
@@ -132,7 +132,7 @@ def submit(
     return _write(work, fresh, seen, desk.form, desk, "", SessionStatus.SUBMITTED, actor, now)
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def submit_quick(
     work: UnitOfWork, session_id: str, kind: str, *, desk: Desk, actor: str, now: datetime
 ) -> Submitted:
@@ -264,7 +264,7 @@ def _ended_at(work: UnitOfWork, head: SessionRow) -> datetime:
 # --- amend, review, uptake -----------------------------------------------------------------
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def amend(
     work: UnitOfWork,
     session_id: str,
@@ -355,7 +355,7 @@ def review(
     return head
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def note_uptake(
     work: UnitOfWork, session_id: str, n: int, uptake: str, *, actor: str, now: datetime, reason: str = ""
 ) -> SessionVersion:

@@ -67,7 +67,7 @@ def list_sessions(
     return [row for row in found if not mine or row.counsellor in (None, actor)]
 
 
-@guarded(Verb.SESSION_READ)
+@guarded(Verb.SESSION_READ, Verb.SESSION_READ_ALL)
 def read_session(
     work: UnitOfWork,
     session_id: str,
@@ -146,7 +146,7 @@ def _version(history: tuple[SessionVersion, ...], head: SessionRow, n: int | Non
     return found
 
 
-@guarded(Verb.SESSION_READ)
+@guarded(Verb.SESSION_READ, Verb.SESSION_READ_ALL)
 def compare(
     work: UnitOfWork, session_id: str, older: int, newer: int, *, actor: str, now: datetime
 ) -> tuple[Changed, ...]:
@@ -191,7 +191,7 @@ def referrals_to_ask(
 # --- drafts --------------------------------------------------------------------------------
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def read_draft(work: UnitOfWork, session_id: str, *, actor: str, now: datetime) -> Draft | None:
     """Return what has been typed so far, if anything has. Raises `NotFound` and `Forbidden`."""
     user = allow(work, actor, Verb.SESSION_WRITE)
@@ -202,7 +202,7 @@ def read_draft(work: UnitOfWork, session_id: str, *, actor: str, now: datetime) 
     return found
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def save_draft(
     work: UnitOfWork,
     session_id: str,
@@ -242,7 +242,7 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
 
 
-@guarded(Verb.SESSION_WRITE)
+@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def discard_draft(work: UnitOfWork, session_id: str, *, actor: str, now: datetime) -> None:
     """Throw away what was typed. Raises `NotFound` if nothing was."""
     user = allow(work, actor, Verb.SESSION_WRITE)
