@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import count
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from urllib.parse import quote
 
 from callcenter.domain.alarms import Alarm, AlarmKind
@@ -135,6 +135,10 @@ def _value(kind: Any, now: datetime, secret: bool) -> Any:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return _value(next(part for part in inner if part is not type(None)), now, secret)
+    if origin is Literal:
+        return inner[0]
+    if origin in (list, frozenset):
+        return origin([_value(inner[0], now, secret)])
     if origin is tuple:
         return tuple(_value(part, now, secret) for part in inner if part is not ...)
     if origin is not None and issubclass(origin, Mapping):

@@ -28,6 +28,7 @@ COMMANDS = {
     "whoami": ("login", "现在以谁的名义"),
     "calls": ("calls", "通话记录与实时画面"),
     "sessions": ("sessions", "接访记录"),
+    "people": ("people", "我们服务的人:资料、同意、合并、停接、本人的请求"),
     "cases": ("cases", "有危险的人:个案、级别、量表"),
     "rescue": ("rescue", "紧急救援"),
     "hardship": ("hardship", "困难职工档案与回访"),
