@@ -74,24 +74,29 @@ class Examined:
 
 def examine(form: Form, desk: Desk, given: Mapping[str, Any]) -> Examined:
     """Return the answers as they are kept and what they come to; raise `RecordRefused` naming every field."""
-    answers, wrongs = read_answers(form, given)
+    answers, unread = read_answers(form, given)
     risk = risk_answers(answers, desk.instruments, desk.rules.windows.zone)
-    try:
-        found = finding(risk, desk.instruments, end_intent=desk.rules.risk.end_intent)
-    except Refused as error:
-        wrongs = (*wrongs, Wrong(field="instruments", text=str(error)))
-        found = Finding(level=None)
-    known = {(wrong.field) for wrong in wrongs}
-    more = (*check(form, answers), *check_session(form, answers, found))
-    wrongs = (*wrongs, *(wrong for wrong in _once(more) if wrong.field not in known))
+    found, unscored = _found(risk, desk)
+    wrongs = _once((*unread, *check(form, answers), *check_session(form, answers, found), *unscored))
     if wrongs:
         raise RecordRefused(wrongs)
     return Examined(answers=answers, risk=risk, finding=found)
 
 
+def _found(risk: RiskAnswers, desk: Desk) -> tuple[Finding, tuple[Wrong, ...]]:
+    """Return what the answers come to, or what is wrong with the instruments'."""
+    try:
+        return finding(risk, desk.instruments, end_intent=desk.rules.risk.end_intent), ()
+    except Refused as error:
+        return Finding(level=None), (Wrong(field="instruments", text=str(error)),)
+
+
 def _once(wrongs: tuple[Wrong, ...]) -> tuple[Wrong, ...]:
-    """Return one complaint per field: what the form says first, else what the rules say."""
-    return tuple({wrong.field: wrong for wrong in reversed(wrongs)}.values())[::-1]
+    """Return one complaint per field, the first."""
+    first: dict[str, Wrong] = {}
+    for wrong in wrongs:
+        first.setdefault(wrong.field, wrong)
+    return tuple(first.values())
 
 
 # --- submit --------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.entries import resolve
+from callcenter.service.people import checked_reason
 from callcenter.service.session_access import check_reads, check_writes
 from callcenter.service.session_forms import form_of
 
@@ -85,8 +86,8 @@ def read_session(
     user = allow(work, actor, Verb.SESSION_READ)
     head = work.sessions.get(session_id)
     check_reads(work, user, head)
-    if reveal and len(reason.strip()) < 4:
-        raise Refused("查看未遮盖的内容要写明原因(至少 4 个字):--reason。")
+    if reveal:
+        reason = checked_reason(reason)
     history = versions_of(work, session_id)
     shown = _version(history, head, n)
     verb = "session.reveal" if reveal else "session.read"
