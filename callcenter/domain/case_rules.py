@@ -37,6 +37,8 @@ class Note:
     kind: str
     before: str = ""
     after: str = ""
+    #: Who proposed it, and who confirmed it; where it took one person only, neither is said here.
+    first: str = ""
     second: str = ""
     reason: str = field(default="", repr=False)
 
@@ -47,8 +49,6 @@ class Change:
 
     case: Case
     notes: tuple[Note, ...] = ()
-    #: The ladder begins anew (True), or only what is not overdue is replaced by that of the new level.
-    restarts: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +72,9 @@ def ruling(finding: Finding, answers: RiskAnswers) -> Ruling:
     return Ruling(level=found, lower_to=given) if found.is_high else Ruling(level=given)
 
 
-def relevelled(case: Case, level: Level, *, reason: str, now: datetime, second: str = "") -> Change:
+def relevelled(
+    case: Case, level: Level, *, reason: str, now: datetime, first: str = "", second: str = ""
+) -> Change:
     """Return the case at another level, or at the same one after another contact.
 
     The risk clock starts when it becomes this bad, and anew with each imminent danger. What somebody
@@ -86,7 +88,16 @@ def relevelled(case: Case, level: Level, *, reason: str, now: datetime, second: 
         after = replace(after, alarming_since=None)
     if level.is_high and case.state is CaseState.WATCH:
         after = replace(after, state=CaseState.ACTIVE)
-    return Change(case=after, notes=_level_notes(case, after, reason, second), restarts=level <= case.level)
+    told = Note(
+        kind="level",
+        before=_said(case.level),
+        after=_said(level),
+        first=first,
+        second=second,
+        reason=reason,
+    )
+    back = Note(kind="state", before=case.state.value, after=after.state.value, reason=reason)
+    return Change(case=after, notes=(told, back) if after.state is not case.state else (told,))
 
 
 def raised(case: Case, level: Level, *, reason: str, now: datetime) -> Change:
@@ -118,7 +129,7 @@ def confirmed_lower(case: Case, *, by: str, now: datetime) -> Change:
     if proposed is None:
         raise Refused(f"{case.id} 没有待确认的降级。")
     _check_second(proposed.by, by)
-    return relevelled(case, proposed.level, reason=proposed.reason, now=now, second=by)
+    return relevelled(case, proposed.level, reason=proposed.reason, now=now, first=proposed.by, second=by)
 
 
 def withdrawn(case: Case, *, reason: str) -> Change:
@@ -169,7 +180,10 @@ def closed(case: Case, why: CloseReason, *, by: str, note: str, now: datetime, s
         ending=None,
         alarming_since=None,
     )
-    text = Note(kind="closed", before=case.state.value, after=why.value, second=second, reason=note)
+    first = by if second else ""
+    text = Note(
+        kind="closed", before=case.state.value, after=why.value, first=first, second=second, reason=note
+    )
     return Change(case=after, notes=(text,))
 
 
@@ -192,7 +206,7 @@ def reopened(case: Case, *, reason: str, now: datetime) -> Change:
     note = Note(
         kind="reopened", before=case.state.value, after=again.state.value, reason=check_reason(reason)
     )
-    return Change(case=again, notes=(note,), restarts=True)
+    return Change(case=again, notes=(note,))
 
 
 def acknowledged(case: Case, *, by: str, now: datetime) -> Change:
@@ -232,14 +246,6 @@ def _moved(after: Case, before: Case, to: CaseState, reason: str) -> Change:
         _check_move(before, to)
         notes.append(Note(kind="state", before=before.state.value, after=to.value, reason=reason))
     return Change(case=replace(after, state=to), notes=tuple(notes))
-
-
-def _level_notes(before: Case, after: Case, reason: str, second: str) -> tuple[Note, ...]:
-    told = Note(
-        kind="level", before=_said(before.level), after=_said(after.level), second=second, reason=reason
-    )
-    back = Note(kind="state", before=before.state.value, after=after.state.value, reason=reason)
-    return (told, back) if after.state is not before.state else (told,)
 
 
 def _check_open(case: Case) -> None:

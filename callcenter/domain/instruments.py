@@ -142,7 +142,7 @@ def read_instrument(file: Path) -> Instrument:
         bands=_bands(top["bands"], least, most) if "bands" in top else (),
         floors=_floors(top["floors"], items, least, most) if "floors" in top else (),
     )
-    _check_whole(read, root)
+    _check_whole(read, top)
     if top["checksum"].text() != (right := checksum_of(read)):
         raise top["checksum"].fail(
             f"`{read.id}` changed, its checksum did not. Raise `version`, and set `checksum: {right}`."
@@ -163,18 +163,20 @@ def checksum_of(instrument: Instrument) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _check_whole(read: Instrument, root: Marked) -> None:
+def _check_whole(read: Instrument, top: Mapping[str, Marked]) -> None:
+    """Refuse parts that do not go together, at the line where they are to be mended."""
     if bool(read.items) != (read.wording != "none"):
-        raise root.fail("`wording: none` is for what has no items, and only for that.")
+        raise top["wording"].fail("`wording: none` is for what has no items, and only for that.")
     if read.may_miss and read.may_miss >= len(read.items):
-        raise root.fail("`may_miss` must be less than the number of items.")
+        raise top["may_miss"].fail("`may_miss` must be less than the number of items.")
     for item in read.items.values():
         if item.only_if and (item.only_if not in read.items or item.only_if == item.id):
-            raise root.fail(f"`{item.id}` is asked only if `{item.only_if}`, which is no other item here.")
+            problem = f"`{item.id}` is asked only if `{item.only_if}`, which is no other item here."
+            raise top["items"].fail(problem)
     if read.items and read.sums:
         low, high = (sum(pick(i.options) for i in read.items.values()) * read.times for pick in (min, max))
         if (low, high) != (read.least, read.most):
-            raise root.fail(f"the items add up to {low} at least and {high} at most: mend `range`.")
+            raise top["range"].fail(f"the items add up to {low} at least and {high} at most.")
 
 
 def _check_keeps(site: Instrument, ours: Instrument, file: Path) -> None:

@@ -15,6 +15,7 @@ from callcenter.domain.access import Verb, may
 from callcenter.domain.alarms import Alarm, AlarmKind
 from callcenter.domain.books import CASE_EVENTS, CASES
 from callcenter.domain.case_rules import Change, Note
+from callcenter.domain.case_rules import is_alarming as is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason, Rescue, RescueState
 from callcenter.domain.levels import Level
 from callcenter.domain.people import Person
@@ -32,6 +33,8 @@ from scheduler.windows import daypart_of
 
 #: How somebody was tried other than by a telephone call of ours.
 OTHER_WAYS = ("上门", "微信", "短信", "紧急联系人", "单位工会", "社区", "公安")
+#: Reasons people give for closing; merging two cases gives its own.
+CLOSABLE = tuple(reason.value for reason in CloseReason if reason.name != "MERGED")
 #: R26: so many parts of the day have to be tried before somebody counts as unreachable.
 DAYPARTS = 3
 
@@ -157,6 +160,8 @@ def close(
     "Unreachable" is a supervisor's word, after tries in three parts of the day and one that was no call.
     """
     user = allow(work, actor, Verb.CASE_ACT)
+    if why.value not in CLOSABLE:
+        raise Refused(f"结案原因应是其中之一：{'、'.join(CLOSABLE)}。")
     case = work.book(CASES).get(case_id)
     if why is CloseReason.UNREACHABLE:
         if not case.level.is_high and not may(user.roles, Verb.CASE_SUPERVISE):

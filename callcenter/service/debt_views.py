@@ -222,7 +222,8 @@ def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[s
     since = _wall(one.created_at, facts)
     return [
         f"{KIND_WORDS[one.kind]}：个案 {case_of(one)}{owner}。",
-        f"{step_words(step_name(one))}，从 {since} 起算；{_wall(one.due_at, facts)} 起应联系，只能由工作人员联系。",
+        f"{step_words(step_name(one))}，从 {since} 起算。",
+        f"{_wall(one.due_at, facts)} 起应联系，只能由工作人员联系。",
     ]
 
 
