@@ -59,10 +59,10 @@ class BackupRound:
         recipient = recipient_for_backups(settings)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = folder / f"hotline-{now.astimezone(UTC):%Y%m%d-%H%M%S}.age"
+        mark = make_backup(self.app, file, recipient)
         with self.app.store() as work:
             safekeeping.note_backup_by_itself(work, file.name, now=now)
             work.commit()
-        mark = make_backup(self.app, file, recipient)
         self._thin(folder)
         return mark
 

@@ -17,10 +17,12 @@ from callcenter.asterisk.bridge import Bridge, RosterSource
 from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
 from callcenter.asterisk.eyes import Eyes
 from callcenter.asterisk.spool import SpoolEdges
+from callcenter.backups import BackupRound
 from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
+from callcenter.service import recordings
 from callcenter.service.callers import Opening
 from callcenter.service.debts import risk_rules_of
 from callcenter.service.dispatch import DebtRound
@@ -38,6 +40,10 @@ LOOK = timedelta(seconds=10)
 A_ROW = 4096
 #: How often old journal files are put away.
 TIDY = timedelta(hours=1)
+#: How often messages of calls that ended are sealed: in clear they lie no longer than a minute.
+SEAL = timedelta(seconds=10)
+#: How often is looked whether a backup is due.
+BACK_UP = timedelta(minutes=5)
 
 
 class Server:
@@ -77,6 +83,9 @@ class Server:
             tasks = [
                 group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow")),
                 group.create_task(_forever(TIDY, self._tidy, "journal.tidy")),
+                group.create_task(_forever(SEAL, self._seal_messages, "recordings.seal")),
+                group.create_task(_forever(TIDY, self._sweep_messages, "recordings.sweep")),
+                group.create_task(_forever(BACK_UP, self._back_up, "backup.round")),
                 group.create_task(_forever(LOOK, self._look, "watch.look")),
                 group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round")),
                 group.create_task(self._bridge.run()),
@@ -106,6 +115,22 @@ class Server:
             await self._worker.run(
                 lambda: self._follower.rotate(self._app.clock(), keep=keep, reopen=self._reopen_queue_log)
             )
+
+    async def _seal_messages(self) -> None:
+        """Seal what callers left, off the loop."""
+        settings, now = self._app.settings, self._app.clock()
+        spool = settings.pbx_home / "spool" / "messages"
+        folder = settings.recordings_folder
+        await asyncio.to_thread(recordings.seal_waiting, self._app.store, spool, folder, now=now)
+
+    async def _sweep_messages(self) -> None:
+        """Delete sealed files that no row opens any more, off the loop."""
+        folder, now = self._app.settings.recordings_folder, self._app.clock()
+        await asyncio.to_thread(recordings.sweep, self._app.store, folder, now=now)
+
+    async def _back_up(self) -> None:
+        """Make a backup if one is due, off the loop."""
+        await asyncio.to_thread(BackupRound(self._app).once)
 
     def _reopen_queue_log(self) -> None:
         with suppress(PbxError):  # Asterisk goes on in the renamed file; the next round tries again

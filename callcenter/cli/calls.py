@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from callcenter.bootstrap import App
+from callcenter.cli.calls_message import message
 from callcenter.cli.common import (
     actor_option,
     check_year,
@@ -23,6 +24,7 @@ from callcenter.cli.common import (
     show_one,
     show_rows,
 )
+from callcenter.cli.people_reveal import reveal_call
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
 from callcenter.service import call_views
@@ -86,6 +88,12 @@ _DETAILS = [
 @click.group()
 def calls() -> None:
     """通话记录与实时画面。"""
+
+
+calls.add_command(message)
+
+
+calls.add_command(reveal_call, "reveal")
 
 
 @calls.command("list")

@@ -11,7 +11,7 @@ from callcenter.cli.common import actor_option, console, json_option, pass_app, 
 from callcenter.cli.hardship import plain_row
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service import debt_rows
+from callcenter.service import debt_rows, recordings
 from callcenter.service.debt_views import DebtView
 from callcenter.service.debts import (
     LineFacts,
@@ -219,11 +219,14 @@ def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
 
 
 def _recordings(app: App, shown: DebtView) -> list[str]:
-    """Return the files of a message, where they lie. Their name is the call's id and the flow's node."""
+    """Return the command that lets a message be heard, if one was left and is not deleted."""
     if shown.obligation.kind is not Kind.MESSAGE:
         return []
-    folder = app.settings.pbx_home / "spool" / "messages"
-    return sorted(str(file) for file in folder.glob(f"{shown.obligation.origin}-*.wav"))
+    call = shown.obligation.origin
+    with app.store() as work:
+        is_kept = bool(recordings.of_call(work, call))
+    is_waiting = any((app.settings.pbx_home / "spool" / "messages").glob(f"{call}-*.wav"))
+    return [f"hotline calls message {call}"] if is_kept or is_waiting else []
 
 
 def _ago(shown: DebtView) -> str | None:

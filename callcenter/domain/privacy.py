@@ -196,4 +196,8 @@ class Recording:
     size: int
     #: File name in the recordings folder; empty once it was deleted.
     file: str
+    #: The key of that file alone (base64): without this row nobody opens it. Empty once it was deleted.
+    key: str = field(default="", repr=False)
+    #: SHA-256 of the sound: tells one that was sealed already from another.
+    checksum: str = field(default="", repr=False)
     revision: int = 0

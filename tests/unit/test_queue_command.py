@@ -300,16 +300,16 @@ def test_nothing_of_the_kind_is_said_of_who_left_one_or_asked_for_none(
     assert "改打别的号码" not in run(app, queue, "show", debt).output + run(app, queue, "why", debt).output
 
 
-def test_a_message_is_found_where_it_lies(app: DeskApp, tmp_path: Path) -> None:
+def test_a_message_comes_with_the_command_that_lets_it_be_heard(app: DeskApp, tmp_path: Path) -> None:
     app.settings = Settings(home=tmp_path)
     folder = app.settings.pbx_home / "spool" / "messages"
     folder.mkdir(parents=True)
-    mine = folder / "pbx1-1700000000.7-say_it.wav"
-    mine.touch()
-    (folder / "pbx1-1700000000.77-say_it.wav").touch()
     found = promise(app, "message")
+    (folder / "pbx1-1700000000.77-say_it.wav").touch()
+    assert json.loads(run(app, queue, "show", found["message"], "--json").output)["recordings"] == []
+    (folder / "pbx1-1700000000.7-say_it.wav").touch()
     told = json.loads(run(app, queue, "show", found["message"], "--json").output)
-    assert told["recordings"] == [str(mine)]
+    assert told["recordings"] == ["hotline calls message pbx1-1700000000.7"]
 
 
 def test_a_promise_is_ended_by_name_and_reason_and_a_routine_debt_is_not(app: DeskApp) -> None:
