@@ -8,6 +8,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
+from callcenter.cli.retention import hold, holds, release, retention, tombstones
 from callcenter.domain.audit_chain import AuditEntry, Fault, Head, Verdict
 from callcenter.service import audit as audits
 
@@ -42,6 +43,10 @@ _VERDICT = [
 @click.group()
 def audit() -> None:
     """操作留痕。"""
+
+
+for _command in (retention, hold, holds, release, tombstones):
+    audit.add_command(_command)
 
 
 @audit.command("list")

@@ -15,7 +15,8 @@ from callcenter.domain.privacy import Hold
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.entries import group_of, resolve
+from callcenter.service.entries import entry, group_of, resolve
+from callcenter.service.people import checked_reason
 
 #: What can be held.
 _KINDS = ("person", "session")
@@ -92,13 +93,13 @@ def set_hold(work: UnitOfWork, object: str, *, actor: str, now: datetime, reason
     Raises `NotFound`, `Refused` without a reason, and `Conflict` if it is held already.
     """
     allow(work, actor, Verb.HOLD_SET)
-    _check_reason(reason)
-    _check_there(work, object)
-    if work.book(HOLDS).where(object=object, released_at=None):
-        raise Conflict(f"{object} 已被保全，不必再设。用 hotline audit holds 查看。")
-    hold = Hold(id=f"ho-{uuid4().hex}", object=object, by=actor, at=now, reason=reason)
+    told = checked_reason(reason)
+    named = _named(work, object)
+    if work.book(HOLDS).where(object=named, released_at=None):
+        raise Conflict(f"{named} 已被保全，不必再设。用 hotline audit holds 查看。")
+    hold = Hold(id=f"ho-{uuid4().hex}", object=named, by=actor, at=now, reason=told)
     work.book(HOLDS).add(hold)
-    work.audit.append(AuditEntry(actor=actor, verb="hold.set", object=object, at=now, reason=reason))
+    work.audit.append(AuditEntry(actor=actor, verb="hold.set", object=named, at=now, reason=told))
     return hold
 
 
@@ -106,12 +107,12 @@ def set_hold(work: UnitOfWork, object: str, *, actor: str, now: datetime, reason
 def release_hold(work: UnitOfWork, hold_id: str, *, actor: str, now: datetime, reason: str) -> Hold:
     """End a hold; from then on the rules count again. Raises `NotFound`, `Conflict` and `Refused`."""
     allow(work, actor, Verb.HOLD_SET)
-    _check_reason(reason)
+    told = checked_reason(reason)
     hold = work.book(HOLDS).get(hold_id)
     if hold.released_at is not None:
         raise Conflict(f"{hold_id} 已经解除。")
     done = work.book(HOLDS).put(replace(hold, released_at=now, released_by=actor))
-    work.audit.append(AuditEntry(actor=actor, verb="hold.release", object=hold.object, at=now, reason=reason))
+    work.audit.append(AuditEntry(actor=actor, verb="hold.release", object=hold.object, at=now, reason=told))
     return done
 
 
@@ -123,16 +124,9 @@ def holds(work: UnitOfWork, *, actor: str, released: bool = False) -> Sequence[H
     return sorted(found, key=lambda hold: (hold.at, hold.id))
 
 
-def _check_reason(reason: str) -> None:
-    if not reason.strip():
-        raise Refused("请写明理由：--reason。")
-
-
-def _check_there(work: UnitOfWork, object: str) -> None:
+def _named(work: UnitOfWork, object: str) -> str:
+    """Return a person (by id or pseudonym) or session as the audit names it; raise if it is neither."""
     kind, _, value = object.partition(":")
     if kind not in _KINDS or not value:
-        raise Refused("可以保全的是 person:编号 或 session:编号。")
-    if kind == "person":
-        work.people.get(value)
-    else:
-        work.sessions.get(value)
+        raise Refused("可以保全的是 person:编号（或代号）和 session:编号。")
+    return f"person:{entry(work, value).id}" if kind == "person" else f"session:{work.sessions.get(value).id}"

@@ -20,6 +20,7 @@ from callcenter.errors import Conflict, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.holds import held, is_held
+from callcenter.service.people import checked_reason
 from callcenter.service.retention_acts import Burial, put_tombstone
 from callcenter.service.retention_finds import Ground, Terms, find, is_still_due
 
@@ -84,16 +85,15 @@ def run(
     Raises `Refused` without a reason.
     """
     allow(work, actor, Verb.RETENTION_RUN)
-    if not reason.strip():
-        raise Refused("请写明理由：--reason。")
+    told = checked_reason(reason)
     _, until = today(now, zone)
     ground = Ground(work=work, terms=terms, until=until, held=held(work))
-    burial = Burial(work=work, ground=ground, by=actor, at=now, reason=reason, zone=zone)
+    burial = Burial(work=work, ground=ground, by=actor, at=now, reason=told, zone=zone)
     goes = [going for going in batch if is_still_due(ground, going) and not ground.is_held(going)]
     for going in goes:
         burial.take(going)
     burial.leave_counts()
-    _note(work, goes, actor, now, reason)
+    _note(work, goes, actor, now, told)
     kept = tuple(g.object for g in batch if g not in goes)
     return Gone(objects=tuple(g.object for g in goes), kept=kept, files=tuple(burial.files))
 

@@ -171,9 +171,8 @@ def _forget(burial: Burial, entry: str) -> None:
         burial.stone(f"plan:{entry}", Rule.PEOPLE)
         work.book(CALLER_PLANS).remove(entry)
     for merge in [*work.book(MERGES).where(kept=entry), *work.book(MERGES).where(merged=entry)]:
-        if work.book(MERGES).one(merge.id) is not None:
-            burial.stone(f"merge:{merge.id}", Rule.PEOPLE)
-            work.book(MERGES).remove(merge.id)
+        # That two entries are one stays: an opt-out of either has to bind the other (R32).
+        work.book(MERGES).put(replace(work.book(MERGES).get(merge.id), reason=""))
     for session in work.sessions.of_person(entry):
         work.sessions.update(replace(session, person=None), seen=session.version)
 

@@ -153,7 +153,10 @@ def _clock(ground: Ground, going: Going, value: str) -> datetime | None:
             return _call_clock(ground, work.calls.get(value))
         case Rule.PEOPLE:
             person = work.people.get(value)
-            return _person_clock(ground, person) if _is_known(ground, person) else None
+            if _is_followed(ground, person) or not _is_known(ground, person):
+                return None
+            # What dated them may have gone earlier in the same run.
+            return _last_trace(ground, person) or going.since
         case Rule.UNREAD:
             return work.journal.unread_until(ground.until).get(value)
         case rule:
@@ -228,12 +231,19 @@ def _is_known(ground: Ground, person: Person) -> bool:
 
 def _person_clock(ground: Ground, person: Person) -> datetime | None:
     """Return when we last had to do with somebody; None: we still have, or nobody knows when."""
-    entries = ground.entries(person.id)
+    return None if _is_followed(ground, person) else _last_trace(ground, person)
+
+
+def _is_followed(ground: Ground, person: Person) -> bool:
+    """Tell whether we still have to do with somebody: a case, a file, a debt, a record that stays."""
     is_open, closed = ground.cases_of(person.id)
-    followed = is_open or (closed is not None and not ground.is_due(Rule.CASES, closed))
-    if followed or any(_is_looked_after(ground, entry) for entry in entries):
-        return None
-    return latest(moment for entry in entries for moment in _traces(ground, entry))
+    if is_open or (closed is not None and not ground.is_due(Rule.CASES, closed)):
+        return True
+    return any(_is_looked_after(ground, entry) for entry in ground.entries(person.id))
+
+
+def _last_trace(ground: Ground, person: Person) -> datetime | None:
+    return latest(moment for entry in ground.entries(person.id) for moment in _traces(ground, entry))
 
 
 def _is_looked_after(ground: Ground, entry: str) -> bool:
@@ -249,8 +259,8 @@ def _is_looked_after(ground: Ground, entry: str) -> bool:
 def _traces(ground: Ground, entry: str) -> Iterator[datetime | None]:
     work = ground.work
     person = work.people.get(entry)
-    for acted in work.audit.recent(1, object=f"person:{entry}"):
-        yield acted.at
+    # When they were added. Who looked at them since, or held them, does not make them stay longer.
+    yield from (added.at for added in work.audit.recent(1, object=f"person:{entry}", verb="people.add"))
     for file in work.people.files_of(entry):
         yield datetime(file.since.year, file.since.month, file.since.day, tzinfo=UTC)
     yield from (consent.at for consent in work.people.consents(entry))
@@ -259,6 +269,8 @@ def _traces(ground: Ground, entry: str) -> Iterator[datetime | None]:
         yield latest([owed.created_at, owed.closing.at if owed.closing else None])
     yield work.debts.last_contact(entry)
     yield from (request.answered_at for request in work.book(REQUESTS).where(person=entry))
+    # All of these have stood their time, or we would not be here.
+    yield from (session.opened_at for session in work.sessions.of_person(entry))
     for phone in person.phones:
         yield from (call.started_at for call in work.calls.of_number(phone.number, 1))
 
