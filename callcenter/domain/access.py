@@ -50,6 +50,8 @@ class Verb(StrEnum):
     HARDSHIP_IMPORT = "hardship.import"
     #: Files, and whether a check-in is owed or done.
     HARDSHIP_SEE = "hardship.see"
+    #: Recording that somebody was visited at home: that keeps a routine check-in, and no other debt.
+    HARDSHIP_VISIT = "hardship.visit"
     PEOPLE_SEE = "people.see"
     #: New entries, numbers and what holds for them, how somebody is best spoken to.
     PEOPLE_CHANGE = "people.change"
@@ -121,6 +123,7 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.QUEUE_CLOSE: frozenset({_S}),
         Verb.HARDSHIP_IMPORT: frozenset({_K, _S}),
         Verb.HARDSHIP_SEE: frozenset({_K, _C, _S}),
+        Verb.HARDSHIP_VISIT: frozenset({_K, _C, _S}),
         Verb.PEOPLE_SEE: frozenset({_C, _S}),
         Verb.PEOPLE_CHANGE: frozenset({_C, _S}),
         Verb.PEOPLE_REVEAL: frozenset({_C, _S}),

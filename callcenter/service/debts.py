@@ -337,12 +337,17 @@ def done_by_call(
     return proof
 
 
-@guarded(Verb.QUEUE_WORK)
+@guarded(Verb.HARDSHIP_VISIT, Verb.QUEUE_WORK)
 def done_by_visit(
     work: UnitOfWork, obligation_id: str, visit: str, *, actor: str, now: datetime, at: datetime | None = None
 ) -> Evidence:
-    """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number."""
-    allow(work, actor, Verb.QUEUE_WORK)
+    """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number.
+
+    Who keeps the register records visits for routine check-ins only: `Forbidden` for any other debt.
+    """
+    allow(work, actor, Verb.HARDSHIP_VISIT)
+    if work.debts.get(obligation_id).kind is not Kind.HARDSHIP:
+        allow(work, actor, Verb.QUEUE_WORK)
     obligation = still_open(work, obligation_id, now)
     if not visit.strip() or len(visit) > 64:
         raise Refused("上门走访要有编号（走访记录表上的编号），最多 64 个字。")

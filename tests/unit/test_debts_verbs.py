@@ -13,7 +13,7 @@ from actors import enlist
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person, Phone
-from callcenter.errors import CallCenterError, Conflict, NotFound, Refused
+from callcenter.errors import CallCenterError, Conflict, Forbidden, NotFound, Refused
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service import debt_views, debts, dispatch, hardship_import, settling
 from callcenter.service.debts import close, done_by_call, done_by_visit, settle, sweep
@@ -249,6 +249,21 @@ def test_a_home_visit_needs_its_number(work: MemoryUnit) -> None:
     with pytest.raises(Refused, match="走访时间"):
         done_by_visit(work, debt, "走访-7", actor="c017", now=LATER, at=LATER + DAY)
     assert done_by_visit(work, debt, "走访-7", actor="c017", now=LATER).kind is EvidenceKind.HOME_VISIT
+
+
+def test_r39_a_clerk_records_visits_for_routine_check_ins_and_nothing_of_other_debts(
+    work: MemoryUnit,
+) -> None:
+    enlist(work, "k001")
+    sweep(work, NOW)
+    [debt] = routine(work)
+    settle(work, [talk("c9", answered_at=None, outcome=Outcome.OVERFLOWED, promises=("callback",))], NOW)
+    promise = next(o for o in work.debts.open() if o.kind is Kind.CALLBACK)
+    with pytest.raises(Forbidden):
+        done_by_visit(work, promise.id, "走访-7", actor="k001", now=LATER)
+    with pytest.raises(Forbidden):
+        done_by_call(work, debt.id, "c9", actor="k001", now=LATER)
+    assert done_by_visit(work, debt.id, "走访-7", actor="k001", now=LATER).by == "k001"
 
 
 def test_what_is_done_is_done_once(work: MemoryUnit) -> None:

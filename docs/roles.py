@@ -1,0 +1,263 @@
+"""Write `docs/reference/roles.md` from the matrix of roles: `.venv/bin/python docs/roles.py`.
+
+`tests/unit/test_access_commands.py` fails when the page is out of step, and types every command that is
+named here as every role.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from callcenter.domain.access import ALLOWED, VISIBLE, DataClass, Verb
+from callcenter.domain.fields import CALL_FIELDS, DEBT_FIELDS, FILE_FIELDS, USER_FIELDS
+from callcenter.domain.users import Role
+
+ROLES_PAGE = Path(__file__).parent / "reference" / "roles.md"
+
+#: What each verb is, in a few words.
+WHAT: dict[Verb, str] = {
+    Verb.USERS_SEE: "who runs the line, masked",
+    Verb.USERS_MANAGE: "users, roles, others' passwords and PINs",
+    Verb.SELF_SECRET: "one's own password, second factor, PIN",
+    Verb.DUTY_SEE: "roster and gaps",
+    Verb.DUTY_PLAN: "planning shifts",
+    Verb.DUTY_ACT: "signing oneself on, off, pausing",
+    Verb.DUTY_ACT_FOR: "signing others on or off",
+    Verb.CALLS_SEE: "calls, masked",
+    Verb.CALLS_REPLAY: "rebuilding the table of calls",
+    Verb.MESSAGE_HEAR: "listening to messages callers left",
+    Verb.SESSIONS_LIST: "that records exist and where they stand",
+    Verb.SESSION_WRITE: "writing one's own records",
+    Verb.SESSION_WRITE_FOR: "writing and amending those of others",
+    Verb.SESSION_READ: "reading one's own records, and of cases one owns",
+    Verb.SESSION_READ_ALL: "reading everybody's records",
+    Verb.SESSION_REVIEW: "reviewing records",
+    Verb.CASES_SEE: "cases",
+    Verb.CASE_ACT: "working on cases",
+    Verb.CASE_SUPERVISE: "what two people decide; handing over, reopening",
+    Verb.RESCUE_WRITE: "the log of a rescue",
+    Verb.RESCUE_CLOSE: "closing a rescue",
+    Verb.QUEUE_SEE: "whom we owe a contact, and why",
+    Verb.QUEUE_WORK: "dialling, recording that it was done",
+    Verb.QUEUE_CLOSE: "ending a promise without contact",
+    Verb.HARDSHIP_IMPORT: "importing the register",
+    Verb.HARDSHIP_SEE: "files; owed or done",
+    Verb.HARDSHIP_VISIT: "recording a home visit (`queue done --visit`)",
+    Verb.PEOPLE_SEE: "finding people, masked",
+    Verb.PEOPLE_CHANGE: "entries, numbers, how to speak with somebody",
+    Verb.PEOPLE_REVEAL: "a number or name in full, with a reason",
+    Verb.REVEAL_REVIEW: "looking over what was revealed",
+    Verb.PEOPLE_CONSENT: "consents and refusals",
+    Verb.PEOPLE_MERGE: "two entries that are one person",
+    Verb.PEOPLE_PLAN: "how a repeat caller is looked after",
+    Verb.PEOPLE_BLOCK: "not putting a number through for a while",
+    Verb.PEOPLE_ERASE: "taking a person's data away",
+    Verb.REQUEST_OPEN: "writing down what somebody asks about their data",
+    Verb.REQUEST_ANSWER: "answering it",
+    Verb.ATTENDANCE_SEE: "counts for an employer, small cells hidden",
+    Verb.EXPORT_SESSIONS: "records in a file",
+    Verb.EXPORT_HARDSHIP: "the register in a file",
+    Verb.EXPORT_AUDIT: "the audit in a file",
+    Verb.ALARM_SEE: "alarms",
+    Verb.ALARM_ACK: "acknowledging; also whoever alarms ring",
+    Verb.ALARM_TEST: "ringing the chain, dialling ourselves",
+    Verb.AUDIT_READ: "who did what, when, why",
+    Verb.AUDIT_VERIFY: "that the audit is whole",
+    Verb.RETENTION_RUN: "taking away what is past its time",
+    Verb.HOLD_SET: "legal holds",
+    Verb.KEYS_ROTATE: "a new key",
+    Verb.KEYS_ESCROW: "the key's sealed copy",
+    Verb.BACKUP_MAKE: "a backup",
+    Verb.BACKUP_RESTORE: "bringing one back",
+    Verb.PROMPTS_APPROVE: "what callers hear",
+}
+
+#: Command -> the verb it asks for when it is about somebody else; None: only that one is a user.
+ASKS: dict[str, Verb | None] = {
+    "ivr prompts approve": Verb.PROMPTS_APPROVE,
+    "duty add": Verb.DUTY_PLAN,
+    "duty remove": Verb.DUTY_PLAN,
+    "duty gaps": Verb.DUTY_SEE,
+    "duty show": Verb.DUTY_SEE,
+    "duty on": Verb.DUTY_ACT_FOR,
+    "duty off": Verb.DUTY_ACT_FOR,
+    "duty pause": Verb.DUTY_ACT_FOR,
+    "duty resume": Verb.DUTY_ACT_FOR,
+    "user list": Verb.USERS_SEE,
+    "user show": Verb.USERS_SEE,
+    "user add": Verb.USERS_MANAGE,
+    "user set": Verb.USERS_MANAGE,
+    "user disable": Verb.USERS_MANAGE,
+    "user account": Verb.USERS_MANAGE,
+    "user pin": Verb.USERS_MANAGE,
+    "user password": Verb.USERS_MANAGE,
+    "user totp": Verb.USERS_MANAGE,
+    "whoami": None,
+    "calls list": Verb.CALLS_SEE,
+    "calls show": Verb.CALLS_SEE,
+    "calls live": Verb.CALLS_SEE,
+    "calls replay": Verb.CALLS_REPLAY,
+    "sessions list": Verb.SESSIONS_LIST,
+    "sessions show": Verb.SESSION_READ,
+    "sessions diff": Verb.SESSION_READ,
+    "sessions write": Verb.SESSION_WRITE,
+    "sessions quick": Verb.SESSION_WRITE,
+    "sessions amend": Verb.SESSION_WRITE,
+    "sessions discard": Verb.SESSION_WRITE,
+    "sessions uptake": Verb.SESSION_WRITE,
+    "sessions review": Verb.SESSION_REVIEW,
+    "hardship import": Verb.HARDSHIP_IMPORT,
+    "hardship list": Verb.HARDSHIP_SEE,
+    "hardship owed": Verb.HARDSHIP_SEE,
+    "hardship show": Verb.HARDSHIP_SEE,
+    "queue list": Verb.QUEUE_SEE,
+    "queue next": Verb.QUEUE_SEE,
+    "queue show": Verb.QUEUE_SEE,
+    "queue why": Verb.QUEUE_SEE,
+    "queue dial": Verb.QUEUE_WORK,
+    "queue done": Verb.QUEUE_WORK,
+    "queue close": Verb.QUEUE_CLOSE,
+    "alarm list": Verb.ALARM_SEE,
+    "alarm ack": Verb.ALARM_ACK,
+    "alarm test": Verb.ALARM_TEST,
+    "alarm selfdial": Verb.ALARM_TEST,
+    "audit list": Verb.AUDIT_READ,
+    "audit verify": Verb.AUDIT_VERIFY,
+    "audit hold": Verb.HOLD_SET,
+    "audit holds": Verb.HOLD_SET,
+    "audit release": Verb.HOLD_SET,
+    "audit retention": Verb.RETENTION_RUN,
+    "audit tombstones": Verb.AUDIT_READ,
+    "keys rotate": Verb.KEYS_ROTATE,
+    "keys retire": Verb.KEYS_ROTATE,
+    "keys escrow": Verb.KEYS_ESCROW,
+    "keys confirm": Verb.KEYS_ESCROW,
+}
+
+#: Commands without an actor, and why: they run as the operating system's account.
+MACHINE: dict[str, str] = {
+    "init": "makes the first administrator",
+    "serve": "the service itself",
+    "pbx": "files and process of the telephone system",
+    "ivr": "flows, texts and sounds; nothing about anybody",
+    "twilio": "files for another line",
+    "demo": "a line of its own with made-up people",
+    "login": "proves who somebody is",
+    "logout": "ends that",
+    "keys recover": "there is no database to ask yet",
+}
+
+_INITIALS = {role: role.value for role in Role}
+
+HEAD = """\
+# Roles
+
+Who may do what, and which kind of data each role sees.
+Generated from `callcenter/domain/access.py` by `docs/roles.py`; a test keeps it in step and another types every command as every role.
+
+Deny first: what stands nowhere here nobody may do.
+Roles of one user add up.
+A refusal comes before anything is read or changed, and leaves nothing behind.
+
+## Who acts
+
+Every command that shows or changes data takes an actor: `--as CODE` or `HOTLINE_ACTOR=CODE`.
+
+**While `access.cli_sign_in` is false, `--as` is believed.**
+Whoever has the operating system's account that runs `hotline` can name anybody, so that account is for people who may be all of them.
+It also holds the key file, and with it everything.
+The roles then guard against slips and against the wrong screen, not against that account.
+
+With `access.cli_sign_in = true` a command acts as whoever signed in (`hotline login`), and `--as` names nobody else.
+Passwords are kept as Argon2id hashes, tokens as SHA-256.
+Whoever can change the configuration or read the key file stands above this too.
+
+Commands without an actor run as the operating system's account:
+
+| command | because |
+|---|---|
+"""  # noqa: E501 - one sentence is one line of the page
+
+MATRIX_HEAD = """
+## Verbs
+
+| verb | what | {roles} | commands |
+|---|---|{lines}|---|
+"""
+
+CLASSES_HEAD = """
+## What each role sees
+
+What a role does not see is left out of tables and of JSON: an absent key is not an empty value.
+Names and numbers are masked for everybody; one in full takes a reason, which is kept.
+
+| class | what | {roles} |
+|---|---|{lines}|
+"""
+
+CLASS_WHAT: dict[DataClass, str] = {
+    DataClass.OPEN: "counts and codes about nobody",
+    DataClass.STAFF: "who runs the line: shifts, times, who answered",
+    DataClass.IDENTITY: "who somebody is and how they are reached",
+    DataClass.HARDSHIP: "the hardship archive; that a routine check-in is owed or done",
+    DataClass.COUNSELLING: "what was said, pressed, scored or decided; any other debt; why it is owed",
+}
+
+FIELDS_HEAD = """
+A counsellor sees what was said and pressed in calls they answered or nobody answered, not in those of colleagues.
+A call that the administrator looks at has no digit of its number.
+
+## Fields
+
+| of | class | fields |
+|---|---|---|
+"""  # noqa: E501
+
+
+def roles_page() -> str:
+    """Return the whole page."""
+    machine = "".join(f"| `hotline {name}` | {why} |\n" for name, why in MACHINE.items())
+    roles = " | ".join(_INITIALS.values())
+    lines = "|".join([":-:"] * len(Role))
+    matrix = "".join(_verb_row(verb) for verb in Verb)
+    classes = "".join(_class_row(data) for data in DataClass)
+    return (
+        HEAD
+        + machine
+        + MATRIX_HEAD.format(roles=roles, lines=lines)
+        + matrix
+        + CLASSES_HEAD.format(roles=roles, lines=lines)
+        + classes
+        + FIELDS_HEAD
+        + _fields()
+    )
+
+
+def _verb_row(verb: Verb) -> str:
+    marks = " | ".join("x" if role in ALLOWED[verb] else "" for role in Role)
+    commands = ", ".join(f"`{name}`" for name, asked in ASKS.items() if asked is verb)
+    return f"| `{verb.value}` | {WHAT[verb]} | {marks} | {commands} |\n"
+
+
+def _class_row(data: DataClass) -> str:
+    marks = " | ".join("x" if data in VISIBLE[role] else "" for role in Role)
+    return f"| `{data.value}` | {CLASS_WHAT[data]} | {marks} |\n"
+
+
+def _fields() -> str:
+    tables = {"a call": CALL_FIELDS, "a debt": DEBT_FIELDS, "a file": FILE_FIELDS, "a user": USER_FIELDS}
+    rows = []
+    for of, fields in tables.items():
+        for data in DataClass:
+            names = ", ".join(f"`{name}`" for name, found in fields.items() if found is data)
+            if names:
+                rows.append(f"| {of} | `{data.value}` | {names} |\n")
+    return "".join(rows)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--print"]:
+        sys.stdout.buffer.write(roles_page().encode())
+    else:
+        ROLES_PAGE.write_text(roles_page(), encoding="utf-8")
