@@ -7,6 +7,7 @@ import re
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Outcome
 from callcenter.domain.cases import CaseState, RescueState
+from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
 from scheduler.obligations import Kind, Mode, Result
 
 OUTCOMES = {
@@ -130,3 +131,24 @@ EVENT_WORDS = {
     "reopened": "重开",
 }
 MODE_WORDS = {Mode.IVR_OK: "自动或人工", Mode.HUMAN_ONLY: "人工"}
+
+PHONE_WORDS = {
+    PhoneStatus.OK: "可用",
+    PhoneStatus.VACANT: "空号",
+    PhoneStatus.SUSPENDED: "停机",
+    PhoneStatus.WRONG: "打错了,不再拨打",
+    PhoneStatus.QUARANTINED: "停拨,待人工核实",
+}
+CONSENT_WORDS = {
+    ConsentKind.IVR_CHECKIN: "自动回访",
+    ConsentKind.RECORDING: "录音",
+    ConsentKind.FOLLOWUP: "事后人工回访",
+    ConsentKind.SHARE_12356: "转给12356",
+    ConsentKind.SHARE_UNION: "转给工会",
+    ConsentKind.EMERGENCY_CONTACT: "紧急联系人",
+}
+SUPPRESSION_WORDS = {
+    SuppressionKind.AUTOMATION: "不接自动电话",
+    SuppressionKind.ALL_OUTBOUND: "不接任何来电",
+}
+SPEECH_WORDS = {"": "普通话", "zh_wx": "无锡话"}

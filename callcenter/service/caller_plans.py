@@ -12,7 +12,7 @@ from callcenter.domain.privacy import CallerPlan
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.entries import group_of, resolve
+from callcenter.service.entries import group_of, named
 
 _LONGEST = 2000
 _TEXTS = ("times", "links", "instructions")
@@ -36,7 +36,7 @@ def set_plan(
     Raises `Refused` for a worker who is not here or a text that is too long.
     """
     allow(work, actor, Verb.PEOPLE_PLAN)
-    person, book = resolve(work, person_id), work.book(CALLER_PLANS)
+    person, book = named(work, person_id), work.book(CALLER_PLANS)
     given: dict[str, str] = {
         name: text.strip()
         for name, text in (("times", times), ("links", links), ("instructions", instructions))
@@ -73,7 +73,7 @@ def set_plan(
 def plan_of(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) -> CallerPlan:
     """Return somebody's plan, or raise `NotFound`."""
     allow(work, actor, Verb.PEOPLE_PLAN)
-    plan = standing_plan(work, resolve(work, person_id))
+    plan = standing_plan(work, named(work, person_id))
     if plan is None:
         raise NotFound("还没有为此人写约定。用 hotline people plan --set 写一份。")
     return plan

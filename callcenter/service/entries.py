@@ -6,7 +6,7 @@ from callcenter.domain.books import CASES
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.cases import Case
 from callcenter.domain.people import Person
-from callcenter.errors import Conflict
+from callcenter.errors import Conflict, NotFound
 from callcenter.ports import UnitOfWork
 from callcenter.service.names import anonymous_id
 
@@ -22,6 +22,20 @@ def resolve(work: UnitOfWork, person_id: str) -> Person:
             return person
         person = work.people.get(person.merged_into)
     raise Conflict(f"{person_id} 的合并记录成环,请找管理员核对。")
+
+
+def entry(work: UnitOfWork, name: str) -> Person:
+    """Return the very entry an id or a pseudonym names, or raise `NotFound`."""
+    said = name.strip()
+    known = work.people.many([said]).get(said) or work.people.by_code(said.upper())
+    if known is None:
+        raise NotFound(f"没有编号或代号为 {said} 的人。")
+    return known
+
+
+def named(work: UnitOfWork, name: str) -> Person:
+    """Return whom an id or a pseudonym names, merges followed, or raise `NotFound`."""
+    return resolve(work, entry(work, name).id)
 
 
 def group_of(work: UnitOfWork, person: Person) -> tuple[str, ...]:

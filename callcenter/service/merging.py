@@ -21,7 +21,7 @@ from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.blocking import lift_for_case
-from callcenter.service.entries import group_of, open_cases, resolve
+from callcenter.service.entries import entry, group_of, named, open_cases
 from callcenter.service.people import checked_reason
 from scheduler.obligations import Kind, Obligation
 
@@ -46,7 +46,7 @@ def merge(
     """
     allow(work, actor, Verb.PEOPLE_MERGE)
     told = checked_reason(reason)
-    kept, merged = resolve(work, kept_id), work.people.get(merged_id)
+    kept, merged = named(work, kept_id), entry(work, merged_id)
     _check_two(work, kept, merged, now)
     closing, going = _cases(work, kept, merged)
     planned = Merge(
@@ -96,7 +96,7 @@ def unmerge(
 def merges_of(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) -> list[Merge]:
     """Return the merges that stand into the entry which stands for this one, newest first."""
     allow(work, actor, Verb.PEOPLE_MERGE)
-    group = group_of(work, resolve(work, person_id))
+    group = group_of(work, named(work, person_id))
     found = [one for entry in group for one in work.book(MERGES).where(kept=entry) if one.undone_at is None]
     return sorted(found, key=lambda one: (one.at, one.id), reverse=True)
 

@@ -26,7 +26,7 @@ from callcenter.domain.people import (
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.entries import caller_of, group_of, resolve
+from callcenter.service.entries import caller_of, group_of, named, resolve
 from callcenter.service.names import code_to_keep, short_pseudonym
 
 __all__ = [
@@ -105,7 +105,7 @@ def find(
 def give_code(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) -> str:
     """Return six digits for a caller to keep, by which they are known again; one given before is void."""
     allow(work, actor, Verb.PEOPLE_CHANGE)
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     digits = code_to_keep()
     while work.people.by_spoken(digits) is not None:
         digits = code_to_keep()
@@ -123,7 +123,7 @@ def add_phone(
 ) -> Person:
     """Add a number, tried last. What is known of it elsewhere (wrong, vacant) stays known (R33)."""
     allow(work, actor, Verb.PEOPLE_CHANGE)
-    person, known = resolve(work, person_id), normalise(number)
+    person, known = named(work, person_id), normalise(number)
     if known is None:
         raise Refused("号码应是 3 至 15 位数字,可带 +86、空格或短横。")
     if any(phone.number == known for phone in person.phones):
@@ -155,7 +155,7 @@ def change_phone(
     person only: it needs somebody who made sure.
     """
     allow(work, actor, Verb.PEOPLE_CHANGE)
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     if not 1 <= place <= len(person.phones):
         raise NotFound(f"没有第 {place} 个号码。先用 hotline people show 查看。")
     if status is not None:
@@ -182,7 +182,7 @@ def change_care(
 ) -> Person:
     """Set what somebody is best spoken to in, and whether people alone may call and answer them."""
     allow(work, actor, Verb.PEOPLE_CHANGE)
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     changed = replace(
         person,
         speaks=person.speaks if speaks is None else speaks,
@@ -212,7 +212,7 @@ def record_consent(
     allow(work, actor, Verb.PEOPLE_CONSENT)
     if not channel.strip() or len(channel) > 40 or len(script_version) > 40:
         raise Refused("请写明同意的途径(如 电话、当面、表格),40 字以内;话术版本也在 40 字以内。")
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     said = Consent(
         person=person.id,
         kind=kind,
@@ -232,7 +232,7 @@ def opt_out(
 ) -> Suppression:
     """Append an opt-out. It works at once, binds every entry of theirs, and survives imports (R32)."""
     allow(work, actor, Verb.PEOPLE_CONSENT)
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     wish = Suppression(person=person.id, kind=kind, at=now, reason=reason.strip())
     work.people.add_suppression(wish)
     _note(work, actor, "people.optout", person, now, field=kind, reason=reason)

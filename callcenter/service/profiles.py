@@ -27,7 +27,7 @@ from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, check_sees, guarded
 from callcenter.service.caller_plans import standing_plan
-from callcenter.service.entries import group_of, open_cases, resolve
+from callcenter.service.entries import group_of, named, open_cases
 from scheduler.obligations import Obligation
 
 #: Newest calls that are counted, per number.
@@ -93,7 +93,7 @@ def profile(
     user = allow(work, actor, Verb.PEOPLE_SEE)
     check_sees(user, DataClass.IDENTITY)
     rules = rules or PeopleSettings()
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     sessions = tuple(reversed(work.sessions.of_person(person.id)))
     lately = calls_lately(work, person, sessions, since=now - timedelta(days=rules.repeat_days))
     said = {c.kind: c.granted for c in work.people.consents(person.id)}

@@ -17,7 +17,7 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.entries import caller_of, group_of, open_cases, resolve
+from callcenter.service.entries import caller_of, group_of, named, open_cases
 from callcenter.service.people import checked_reason
 
 #: Within this time somebody looks over what was revealed (domain rule, number masking).
@@ -62,7 +62,7 @@ def reveal(
     told, wanted = checked_reason(reason), tuple(dict.fromkeys(fields))
     if not wanted or not FIELDS.keys() >= set(wanted):
         raise Refused(f"可以查看的项目:{'、'.join(FIELDS)}。")
-    person = resolve(work, person_id)
+    person = named(work, person_id)
     _check_near(work, user, person, now)
     for field in wanted:
         _note(work, actor, f"person:{person.id}", field, told, now)

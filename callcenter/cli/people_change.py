@@ -1,0 +1,209 @@
+"""`hotline people`: what changes about somebody: numbers, consent, opt-outs, care, plans."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from callcenter.bootstrap import App
+from callcenter.cli.common import actor_option, check_year, json_option, pass_app, show_one
+from callcenter.cli.people import found_row, person_argument, typed_number
+from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
+from callcenter.domain.privacy import CallerPlan
+from callcenter.errors import Refused
+from callcenter.service import caller_plans
+from callcenter.service import people as service
+from callcenter.words import CONSENT_WORDS, PHONE_WORDS, SUPPRESSION_WORDS
+
+_PERSON = [("id", "编号"), ("code", "代号"), ("name", "姓名"), ("phones", "电话")]
+_PLAN = [
+    ("worker", "约定联系人"),
+    ("times", "约定时间"),
+    ("links", "转介与资源"),
+    ("instructions", "接听须知"),
+    ("review_on", "约定复核"),
+    ("by", "写的人"),
+    ("at", "写于"),
+]
+
+
+@click.group()
+def phone() -> None:
+    """一个人的电话号码。"""
+
+
+@phone.command("add")
+@person_argument
+@click.option("--number", required=True, help="号码;写 - 则另行输入,不留在命令历史里")
+@click.option("--unsafe", is_flag=True, help="不宜拨打(家人会接、会看见)")
+@actor_option
+@json_option
+@pass_app
+def add_phone(app: App, person: str, number: str, unsafe: bool, actor: str, as_json: bool) -> None:
+    """添一个号码,排在最后。别处已知打错的号码,在这里也不会拨打。"""
+    with app.store() as work:
+        changed = service.add_phone(
+            work,
+            person,
+            typed_number(number),
+            safe_to_call=not unsafe,
+            actor=actor,
+            now=app.clock(),
+        )
+        work.commit()
+    show_one(found_row(changed), _PERSON, as_json)
+
+
+@phone.command("set")
+@person_argument
+@click.argument("place", type=int, metavar="第几个")
+@click.option("--safe/--unsafe", "safe", default=None, help="宜不宜拨打")
+@click.option(
+    "--status",
+    type=click.Choice([status.value for status in PhoneStatus]),
+    help="wrong:打错了,各处都不再拨打;ok:已由人核实",
+)
+@click.option("--reason", default="", help="改状态的理由")
+@actor_option
+@json_option
+@pass_app
+def set_phone(
+    app: App,
+    person: str,
+    place: int,
+    safe: bool | None,
+    status: str | None,
+    reason: str,
+    actor: str,
+    as_json: bool,
+) -> None:
+    """改一个号码:宜不宜拨打、打错了、已核实。第几个号码见 hotline people show。"""
+    if safe is None and status is None:
+        raise Refused("请说明要改什么:--safe、--unsafe 或 --status。")
+    with app.store() as work:
+        changed = service.change_phone(
+            work,
+            person,
+            place,
+            safe_to_call=safe,
+            status=PhoneStatus(status) if status else None,
+            actor=actor,
+            now=app.clock(),
+            reason=reason,
+        )
+        work.commit()
+    show_one(found_row(changed), _PERSON, as_json)
+    if not as_json:
+        click.echo(f"第 {place} 个号码:{PHONE_WORDS[changed.phones[place - 1].status]}")
+
+
+@click.command()
+@person_argument
+@click.option("--language", type=click.Choice(["zh", "zh_wx"]), help="zh 普通话,zh_wx 无锡话")
+@click.option("--people-only/--machines-too", "no_ivr", default=None, help="是否只由人联系")
+@actor_option
+@json_option
+@pass_app
+def care(app: App, person: str, language: str | None, no_ivr: bool | None, actor: str, as_json: bool) -> None:
+    """怎样与此人说话:语言,是否只由人联系。"""
+    if language is None and no_ivr is None:
+        raise Refused("请说明要改什么:--language、--people-only 或 --machines-too。")
+    with app.store() as work:
+        changed = service.change_care(
+            work,
+            person,
+            speaks=None if language is None else "zh_wx" if language == "zh_wx" else "",
+            no_ivr=no_ivr,
+            actor=actor,
+            now=app.clock(),
+        )
+        work.commit()
+    told = {**found_row(changed), "speaks": changed.speaks or "zh", "no_ivr": changed.no_ivr}
+    show_one(told, [*_PERSON, ("speaks", "语言"), ("no_ivr", "仅人工联系")], as_json)
+
+
+@click.command()
+@person_argument
+@click.argument("kind", type=click.Choice([kind.value for kind in ConsentKind]), metavar="事项")
+@click.option("--granted/--withdrawn", default=None, required=True, help="同意,或撤回")
+@click.option("--channel", required=True, help="途径:电话、当面、表格")
+@click.option("--script", default="", help="所念话术的版本")
+@actor_option
+@json_option
+@pass_app
+def consent(
+    app: App, person: str, kind: str, granted: bool, channel: str, script: str, actor: str, as_json: bool
+) -> None:
+    """登记本人的同意或撤回:ivr_checkin recording followup share_12356 share_union emergency_contact。"""
+    with app.store() as work:
+        said = service.record_consent(
+            work,
+            person,
+            ConsentKind(kind),
+            granted,
+            channel=channel,
+            script_version=script,
+            actor=actor,
+            now=app.clock(),
+        )
+        work.commit()
+    told = {"person": said.person, "kind": said.kind, "granted": said.granted, "at": said.at}
+    titles = [("person", "编号"), ("kind_text", "事项"), ("granted", "同意"), ("at", "时间")]
+    show_one({**told, "kind_text": CONSENT_WORDS[said.kind]}, titles, as_json)
+
+
+@click.command()
+@person_argument
+@click.option("--all", "all_calls", is_flag=True, help="任何来电都不要;不写则只是不要自动电话")
+@click.option("--reason", default="", help="本人怎么说的")
+@actor_option
+@json_option
+@pass_app
+def optout(app: App, person: str, all_calls: bool, reason: str, actor: str, as_json: bool) -> None:
+    """登记本人不愿再接电话。立即生效,重新导入名单也不会丢。"""
+    kind = SuppressionKind.ALL_OUTBOUND if all_calls else SuppressionKind.AUTOMATION
+    with app.store() as work:
+        wish = service.opt_out(work, person, kind, actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+    told = {"person": wish.person, "kind": wish.kind, "kind_text": SUPPRESSION_WORDS[kind], "at": wish.at}
+    show_one(told, [("person", "编号"), ("kind_text", "拒绝"), ("at", "时间")], as_json)
+
+
+@click.command()
+@person_argument
+@click.option("--worker", help="约定联系人(人员代码);写空为取消")
+@click.option("--times", help="约定时间,如 每周二、四 19:00")
+@click.option("--links", help="正在接受的服务、转介")
+@click.option("--instructions", help="接听须知:什么有帮助,什么要避免")
+@click.option("--review-on", type=click.DateTime(["%Y-%m-%d"]), help="哪一天复核约定")
+@actor_option
+@json_option
+@pass_app
+def plan(
+    app: App,
+    person: str,
+    worker: str | None,
+    times: str | None,
+    links: str | None,
+    instructions: str | None,
+    review_on: datetime | None,
+    actor: str,
+    as_json: bool,
+) -> None:
+    """看或写与反复来电者的约定。约定只供接听人参考,从不限制来电。"""
+    if review_on is not None:
+        check_year(review_on.date())
+        review_on = review_on.replace(tzinfo=app.settings.site.zone)
+    given = {"worker": worker, "times": times, "links": links, "instructions": instructions}
+    with app.store() as work:
+        now = app.clock()
+        if any(text is not None for text in given.values()) or review_on is not None:
+            caller_plans.set_plan(work, person, **given, review_on=review_on, actor=actor, now=now)
+            work.commit()
+        found = caller_plans.plan_of(work, person, actor=actor, now=now)
+    show_one(_plan_row(found), _PLAN, as_json)
+
+
+def _plan_row(found: CallerPlan) -> dict[str, object]:
+    return {key: getattr(found, key) for key, _ in _PLAN}

@@ -1,0 +1,218 @@
+"""`hotline people`, as counsellors and supervisors type it: masked, and shown in clear with a reason."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from people_world import SHEN, a_call, a_promise, a_session, peopled, with_case
+
+from callcenter.bootstrap import App
+from callcenter.cli.calls import calls
+from callcenter.cli.people import people
+from callcenter.config import Settings
+from callcenter.domain.risk import Level
+from callcenter.errors import Forbidden, NotFound, Refused
+from callcenter.memory import MemoryStore
+
+NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+NUMBER = "13861705555"
+WHY = "需要核对回电号码"
+
+
+class DeskApp(App):
+    """An App with its store in memory and a clock that stands."""
+
+    def __init__(self) -> None:
+        super().__init__(settings=Settings())
+        self.now = NOW
+        self.__dict__["store"] = peopled(MemoryStore())
+        self.clock = lambda: self.now  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def app() -> DeskApp:
+    """A line that knows Shen and Qian."""
+    return DeskApp()
+
+
+def run(app: App, *words: str, by: str = "s001", group: click.Command = people, typed: str = "") -> Result:
+    return CliRunner().invoke(
+        group, [*words], obj=app, env={"HOTLINE_ACTOR": by}, catch_exceptions=False, input=typed
+    )
+
+
+def told(app: App, *words: str, by: str = "s001") -> Any:
+    return json.loads(run(app, *words, "--json", by=by).output)
+
+
+def test_a_page_about_somebody_is_masked_and_fits_the_screen(app: DeskApp) -> None:
+    with_case(app.store, "p1", Level.HIGH, NOW)
+    with app.store() as work:
+        work.debts.add(a_promise("x", "p1", NOW))
+        work.calls.put_many([a_call(f"1.{n}", NOW - timedelta(days=n)) for n in range(9)])
+        work.sessions.open_many([a_session("1.1", NOW, person="p1")])
+        work.commit()
+    run(app, "plan", "p1", "--worker", "c018", "--instructions", "先问今天吃饭了没有", by="c017")
+    page = run(app, "show", "P-7F3K", by="c017").output
+    assert "沈**" in page
+    assert "138****5555" in page
+    assert "建国" not in page
+    assert NUMBER not in page
+    for word in ("1 高危", "承诺回电", "se-1.1", "c018", "先问今天吃饭了没有"):
+        assert word in page
+    assert max(map(_width, page.splitlines())) <= 80
+    row = told(app, "show", "p1", by="c017")
+    assert (row["calls_lately"], row["is_repeat"], row["case"]["level"]) == (9, True, 1)
+    assert NUMBER not in json.dumps(row)
+
+
+def _width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in line.rstrip())
+
+
+def test_r38_a_number_is_shown_once_with_a_reason_and_the_audit_has_no_value(app: DeskApp) -> None:
+    shown = run(app, "reveal", "P-7F3K", "--field", "numbers", "--field", "name", "--reason", WHY).output
+    assert NUMBER in shown
+    assert "沈建国" in shown
+    assert "已记入留痕" in shown
+    with app.store() as work:
+        entries = [e for e in work.audit.recent(9) if e.verb == "people.reveal"]
+    assert [(e.actor, e.object, e.field, e.reason) for e in entries] == [
+        ("s001", "person:p1", "name", WHY),
+        ("s001", "person:p1", "numbers", WHY),
+    ]
+    assert NUMBER not in str(entries)
+    assert "建国" not in str(entries)
+
+
+@pytest.mark.parametrize("reason", ["看看", "1111", "…… ……"])
+def test_r38_a_reason_that_explains_nothing_reveals_nothing(app: DeskApp, reason: str) -> None:
+    with pytest.raises(Refused, match="理由"):
+        run(app, "reveal", "p1", "--reason", reason)
+
+
+def test_a_number_is_typed_apart_from_the_command_line(app: DeskApp) -> None:
+    found = run(app, "find", "--number", "-", "--reason", "来电者请我们核对", typed=f"{NUMBER}\n").output
+    assert "P-7F3K" in found
+    assert "138****5555" in found
+
+
+def test_r17_a_search_by_number_needs_a_reason_and_is_written_down_also_when_nobody_is_found(
+    app: DeskApp,
+) -> None:
+    with pytest.raises(Refused, match="理由"):
+        run(app, "find", "--number", NUMBER, by="c017")
+    assert told(app, "find", "--number", "13700000000", "--reason", "来电者请我们核对", by="c017") == []
+    assert [row["id"] for row in told(app, "find", "--number", NUMBER, "--reason", "核对登记")] == ["p1"]
+    with app.store() as work:
+        entries = [(e.actor, e.object, e.field) for e in work.audit.recent(9) if e.verb == "people.find"]
+    assert entries == [("s001", "person:p1", "number"), ("c017", "person:none", "number")]
+
+
+def test_a_caller_without_a_number_is_known_again_by_the_code_they_keep(app: DeskApp) -> None:
+    digits = told(app, "code", "P-7F3K", by="c017")["code"]
+    wide = "".join(chr(ord(sign) + 0xFEE0) for sign in f"{digits[:3]}{digits[3:]}")
+    for spelling in (digits, f"{digits[:3]} {digits[3:]}", wide):
+        assert [row["code"] for row in told(app, "find", "--code", spelling, by="c018")] == ["P-7F3K"]
+    new = told(app, "code", "P-7F3K", by="c017")["code"]
+    assert told(app, "find", "--code", digits, by="c018") == [], "the old code is void"
+    assert len(told(app, "find", "--code", new, by="c018")) == 1
+    with app.store() as work:
+        assert digits not in str(work.audit.recent(20))
+
+
+def test_reveals_are_looked_over_by_another_supervisor_within_a_day(app: DeskApp) -> None:
+    run(app, "reveal", "p1", "--reason", WHY, by="s002")
+    [row] = told(app, "reveals", "--open")
+    assert (row["actor"], row["field"], row["reviewed_by"], row["overdue"]) == (
+        "s002",
+        "numbers",
+        None,
+        False,
+    )
+    with pytest.raises(Refused, match="另一位督导"):
+        run(app, "reveals", "--review", str(row["seq"]), by="s002")
+    app.now = NOW + timedelta(hours=25)
+    assert told(app, "reveals", "--open")[0]["overdue"] is True
+    run(app, "reveals", "--review", str(row["seq"]), "--remark", "合理")
+    assert told(app, "reveals", "--open") == []
+    assert told(app, "reveals")[0]["reviewed_by"] == "s001"
+    with pytest.raises(Refused, match="已经复核"):
+        run(app, "reveals", "--review", str(row["seq"]))
+
+
+def test_the_number_of_a_call_is_shown_to_who_took_it_and_to_no_other_counsellor(app: DeskApp) -> None:
+    with app.store() as work:
+        work.calls.put_many([a_call("1.1", NOW), a_call("1.2", NOW, None)])
+        work.commit()
+    assert NUMBER in run(app, "reveal", "1.1", "--reason", WHY, by="c017", group=calls).output
+    with pytest.raises(Forbidden):
+        run(app, "reveal", "1.1", "--reason", WHY, by="c018", group=calls)
+    with pytest.raises(NotFound, match="没有号码"):
+        run(app, "reveal", "1.2", "--reason", WHY, by="c017", group=calls)
+
+
+def test_numbers_are_added_and_marked_and_a_wrong_one_is_left_alone_everywhere(app: DeskApp) -> None:
+    run(app, "phone", "add", "p2", "--number", NUMBER, "--unsafe", by="c017")
+    run(app, "phone", "set", "p2", "2", "--status", "wrong", "--reason", "接的人说打错了", by="c017")
+    for who, place in (("p1", 0), ("p2", 1)):
+        assert told(app, "show", who)["phones"][place]["status"] == "wrong"
+    run(app, "phone", "set", "p1", "1", "--status", "ok", "--reason", "本人当面核对过", by="c017")
+    assert told(app, "show", "p1")["phones"][0]["status"] == "ok"
+    assert told(app, "show", "p2")["phones"][1] == {
+        "place": 2,
+        "number": "138****5555",
+        "status": "wrong",
+        "safe_to_call": False,
+    }
+
+
+def test_what_somebody_wants_is_kept(app: DeskApp) -> None:
+    run(app, "consent", "p1", "ivr_checkin", "--granted", "--channel", "电话", by="k001")
+    run(app, "consent", "p1", "ivr_checkin", "--withdrawn", "--channel", "当面", by="c017")
+    run(app, "optout", "p1", "--all", "--reason", "家里人会听见", by="k001")
+    run(app, "care", "p1", "--language", "zh_wx", "--people-only", by="c017")
+    row = told(app, "show", "p1")
+    assert row["consents"] == {"ivr_checkin": False}
+    assert row["suppressions"] == ["all_outbound"]
+    assert (row["speaks"], row["no_ivr"]) == ("zh_wx", True)
+
+
+def test_a_merge_is_rehearsed_made_and_undone(app: DeskApp) -> None:
+    words = ("P-7F3K", "P-4KXA", "--reason", "同一个人,两次登记")
+    rehearsed = run(app, "merge", *words, "--dry-run").output
+    assert "没有写入" in rehearsed
+    assert "姓名不同" in rehearsed
+    assert told(app, "show", "p2")["id"] == "p2"
+    assert told(app, "merge", *words)["phone"] == 1
+    page = told(app, "show", "P-4KXA")
+    assert (page["id"], page["merged"]) == ("p1", ["P-4KXA"])
+    run(app, "unmerge", "P-4KXA", "--reason", "原来是母女二人")
+    assert told(app, "show", "P-4KXA")["id"] == "p2"
+
+
+def test_a_number_is_blocked_and_unblocked(app: DeskApp) -> None:
+    made = told(app, "block", "--number", NUMBER, "--days", "7", "--reason", "反复辱骂,已提醒")
+    assert made["number"] == "138****5555"
+    listed = run(app, "blocks").output
+    assert made["id"] in listed
+    assert NUMBER not in listed
+    run(app, "unblock", made["id"], "--reason", "家属说明了情况")
+    assert told(app, "blocks") == []
+    assert len(told(app, "blocks", "--all")) == 1
+
+
+@pytest.mark.parametrize("who", ["k001", "x001"])
+@pytest.mark.parametrize("name", [SHEN.code, "P-NONE"])
+def test_who_may_not_see_people_learns_not_even_whether_there_is_one(
+    app: DeskApp, who: str, name: str
+) -> None:
+    for words in (("show", name), ("reveal", name, "--reason", WHY), ("code", name)):
+        with pytest.raises(Forbidden):
+            run(app, *words, by=who)
