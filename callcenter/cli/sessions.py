@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,16 +61,32 @@ def sessions() -> None:
 @click.option("--late", is_flag=True, help="只列出过了 24 小时还没有填写的")
 @click.option("--mine", is_flag=True, help="只列出自己的,和还没有归到谁的")
 @click.option("--status", type=click.Choice([s.value for s in SessionStatus]), help="只列出这种状态的")
+@click.option("--days", type=click.IntRange(1, 3660), default=30, show_default=True, help="几天之内的")
 @actor_option
 @json_option
 @pass_app
 def list_sessions(
-    app: App, only_open: bool, late: bool, mine: bool, status: str | None, actor: str, as_json: bool
+    app: App,
+    only_open: bool,
+    late: bool,
+    mine: bool,
+    status: str | None,
+    days: int,
+    actor: str,
+    as_json: bool,
 ) -> None:
-    """列出接访记录。每一通接听的来电都有一条。"""
+    """列出接访记录。每一通接听的来电都有一条;还没有填写的,不论多久都在。"""
     wanted = SessionStatus.OPEN if only_open else SessionStatus(status) if status else None
     with app.store() as work:
-        found = records.list_sessions(work, status=wanted, late=late, mine=mine, actor=actor, now=app.clock())
+        found = records.list_sessions(
+            work,
+            status=wanted,
+            late=late,
+            mine=mine,
+            past=timedelta(days=days),
+            actor=actor,
+            now=app.clock(),
+        )
     show_rows([row(session) for session in found], _COLUMNS, as_json)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 #: A record is written within this time from the beginning of the talk, or it is late (I2).
 LATE_AFTER = timedelta(hours=24)
+#: Whether somebody arrived where they were referred to is asked for so long.
+ASKED_FOR = timedelta(days=180)
 
 
 class SessionStatus(StrEnum):

@@ -157,6 +157,10 @@ class MemorySessions(_Part):
         wanted = (s for s in self._state.sessions.values() if status in (None, s.status))
         return sorted(wanted, key=lambda s: (s.opened_at, s.id))
 
+    def since(self, start: datetime, *, counsellor: str | None = None) -> Sequence[SessionRow]:
+        """Return the sessions opened from then on, oldest first; of one counsellor if given."""
+        return [s for s in self.all() if s.opened_at >= start and counsellor in (None, s.counsellor)]
+
     def of_call(self, call_id: str) -> SessionRow | None:
         """Return the session of a call."""
         return self._state.sessions.get(call_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from callcenter.domain.access import Verb, may
@@ -14,7 +14,7 @@ from callcenter.domain.form_text import beside
 from callcenter.domain.forms import Form
 from callcenter.domain.session_masks import mask, masked
 from callcenter.domain.session_rules import is_third_party, marks, open_referrals
-from callcenter.domain.sessions import LATE_AFTER, Draft, SessionRow, SessionStatus, SessionVersion
+from callcenter.domain.sessions import ASKED_FOR, LATE_AFTER, Draft, SessionRow, SessionStatus, SessionVersion
 from callcenter.domain.users import User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
@@ -24,6 +24,8 @@ from callcenter.service.people import checked_reason
 from callcenter.service.session_access import check_reads, check_writes
 from callcenter.service.session_forms import form_of
 
+#: What was written longer ago is found by its id.
+_LOOKS_BACK = timedelta(days=30)
 #: Longer than anything somebody types in one call; what is longer was not typed.
 MOST_TYPED = 200_000
 
@@ -54,18 +56,29 @@ def list_sessions(
     status: SessionStatus | None = None,
     late: bool = False,
     mine: bool = False,
+    past: timedelta = _LOOKS_BACK,
     actor: str,
     now: datetime,
 ) -> Sequence[SessionRow]:
     """Return the records, oldest first: that they exist, whose they are, where they stand.
 
-    `late`: not written within 24 hours (I2). `mine`: the actor's own, and those nobody's yet.
+    `late`: not written within 24 hours (I2). `mine`: the actor's own, and those nobody's yet. Those
+    still to be written are all there, the others if they began within the `past`.
     """
     allow(work, actor, Verb.SESSIONS_LIST)
-    found = work.sessions.all(SessionStatus.OPEN if late else status)
+    found = _listed(work, SessionStatus.OPEN if late else status, now - past)
     if late:
         found = [row for row in found if row.opened_at + LATE_AFTER < now]
     return [row for row in found if not mine or row.counsellor in (None, actor)]
+
+
+def _listed(work: UnitOfWork, status: SessionStatus | None, since: datetime) -> list[SessionRow]:
+    if status is SessionStatus.OPEN:
+        return list(work.sessions.all(SessionStatus.OPEN))
+    newer = [row for row in work.sessions.since(since) if status in (None, row.status)]
+    if status is not None:
+        return newer
+    return [*(row for row in work.sessions.all(SessionStatus.OPEN) if row.opened_at < since), *newer]
 
 
 @guarded(Verb.SESSION_READ, Verb.SESSION_READ_ALL)
@@ -176,11 +189,11 @@ def compare(
 def referrals_to_ask(
     work: UnitOfWork, *, actor: str, now: datetime
 ) -> Sequence[tuple[SessionRow, tuple[tuple[int, Mapping[str, Any]], ...]]]:
-    """Return the actor's submitted records with referrals of which nobody knows whether they arrived."""
+    """Return the actor's records of half a year with referrals of which nobody knows if they arrived."""
     allow(work, actor, Verb.SESSION_READ)
     found = []
-    for head in work.sessions.all():
-        if head.version and head.counsellor == actor:
+    for head in work.sessions.since(now - ASKED_FOR, counsellor=actor):
+        if head.version:
             newest = work.book(SESSION_VERSIONS).get(f"{head.id}/{head.version}")
             if still := open_referrals(newest.answers):
                 found.append((head, still))

@@ -168,6 +168,10 @@ def test_a_call_has_one_session_however_often_it_is_opened(store: Store, now: da
         assert work.sessions.all() == [other, first]
         assert work.sessions.all(SessionStatus.OPEN) == [first]
         assert work.sessions.of_call("c3") is None
+        assert work.sessions.since(now - timedelta(2)) == [other, first]
+        assert work.sessions.since(now) == [first]
+        assert work.sessions.since(now - timedelta(2), counsellor="c017") == [first]
+        assert work.sessions.since(now + timedelta(1)) == []
 
 
 def test_the_reading_position_is_replaced_and_can_be_forgotten(store: Store) -> None:

@@ -340,6 +340,16 @@ def test_what_was_not_written_within_a_day_is_late(app: Desk) -> None:
     assert {r["id"] for r in json.loads(run(app, "list", "--open", "--json").output)} == {old, fresh}
 
 
+def test_old_records_leave_the_list_and_those_to_be_written_never_do(app: Desk) -> None:
+    old = NOW - timedelta(days=40)
+    written, waiting, fresh = talked(app.store, old, 1), talked(app.store, old, 2), talked(app.store, NOW, 3)
+    run(app, "quick", written, typed="1\n")
+    assert [r["id"] for r in json.loads(run(app, "list", "--json").output)] == [waiting, fresh]
+    far = json.loads(run(app, "list", "--days", "60", "--json").output)
+    assert [r["id"] for r in far] == [written, waiting, fresh]
+    assert [r["id"] for r in json.loads(run(app, "list", "--status", "submitted", "--json").output)] == []
+
+
 def test_review_and_uptake_by_command(app: Desk) -> None:
     session = talked(app.store, NOW)
     run(app, "write", session, "--from", "-", typed=render(FORM, FULL))
