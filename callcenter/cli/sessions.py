@@ -272,10 +272,7 @@ def _asked_kind() -> str:
 def review(app: App, session_id: str, remarks: str, n: int | None, actor: str, as_json: bool) -> None:
     """审阅别人提交的接访记录 ID(督导)。先用 show 看过。"""
     with app.store() as work:
-        seen = n or work.sessions.get(session_id).version
-        head = session_writing.review(
-            work, session_id, remarks=remarks, seen=seen, actor=actor, now=app.clock()
-        )
+        head = session_writing.review(work, session_id, remarks=remarks, seen=n, actor=actor, now=app.clock())
         work.commit()
     if as_json:
         show_one(row(head), [], as_json=True)

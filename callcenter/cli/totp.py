@@ -19,14 +19,14 @@ _TRIES = 3
 def enrol(app: App, code: str) -> None:
     """Show a new secret to its owner and turn it on by a code; raise `Refused` after three wrong ones."""
     with app.store() as work:
-        secret = signin.set_totp(work, code, actor=code, now=app.clock())
+        secret = signin.set_totp(work, actor=code, now=app.clock())
         work.commit()
     _show(secret, code, app.settings.site.name)
     for left in reversed(range(_TRIES)):
         digits = click.prompt("手机上显示的 6 位动态码")
         try:
             with app.store() as work:
-                signin.confirm_totp(work, code, digits, actor=code, now=app.clock())
+                signin.confirm_totp(work, digits, actor=code, now=app.clock())
                 work.commit()
         except Refused as wrong:
             if not left:

@@ -19,7 +19,7 @@ from callcenter.domain.case_rules import is_alarming as is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason, Rescue, RescueState
 from callcenter.domain.levels import Level
 from callcenter.domain.people import Person
-from callcenter.errors import Refused
+from callcenter.errors import Forbidden, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service import alarms
 from callcenter.service.access import allow, guarded
@@ -95,8 +95,16 @@ def take(work: UnitOfWork, case_id: str, *, actor: str, now: datetime) -> Case:
 def hand_over(work: UnitOfWork, case_id: str, to: str, *, reason: str, actor: str, now: datetime) -> Case:
     """Give a case to somebody else, who must be allowed to work on it. Raises `Refused`."""
     allow(work, actor, Verb.CASE_SUPERVISE)
-    allow(work, to, Verb.CASE_ACT)
+    _check_may_own(work, to)
     return _done(work, rule.handed_over(work.book(CASES).get(case_id), to, reason=reason), actor, now)
+
+
+def _check_may_own(work: UnitOfWork, to: str) -> None:
+    """Raise `Refused` unless the other may work on cases: it is not the actor who is in the wrong place."""
+    try:
+        allow(work, to, Verb.CASE_ACT)
+    except Forbidden as error:
+        raise Refused(str(error)) from None
 
 
 @guarded(Verb.CASE_ACT)

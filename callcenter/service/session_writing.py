@@ -328,11 +328,11 @@ def _person_after(
 
 @guarded(Verb.SESSION_REVIEW)
 def review(
-    work: UnitOfWork, session_id: str, *, remarks: str, seen: int, actor: str, now: datetime
+    work: UnitOfWork, session_id: str, *, remarks: str, seen: int | None = None, actor: str, now: datetime
 ) -> SessionRow:
     """Note that a supervisor read a record, with remarks; return its head. It adds a version of its own.
 
-    `seen`: the version that was read. Raises `Forbidden` for one's own record, `Refused` for one that
+    `seen`: the version that was read; None: the newest. Raises `Forbidden` for one's own record, `Refused` for one that
     is not submitted or reviewed already, and `Conflict` if it changed since it was read.
     """
     allow(work, actor, Verb.SESSION_REVIEW)
@@ -341,7 +341,7 @@ def review(
         raise Refused(f"{session_id} 还没有提交,没有可审阅的。")
     if head.status is SessionStatus.REVIEWED:
         raise Refused(f"{session_id} 已经审阅过。")
-    if head.version != seen:
+    if seen is not None and head.version != seen:
         raise Conflict(f"{session_id} 刚被改过(现在是第 {head.version} 版),请先看新的一版。")
     before = work.book(SESSION_VERSIONS).get(f"{session_id}/{head.version}")
     if actor in (head.counsellor, before.by):

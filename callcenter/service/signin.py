@@ -128,26 +128,26 @@ def _save_password(
 
 
 @guarded(Verb.SELF_SECRET)
-def set_totp(work: UnitOfWork, code: str, *, actor: str, now: datetime) -> str:
+def set_totp(work: UnitOfWork, *, actor: str, now: datetime) -> str:
     """Return a new secret (base32) for one's own authenticator; it counts once a code confirmed it.
 
-    Raises `Forbidden` for anybody else's, `Refused` without a password or while one is set.
+    Nobody sets up another's. Raises `Forbidden`, and `Refused` without a password or while one is set.
     """
     allow(work, actor, Verb.SELF_SECRET)
-    credential = _own(work, code, actor)
+    credential = _own(work, actor)
     if credential.totp is not None:
         raise Refused("已设置动态码。要换手机,先用 hotline user totp 代码 --remove 取消。")
     secret = pyotp.random_base32()
     work.book(CREDENTIALS).put(replace(credential, totp_pending=secret))
-    _note(work, actor, "signin.totp_begin", code, now)
+    _note(work, actor, "signin.totp_begin", actor, now)
     return secret
 
 
 @guarded(Verb.SELF_SECRET)
-def confirm_totp(work: UnitOfWork, code: str, digits: str, *, actor: str, now: datetime) -> None:
+def confirm_totp(work: UnitOfWork, digits: str, *, actor: str, now: datetime) -> None:
     """Turn the second factor on, proved by a code of the new secret. Raises `Forbidden`, `Refused`."""
     allow(work, actor, Verb.SELF_SECRET)
-    credential = _own(work, code, actor)
+    credential = _own(work, actor)
     if credential.totp_pending is None:
         raise Refused("没有等待确认的动态码。请重新运行 hotline user totp。")
     step = _step_of(credential.totp_pending, digits, now, after=credential.totp_step)
@@ -155,7 +155,7 @@ def confirm_totp(work: UnitOfWork, code: str, digits: str, *, actor: str, now: d
         raise Refused("动态码不对。请核对手机的时间是否准确,用新的一组数字再试。")
     on = replace(credential, totp=credential.totp_pending, totp_pending=None, totp_step=step)
     work.book(CREDENTIALS).put(on)
-    _note(work, actor, "signin.totp", code, now)
+    _note(work, actor, "signin.totp", actor, now)
 
 
 @guarded(Verb.SELF_SECRET, Verb.USERS_MANAGE)
@@ -175,10 +175,8 @@ def remove_totp(work: UnitOfWork, code: str, *, actor: str, now: datetime, reaso
     _note(work, actor, "signin.totp_remove", code, now, reason=reason)
 
 
-def _own(work: UnitOfWork, code: str, actor: str) -> Credential:
-    if actor != code:
-        raise Forbidden("动态码只能由本人设置。")
-    credential = work.book(CREDENTIALS).one(code)
+def _own(work: UnitOfWork, actor: str) -> Credential:
+    credential = work.book(CREDENTIALS).one(actor)
     if credential is None:
         raise Refused("请先设置密码:hotline user password 代码")
     return credential

@@ -87,7 +87,7 @@ def test_a_supervisor_hands_a_case_over_to_somebody_who_may_work_on_it(work: Mem
     case = opened(work)
     with pytest.raises(Forbidden):
         verbs.hand_over(work, case.id, "c018", reason="换班", actor="c017", now=NOW)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Refused, match="k001"):
         verbs.hand_over(work, case.id, "k001", reason="换班", actor="s001", now=NOW)
     moved = verbs.hand_over(work, case.id, "c018", reason="换班", actor="s001", now=NOW)
     assert (moved.owner, moved.state) == ("c018", CaseState.ACTIVE)
