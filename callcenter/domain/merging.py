@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callcenter.domain.people import Person, Phone, PhoneStatus
+from callcenter.domain.privacy import Merge
 
 #: What the kept entry takes over where it says nothing itself.
 _FILLED = ("name", "birth_month", "birth_year", "speaks")
@@ -51,6 +52,11 @@ def parted(now: Person, kept_before: Person, merged_before: Person) -> tuple[Per
     theirs = (_as_now(phone, present.get(phone.number), was) for phone in merged_before.phones)
     phones = tuple(phone for phone in theirs if phone is not None)
     return kept, replace(merged_before, phones=phones, merged_into=None)
+
+
+def blanked(done: Merge) -> Merge:
+    """Return a merge without anybody's data: that two entries are one stays, so that opt-outs bind (R32)."""
+    return replace(done, reason="", moved={}, kept_before=None, merged_before=None, cases_before=())
 
 
 def _careful(phone: Phone, other: Phone | None) -> Phone:

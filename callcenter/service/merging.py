@@ -81,6 +81,8 @@ def unmerge(
     kept, merged = work.people.get(done.kept), work.people.get(done.merged)
     if done.undone_at is not None or merged.merged_into != kept.id:
         raise Refused(f"{merge_id} 已经拆开。")
+    if done.kept_before is None or done.merged_before is None:
+        raise Refused("其中的资料已按规定删除,不能再拆开。")
     if kept.merged_into is not None:
         raise Refused("保留的一方后来又并入了别人,请先拆开较晚的那一次。")
     _check_idle(work, (kept.id,), now)

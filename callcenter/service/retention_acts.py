@@ -26,6 +26,7 @@ from callcenter.domain.books import (
     TOMBSTONES,
     BookOf,
 )
+from callcenter.domain.merging import blanked
 from callcenter.domain.privacy import Tombstone
 from callcenter.domain.retention import Going, Rule, add_counts, counted, length_band
 from callcenter.domain.sessions import SessionRow, SessionVersion
@@ -172,7 +173,7 @@ def _forget(burial: Burial, entry: str) -> None:
         work.book(CALLER_PLANS).remove(entry)
     for merge in [*work.book(MERGES).where(kept=entry), *work.book(MERGES).where(merged=entry)]:
         # That two entries are one stays: an opt-out of either has to bind the other (R32).
-        work.book(MERGES).put(replace(work.book(MERGES).get(merge.id), reason=""))
+        work.book(MERGES).put(blanked(work.book(MERGES).get(merge.id)))
     for session in work.sessions.of_person(entry):
         work.sessions.update(replace(session, person=None), seen=session.version)
 
