@@ -8,7 +8,7 @@ import click
 
 from callcenter.backups import make_backup, recipient_for_backups
 from callcenter.bootstrap import App
-from callcenter.cli.common import pass_app
+from callcenter.cli.common import known_actor, pass_app
 from callcenter.cli.keys import read_key
 from callcenter.db.restore import check_backup
 from callcenter.errors import Refused
@@ -29,11 +29,10 @@ def backup(app: App, file: Path, check: bool, identity: str | None, actor: str |
     if check:
         _check(file, identity)
         return
-    if actor is None:
-        raise Refused("备份要写明以谁的名义:--as 人员代码。")
+    known = known_actor(app, actor)
     recipient = recipient_for_backups(app.settings)
     with app.store() as work:
-        safekeeping.note_backup(work, file.name, actor=actor, now=app.clock())
+        safekeeping.note_backup(work, file.name, actor=known, now=app.clock())
         work.commit()
     mark = make_backup(app, file, recipient)
     with app.store() as work:

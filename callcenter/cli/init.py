@@ -23,11 +23,11 @@ def init(app: App, admin: str, name: str) -> None:
     if not settings.key_file.exists():
         if is_begun(settings.database_url):
             raise ConfigError(
-                f"数据库已有内容,密钥 {settings.key_file} 却不在。请把另存的那份放回原处(0600);"
-                "新的密钥读不出其中的姓名和号码。"
+                f"数据库已有内容,密钥 {settings.key_file} 却不在。用恢复密钥找回:hotline keys recover --identity -;"
+                "或从备份恢复:hotline restore。新的密钥读不出其中的姓名和号码。"
             )
         KeyRing.create(settings.key_file)
-        click.echo(f"密钥已写入 {settings.key_file}(0600)。请另存一份:没有它,姓名和号码无法读出。")
+        click.echo(f"密钥已写入 {settings.key_file}(0600)。没有它,姓名和号码无法读出。")
     upgrade(settings.database_url)
     with app.store() as work:
         if not work.users.all():
@@ -35,3 +35,8 @@ def init(app: App, admin: str, name: str) -> None:
             click.echo(f"管理员 {admin} 已建立。")
         work.commit()
     click.echo("数据库已是最新。")
+    if not settings.recovery_file.exists():
+        click.echo("接着做三件事:")
+        click.echo(f"  1. hotline keys escrow --as {admin}     做一把恢复密钥,抄在纸上")
+        click.echo("  2. 在 hotline.toml 的 [backup] 里设 folder,或每天运行 hotline backup")
+        click.echo("  3. hotline doctor                   看还缺什么")

@@ -101,6 +101,16 @@ def recover(app: App, identity: str) -> None:
     click.echo(f"{key_file} 已放回(0600)。请运行 hotline doctor 核对。")
 
 
+@keys.command("copy")
+@pass_app
+def copy_keys(app: App) -> None:
+    """把密钥文件再加密给恢复密钥,存在它旁边(更换密钥时会自动做)。"""
+    if not app.settings.recovery_file.exists():
+        raise Refused("还没有恢复密钥。先运行 hotline keys escrow。")
+    _refresh_copy(app)
+    click.echo(f"{app.settings.key_copy_file} 已更新。")
+
+
 def read_key(identity: str) -> str:
     """Return the recovery key in a file, or typed unseen where `-` stands; raise `Refused` if it is none."""
     if identity != "-":

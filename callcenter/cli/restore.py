@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import pass_app
+from callcenter.cli.common import known_actor, pass_app
 from callcenter.cli.keys import read_key
 from callcenter.config import Settings
 from callcenter.db.restore import Restored, Target, check_backup, check_target
@@ -48,6 +48,8 @@ def restore(
     """
     key = read_key(identity)
     target = _target(app, into, database, overwrite=overwrite)
+    if overwrite and target.home == app.settings.home.resolve() and target.database_url == _url(app):
+        actor = known_actor(app, actor)  # where people sign in, it is who signed in
     told = _allowed(target, actor, reason) if overwrite else ""
     if dry_run:
         found = check_backup(file, key)
@@ -63,6 +65,10 @@ def restore(
     store.close()
     refresh_copy(target.home / "recovery.json", target.home / "hotline.key.age", target.home / "hotline.key")
     _say(done, target)
+
+
+def _url(app: App) -> str:
+    return app.settings.database_url
 
 
 def _target(app: App, into: Path | None, database: str | None, *, overwrite: bool) -> Target:

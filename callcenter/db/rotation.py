@@ -92,6 +92,23 @@ class Rotation:
         with _clear_errors(), self._reading.connect() as connection:
             return self._left(connection)
 
+    def sample(self, rows: int) -> dict[str, int]:
+        """Return how many of the first and last `rows` rows of each table do not open, where any do not."""
+        broken: dict[str, int] = {}
+        with _clear_errors(), self._reading.connect() as connection:
+            for table in SEALED:
+                key = [table.c[name] for name in _keys(table)]
+                found = [
+                    *connection.execute(select(table).order_by(*key).limit(rows)).mappings(),
+                    *connection.execute(
+                        select(table).order_by(*(c.desc() for c in key)).limit(rows)
+                    ).mappings(),
+                ]
+                count = sum(self._change(table, row) is None for row in found)
+                if count:
+                    broken[table.name] = count
+        return broken
+
     def reseal(self, progress: Progress = lambda _: None) -> Resealed:
         """Seal again whatever is under an older key, while others read and write.
 

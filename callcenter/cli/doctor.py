@@ -1,0 +1,146 @@
+"""`hotline doctor`: is the line healthy, and what mends it. One sentence each; exit code 1 if one is red."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+
+import click
+
+from callcenter.asterisk.process import AsteriskProcess
+from callcenter.asterisk.tree import find_asterisk
+from callcenter.bootstrap import App
+from callcenter.cli.common import json_option, pass_app, show_rows
+from callcenter.cli.ivr_prompts import prompt_findings
+from callcenter.db.migrate import is_current
+from callcenter.db.rotation import Rotation
+from callcenter.ports import UnitOfWork
+from callcenter.safekept import load_mark
+from callcenter.service import doctor as looks
+from callcenter.service import doctor_line as line
+from callcenter.service.debts import rules_of
+from callcenter.service.doctor import Check, State, checked
+from ivr.loader import SHIPPED, site_flow
+from ivr.prompts.sets import prompt_set
+from ivr.prompts.wording import site_catalogue
+
+#: Rows of each end of each table that are opened.
+_SAMPLE = 3
+#: How long the PBX may take to let our account in, seconds.
+_PATIENCE = 5.0
+_MARKS = {State.OK: "好", State.WARN: "注意", State.BAD: "不好"}
+
+
+@click.command()
+@json_option
+@pass_app
+def doctor(app: App, as_json: bool) -> None:
+    """体检:密钥与托管、备份、数据库、留痕、磁盘、日历、提示音、值守、告警。
+
+    每项一句话:哪里不对,怎么改。有一项“不好”,退出码为 1。不显示任何个人信息。
+    """
+    logging.getLogger("callcenter").setLevel(
+        logging.CRITICAL
+    )  # what we ask for may fail: we say so ourselves
+    found = [*_of_keeping(app), *_of_store(app), *_of_line(app)]
+    rows = [{"id": check.id, "state": check.state.value, "sentence": check.sentence} for check in found]
+    if as_json:
+        show_rows(rows, [], as_json=True)
+    else:
+        for check in found:
+            click.echo(f"{_MARKS[check.state]}  {check.sentence}")
+    if looks.worst(found) is State.BAD:
+        raise SystemExit(1)
+
+
+def _of_keeping(app: App) -> Iterator[Check]:
+    settings, now = app.settings, app.clock()
+    keys = settings.key_file
+    yield checked("key_file", partial(looks.key_file, keys))
+    escrow = partial(looks.key_escrow, settings.recovery_file, settings.key_copy_file, keys)
+    yield checked("key_escrow", escrow)
+    yield checked("backup", lambda: looks.last_backup(load_mark(settings.home), now, settings.backup.every))
+    yield checked("folders", partial(looks.private_folders, settings.pbx_home, settings.recordings_folder))
+    yield checked("messages", partial(looks.unsealed_messages, settings.pbx_home / "spool" / "messages", now))
+    yield checked("disk", partial(looks.disk, settings.home))
+
+
+def _of_store(app: App) -> Iterator[Check]:
+    """Look at what the store holds; where it cannot be reached, that alone is said."""
+    settings, now = app.settings, app.clock()
+    reached = checked("database", lambda: looks.database(lambda: is_current(settings.database_url)))
+    yield reached
+    if reached.state is State.BAD:
+        return
+    yield checked("sealed", lambda: looks.sealed_columns(_sample(app)))
+    rules = rules_of(settings).risk
+    of_store: dict[str, Callable[[UnitOfWork], Check]] = {
+        "audit": lambda work: looks.audit_chain(work, settings.home),
+        "clock": lambda work: looks.clock(work, now),
+        "alarm_chain": line.alarm_chain,
+        "roster": lambda work: line.roster(work, now),
+        "sessions": lambda work: line.unwritten_sessions(work, now),
+        "cases": lambda work: line.high_risk(work, now, rules),
+        "second_factor": lambda work: line.second_factors(work, demanded=settings.access.second_factor),
+    }
+    for name, look in of_store.items():
+        yield checked(name, partial(_in_unit, app, look))
+
+
+def _of_line(app: App) -> Iterator[Check]:
+    settings = app.settings
+    today = app.clock().astimezone(settings.site.zone).date()
+    yield checked("calendar", lambda: line.calendar(rules_of(settings).calendar, today))
+    yield checked("outbound_number", lambda: line.outbound_number(settings.site.outbound_number))
+    yield checked("prompts", lambda: _prompts(app))
+    yield checked("pbx", lambda: _pbx(app))
+
+
+def _in_unit(app: App, look: Callable[[UnitOfWork], Check]) -> Check:
+    with app.store() as work:
+        return look(work)
+
+
+def _sample(app: App) -> dict[str, int]:
+    rotation = Rotation(app.settings.database_url, app.keys)
+    try:
+        return rotation.sample(_SAMPLE)
+    finally:
+        rotation.close()
+
+
+def _prompts(app: App) -> Check:
+    flows = [site_flow(name, app.settings.flows_folder) for name in SHIPPED]
+    catalogue = site_catalogue(prompt_set(app.settings.site.language).language, app.settings.wording)
+    unapproved = sum(not prompt.approved for prompt in catalogue.prompts.values())
+    if not (app.settings.pbx_home / "sounds").exists():
+        return looks.bad("prompts", "还没有提示音。运行 hotline pbx apply。")
+    return line.prompts(prompt_findings(app, flows), unapproved)
+
+
+def _pbx(app: App) -> Check:
+    settings = app.settings
+    process = AsteriskProcess(
+        find_asterisk(settings.asterisk.program), settings.pbx_home, name=settings.asterisk.name
+    )
+    if not process.is_running:
+        return line.manager_interface(is_running=False, trouble=None)
+    return line.manager_interface(is_running=True, trouble=asyncio.run(_login(app)))
+
+
+async def _login(app: App) -> str | None:
+    """Log in at the manager interface; return None, or what was wrong."""
+    link = app.ami_link()
+    running = asyncio.create_task(link.run())
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
+                    await asyncio.sleep(0.05)
+        return None if link.connected else link.trouble or "no answer"
+    finally:
+        link.close()
+        await running
