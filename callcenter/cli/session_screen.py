@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from callcenter.cli.common import console, local, said
 from callcenter.domain.form_diff import Changed
@@ -128,9 +129,9 @@ def _show_lines(lines: Sequence[tuple[str, str]]) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for title, text in lines:
-        table.add_row(title, text)
-    screen = console()
-    screen.print(table, markup=False)
+        # As it was written: what stands in square brackets is no order to the screen.
+        table.add_row(title, Text(text))
+    console().print(table)
 
 
 def say_submitted(done: Submitted) -> None:

@@ -258,7 +258,8 @@ def quick(app: App, session_id: str, kind: str | None, actor: str, as_json: bool
 def _asked_kind() -> str:
     kinds = {str(n): word for n, word in enumerate(QUICK, start=1)}
     click.echo("  ".join(f"{n} {word}" for n, word in kinds.items()))
-    chosen: str = click.prompt("按一个数字,再按回车", type=click.Choice(list(kinds)), show_choices=False)
+    while (chosen := click.prompt("按一个数字,再按回车").strip()) not in kinds:
+        click.echo(f"请按 1 至 {len(kinds)}。")
     return kinds[chosen]
 
 

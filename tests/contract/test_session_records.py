@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from session_desk import DANGER, FULL, desk, talked
 
 from callcenter.domain.books import CASES, DRAFTS, FORMS, SESSION_VERSIONS
+from callcenter.domain.form_file import parse_form
 from callcenter.domain.levels import Level
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.errors import Conflict, Forbidden, Refused
@@ -267,3 +269,31 @@ def test_a_call_that_was_forgotten_is_still_written_about(store: Store, now: dat
     done = submit(store, session, now, {**FULL, **DANGER})
     assert done.case is not None
     assert done.session.person is not None
+
+
+def test_an_old_record_is_shown_and_amended_by_the_form_it_was_written_on(
+    store: Store, now: datetime
+) -> None:
+    session = talked(store, now)
+    submit(store, session, now)
+    fresh = parse_form(
+        DESK.form.text.replace("version: 1", "version: 2").replace("label: 小结", "label: 印象"), "x"
+    )
+    newer = replace(DESK, form=fresh)
+    other = talked(store, now, 2)
+    submit(store, other, now, desk=newer)
+    done = amend(store, session, now, {**FULL, "summary": "补一句"}, desk=newer)
+    assert done.version.form == "session/1"
+    with store() as work:
+        shown = [sessions.read_session(work, one, actor="s001", now=now).form for one in (session, other)]
+    assert [form.fields["summary"].label for form in shown if form] == ["小结", "印象"]
+
+
+def test_a_form_changed_under_its_version_stops_the_record_and_keeps_it(store: Store, now: datetime) -> None:
+    session, other = talked(store, now), talked(store, now, 2)
+    submit(store, session, now)
+    changed = replace(DESK, form=parse_form(DESK.form.text.replace("label: 小结", "label: 印象"), "x"))
+    with pytest.raises(Refused, match="version 改为 2"):
+        submit(store, other, now, desk=changed)
+    with store() as work:
+        assert work.sessions.get(other).version == 0

@@ -331,6 +331,21 @@ def test_a_record_is_shown_masked_in_eighty_columns_and_revealed_for_a_reason(ap
     assert ("session.reveal", "要打给家人") in verbs
 
 
+def test_what_stands_in_brackets_is_shown_as_it_was_written(app: Desk) -> None:
+    session = talked(app.store, NOW)
+    facts = "她说[b]不想活[/b],[red]停了[/] [/x]"
+    run(app, "write", session, "--from", "-", typed=json.dumps({**FULL, "facts": facts}))
+    assert facts in run(app, "show", session).output
+
+
+def test_a_key_that_means_nothing_is_asked_again(app: Desk) -> None:
+    session = talked(app.store, NOW)
+    done = run(app, "quick", session, typed="9\n误拨\n1\n")
+    assert done.exit_code == 0
+    assert done.output.count("请按 1 至 5") == 2
+    assert app.version(session, 1)["kind"] == "误拨"
+
+
 def test_what_was_not_written_within_a_day_is_late(app: Desk) -> None:
     old = talked(app.store, NOW - timedelta(hours=24), 1)
     fresh = talked(app.store, NOW, 2)
