@@ -375,6 +375,11 @@ class Settings(BaseSettings):
         return self.home / "hotline.key.age"
 
     @property
+    def exports_folder(self) -> Path:
+        """Return the folder of files that were exported, until they expire."""
+        return self.home / "exports"
+
+    @property
     def recordings_folder(self) -> Path:
         """Return the folder (0700) of the sealed messages that callers left."""
         return self.home / "recordings"

@@ -22,7 +22,7 @@ from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
-from callcenter.service import recordings
+from callcenter.service import exports, recordings
 from callcenter.service.callers import Opening
 from callcenter.service.debts import risk_rules_of
 from callcenter.service.dispatch import DebtRound
@@ -85,6 +85,7 @@ class Server:
                 group.create_task(_forever(TIDY, self._tidy, "journal.tidy")),
                 group.create_task(_forever(SEAL, self._seal_messages, "recordings.seal")),
                 group.create_task(_forever(TIDY, self._sweep_messages, "recordings.sweep")),
+                group.create_task(_forever(TIDY, self._expire_exports, "exports.expire")),
                 group.create_task(_forever(BACK_UP, self._back_up, "backup.round")),
                 group.create_task(_forever(LOOK, self._look, "watch.look")),
                 group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round")),
@@ -127,6 +128,11 @@ class Server:
         """Delete sealed files that no row opens any more, off the loop."""
         folder, now = self._app.settings.recordings_folder, self._app.clock()
         await asyncio.to_thread(recordings.sweep, self._app.store, folder, now=now)
+
+    async def _expire_exports(self) -> None:
+        """Delete exported files whose time is over, off the loop."""
+        folder, now = self._app.settings.exports_folder, self._app.clock()
+        await asyncio.to_thread(exports.expire_in, self._app.store, folder, now)
 
     async def _back_up(self) -> None:
         """Make a backup if one is due, off the loop."""

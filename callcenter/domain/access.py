@@ -70,6 +70,8 @@ class Verb(StrEnum):
     EXPORT_SESSIONS = "export.sessions"
     EXPORT_HARDSHIP = "export.hardship"
     EXPORT_AUDIT = "export.audit"
+    #: Which files left, and whose a copy is: one's own; supervisors and auditors everybody's.
+    EXPORT_SEE = "export.see"
     ALARM_SEE = "alarm.see"
     #: Also whoever stands in the alarm chain (`callcenter.service.alarms`).
     ALARM_ACK = "alarm.ack"
@@ -139,6 +141,7 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.EXPORT_SESSIONS: frozenset({_S}),
         Verb.EXPORT_HARDSHIP: frozenset({_K, _S}),
         Verb.EXPORT_AUDIT: frozenset({_A}),
+        Verb.EXPORT_SEE: frozenset({_K, _S, _A}),
         Verb.ALARM_SEE: frozenset({_C, _S, _X}),
         Verb.ALARM_ACK: frozenset({_S, _X}),
         Verb.ALARM_TEST: frozenset({_S, _X}),
