@@ -16,15 +16,17 @@ from callcenter.demo.screen import Screen
 
 NEXT = """\
 排练结束,热线仍在运行(只在本机,Ctrl-C 结束)。另开一个终端试试:
+  export HOTLINE_ACTOR=s001             以督导孙督导的名义
   scripts/hotline calls list            今天的通话
   scripts/hotline sessions list --open  待填写的接访记录
   scripts/hotline hardship owed         还欠着谁
   scripts/hotline queue list            督导的队列
   scripts/hotline queue why ID          为什么欠、为什么还没拨
   scripts/hotline duty show             谁在值守
-  scripts/hotline duty on c001 --as admin
-  scripts/hotline alarm test --as admin
+  scripts/hotline duty on c001
+  scripts/hotline alarm test
   scripts/hotline calls live            实时画面
+  scripts/hotline calls list --as admin 管理员看同一张表:没有号码
 """
 
 
