@@ -1,0 +1,249 @@
+"""`hotline cases` and `hotline rescue`, as a counsellor and a supervisor type them."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+import pytest
+from actors import enlist
+from click.testing import CliRunner, Result
+
+from callcenter.bootstrap import App
+from callcenter.cli.cases import cases
+from callcenter.cli.queue import queue
+from callcenter.cli.rescue import rescue
+from callcenter.config import Settings
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.people import Person, Phone
+from callcenter.domain.risk import RiskAnswers
+from callcenter.domain.sessions import SessionRow
+from callcenter.domain.users import Role, User
+from callcenter.errors import CallCenterError
+from callcenter.memory import MemoryAlarmRoad, MemoryStore
+from callcenter.service.cases import follow
+from scheduler.cadence import SHANGHAI
+from scheduler.gates import Rules
+from scheduler.obligations import Kind, Mode, Obligation
+
+ENDED = datetime(2026, 11, 24, 15, 20, tzinfo=SHANGHAI)
+NAME, NUMBER = "陈梦瑶", "13800001111"
+HOUR = timedelta(hours=1)
+
+
+class Desk(App):
+    """A line in memory whose clock stands, with one person at high risk."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(settings=Settings(home=home))
+        self.now = ENDED + HOUR
+        self.__dict__.update(store=MemoryStore(), road=MemoryAlarmRoad())
+        self.clock = lambda: self.now  # type: ignore[method-assign]
+        with self.store() as work:
+            enlist(work)
+            work.users.add(User(code="s002", name="吴倩", roles=frozenset({Role.SUPERVISOR})))
+            work.people.add(Person(id="p1", code="P-7F3K", name=NAME, phones=(Phone(number=NUMBER),)))
+            work.calls.put_many([_call()])
+            follow(
+                work,
+                session=SessionRow(id="se-c1", call="c1", counsellor="c017", opened_at=ENDED),
+                person="p1",
+                answers=RiskAnswers(asked=True, plan_soon=True, given_reason="睡前想跳楼"),
+                ended_at=ENDED,
+                actor="c017",
+                now=self.now,
+                rules=Rules(),
+            )
+            work.commit()
+
+    def types(self, group: click.Command, *words: str, by: str = "s001") -> str:
+        result = self.tries(group, *words, by=by)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def tries(self, group: click.Command, *words: str, by: str = "s001") -> Result:
+        return CliRunner().invoke(group, [*words], obj=self, env={"HOTLINE_ACTOR": by})
+
+    def listed(self, group: click.Command, *words: str) -> list[dict[str, object]]:
+        found = json.loads(self.types(group, *words, "--json"))
+        assert isinstance(found, list)
+        return found
+
+    @property
+    def case(self) -> str:
+        return str(self.listed(cases, "list", "--all")[0]["id"])
+
+
+def _call() -> CallRecord:
+    return CallRecord(
+        id="c1",
+        direction=Direction.INBOUND,
+        outcome=Outcome.OPEN,
+        started_at=ENDED - HOUR,
+        answered_at=ENDED - HOUR,
+        ended_at=None,
+        answered_by="c017",
+        number=NUMBER,
+    )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_r51_the_list_is_masked_and_fits_eighty_columns(desk: Desk) -> None:
+    shown = desk.types(cases, "list")
+    assert "1 高危" in shown
+    assert "待督导确认" in shown
+    assert "陈" in shown
+    assert NAME not in shown
+    assert max(map(width, shown.splitlines())) <= 80
+
+
+def test_one_case_shows_what_is_owed_and_what_happened(desk: Desk) -> None:
+    shown = desk.types(cases, "show", desk.case)
+    assert "24小时后的随访" in shown
+    assert "建立" in shown
+    assert not any(secret in shown for secret in (NAME, NUMBER))
+    row = json.loads(desk.types(cases, "show", desk.case, "--json"))
+    assert (row["level"], row["owner"], len(row["steps"])) == (1, "c017", 5)
+    assert [event["kind"] for event in row["events"]] == ["opened"]
+
+
+def test_two_people_lower_a_case_and_a_trial_changes_nothing(desk: Desk) -> None:
+    case = desk.case
+    said = desk.types(cases, "lower", case, "2", "--reason", "家人已陪同就医", by="c017")
+    assert "confirm" in said
+    assert "试算" in desk.types(cases, "confirm", case, "--dry-run")
+    assert desk.listed(cases, "list")[0]["level"] == 1
+    desk.types(cases, "confirm", case)
+    assert desk.listed(cases, "list")[0]["level"] == 2
+
+
+def test_nobody_lowers_without_a_reason_or_confirms_alone(desk: Desk) -> None:
+    assert desk.tries(cases, "lower", desk.case, "2", by="c017").exit_code == 2
+    desk.types(cases, "lower", desk.case, "2", "--reason", "就医")
+    refused = desk.tries(cases, "confirm", desk.case)
+    assert isinstance(refused.exception, CallCenterError)
+    assert "另一个人" in str(refused.exception)
+
+
+def test_a_case_is_taken_handed_over_raised_watched_closed_and_reopened(desk: Desk) -> None:
+    case = desk.case
+    assert "c017" in desk.types(cases, "take", case, by="c017")
+    assert "s002" in desk.types(cases, "take", case, "--to", "s002", "--reason", "换班")
+    assert "0 紧急" in desk.types(cases, "raise", case, "0", "--reason", "家属来电")
+    (form,) = json.loads(desk.types(cases, "show", case, "--json"))["rescues"]
+    desk.types(rescue, "close", form["id"], "--reason", "家属在身边")
+    desk.types(cases, "lower", case, "2", "--reason", "就医", by="c017")
+    desk.types(cases, "confirm", case)
+    assert "观察" in desk.types(cases, "watch", case, "--reason", "稳定")
+    assert "已结案" in desk.types(cases, "close", case, "接受治疗", "--note", "门诊随诊")
+    assert desk.listed(cases, "list") == []
+    assert "2 中危" in desk.types(cases, "reopen", case, "--reason", "又来电")
+
+
+def test_a_try_that_was_no_call_and_a_proposal_taken_back_are_logged(desk: Desk) -> None:
+    case = desk.case
+    desk.types(cases, "tried", case, "--way", "上门", "--note", "敲门无人应", by="c017")
+    desk.types(cases, "close", case, "目标达成", "--note", "稳定", by="c017")
+    assert "没有待确认" in desk.types(cases, "withdraw", case, "--reason", "仍有计划")
+    events = json.loads(desk.types(cases, "show", case, "--json"))["events"]
+    assert sorted(event["kind"] for event in events) == ["opened", "proposed", "tried", "withdrawn"]
+
+
+def test_r14_one_command_rings_the_supervisor_and_a_name_silences_the_phones(desk: Desk) -> None:
+    words = ("call", "c1", "--agency", "120", "--fact", "address=滨湖区某小区", "--line", "座机2")
+    shown = desk.types(rescue, *words, by="c017")
+    assert "正在呼叫督导" in shown
+    assert "附近的标志物" in shown
+    road = desk.road
+    assert isinstance(road, MemoryAlarmRoad)
+    assert len(road.rung) == 1
+    desk.types(cases, "ack", desk.case)
+    assert road.silenced == [road.rung[0].id]
+
+
+def test_a_rescue_goes_its_steps_and_ends_with_confirmed_contact(desk: Desk) -> None:
+    begun = json.loads(desk.types(rescue, "call", "c1", "--agency", "110", "--json", by="c017"))
+    assert (begun["rung"], begun["dial"], begun["state"]) == (True, "110", "requested")
+    one = begun["id"]
+    desk.types(rescue, "step", one, "--state", "dispatched", "--note", "警车已出发", by="c017")
+    desk.types(rescue, "confirm", one, "--note", "民警在楼下见到本人", by="c017")
+    desk.types(rescue, "close", one, "--reason", "已送医", by="c017")
+    desk.types(rescue, "inform", one, "--how", "次日回访告知", by="c017")
+    row = json.loads(desk.types(rescue, "show", one, "--json"))
+    assert [step["state"] for step in row["steps"]] == [
+        "requested", "dispatched", "contact_confirmed", "closed",
+    ]  # fmt: skip
+    assert "民警在楼下" in desk.types(rescue, "show", one)
+
+
+@pytest.mark.parametrize("fact", ["address", "colour=红", "address=甲"])
+def test_a_fact_that_means_nothing_or_stands_twice_is_refused(desk: Desk, fact: str) -> None:
+    tried = desk.tries(rescue, "call", "c1", "--agency", "120", "--fact", "address=乙", "--fact", fact)
+    assert isinstance(tried.exception, CallCenterError)
+
+
+def test_risk_stands_on_top_of_the_queue_before_what_is_long_overdue(desk: Desk) -> None:
+    with desk.store() as work:
+        work.people.add(Person(id="p2", code="P-2", name="沈建国"))
+        old = Obligation(
+            id="ob-old",
+            person="p2",
+            kind=Kind.HARDSHIP,
+            due_at=ENDED - 900 * HOUR,
+            window_end=ENDED - 800 * HOUR,
+            mode=Mode.IVR_OK,
+            origin="WX-1",
+            created_at=ENDED - 900 * HOUR,
+        )
+        work.debts.add(old)
+        work.commit()
+    desk.now = ENDED + 30 * HOUR
+    found = desk.listed(queue, "list")
+    assert [row["kind"] for row in found] == ["high_risk", "hardship"]
+    why = desk.types(queue, "why", str(found[0]["id"]))
+    assert f"个案 {desk.case}" in why
+    assert "24小时后的随访" in why
+
+
+def test_the_calculator_scores_by_item_and_keeps_nothing(desk: Desk) -> None:
+    before = desk.listed(cases, "list")
+    answers = [f"phq9_{n}=1" for n in range(1, 9)] + ["phq9_9=1"]
+    shown = desk.types(cases, "score", "phq9", *answers)
+    assert "2 中危" in shown
+    assert "第9题" in shown
+    assert json.loads(desk.types(cases, "score", "beijing", "--total", "8", "--json"))["level"] == 1
+    assert desk.listed(cases, "list") == before
+
+
+def test_the_calculator_lists_items_and_scales(desk: Desk) -> None:
+    assert "phq9_9" in desk.types(cases, "score", "phq9")
+    names = {row["id"] for row in desk.listed(cases, "scales")}
+    assert {"phq9", "gad7", "who5", "cssrs", "beijing", "scl90"} <= names
+    assert isinstance(desk.tries(cases, "score", "beijing").exception, CallCenterError)
+    assert isinstance(desk.tries(cases, "score", "mmpi").exception, CallCenterError)
+
+
+def test_a_broken_scale_of_the_sites_own_is_said_with_its_line(desk: Desk) -> None:
+    folder = desk.settings.instruments_folder
+    folder.mkdir()
+    (folder / "mine.yaml").write_text("instrument: mine\nversion: one\n", encoding="utf-8")
+    tried = desk.tries(cases, "scales")
+    assert "mine.yaml:1: `checksum` is missing" in str(tried.exception)
+
+
+def test_a_clerk_learns_nothing_of_cases(desk: Desk) -> None:
+    for words in (("list",), ("show", desk.case), ("take", desk.case)):
+        tried = desk.tries(cases, *words, by="k001")
+        assert "角色不能" in str(tried.exception)
+        assert NAME not in tried.output
