@@ -23,8 +23,9 @@ def init(app: App, admin: str, name: str) -> None:
     if not settings.key_file.exists():
         if is_begun(settings.database_url):
             raise ConfigError(
-                f"数据库已有内容,密钥 {settings.key_file} 却不在。用恢复密钥找回:hotline keys recover --identity -;"
-                "或从备份恢复:hotline restore。新的密钥读不出其中的姓名和号码。"
+                f"数据库已有内容,密钥 {settings.key_file} 却不在。"
+                "用恢复密钥找回:hotline keys recover --identity -;或从备份恢复:hotline restore。"
+                "新的密钥读不出其中的姓名和号码。"
             )
         KeyRing.create(settings.key_file)
         click.echo(f"密钥已写入 {settings.key_file}(0600)。没有它,姓名和号码无法读出。")

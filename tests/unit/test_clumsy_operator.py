@@ -54,7 +54,7 @@ def test_init_after_the_key_was_lost_makes_no_second_key(line: Path) -> None:
     assert typed("init").exit_code == 0
     key = line / "var/hotline/hotline.key"
     key.rename(line / "kept")
-    assert "另存的那份" in refused("init")
+    assert "hotline keys recover" in refused("init")
     assert not key.exists()
     (line / "kept").rename(key)
     assert "admin" in typed("user", "list").output
