@@ -97,7 +97,9 @@ _STEP = re.compile(r"([0-9]+)(h|d|mo)")
 def step_words(step: str) -> str:
     """Return a step of a case in words: `24h` -> `24小时后的随访`."""
     if found := _STEP.fullmatch(step):
-        return f"{found[1]}{_UNITS[found[2]]}后的随访"
+        # Hours of the same day mean "within": owed at once.
+        when = "内" if found[2] == "h" and int(found[1]) < 24 else "后"
+        return f"{found[1]}{_UNITS[found[2]]}{when}的随访"
     return "约定的随访" if step == "agreed" else "没有作出结论前的每月随访"
 
 

@@ -56,6 +56,7 @@ _EVENTS = [
     ("after", "现在"),
     ("by", "操作人"),
     ("second", "确认人"),
+    ("reason", "理由"),
 ]
 _RESCUES = [("id", "救援"), ("state_text", "进展"), ("agency", "机构")]
 _SCALES = [("id", "编号"), ("name", "名称"), ("version", "版本"), ("items", "题数"), ("range_text", "分数")]

@@ -95,7 +95,8 @@ def call(
 def show(app: App, rescue_id: str, actor: str, as_json: bool) -> None:
     """显示一次救援:进展、知道与还不知道的情况。"""
     with app.store() as work:
-        found = rescues.see(work, rescue_id, actor=actor)
+        found = rescues.see(work, rescue_id, actor=actor, now=app.clock())
+        work.commit()
     _show(app, found, as_json)
 
 

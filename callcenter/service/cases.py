@@ -228,10 +228,11 @@ def save(work: UnitOfWork, change: Change, *, by: str, now: datetime) -> Case:
 
 def log_notes(work: UnitOfWork, case: Case, notes: tuple[Note, ...], *, by: str, now: datetime) -> None:
     """Append to the case's log, and to the audit without what was said."""
-    for note in notes:
+    known = len(work.book(CASE_EVENTS).where(case=case.id))
+    for place, note in enumerate(notes, start=known + 1):
         work.book(CASE_EVENTS).add(
             CaseEvent(
-                id=f"ce-{token_hex(8)}",
+                id=f"ce-{case.id}-{place:04d}",
                 case=case.id,
                 kind=note.kind,
                 before=note.before,

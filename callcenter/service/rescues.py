@@ -65,10 +65,12 @@ def of_case(work: UnitOfWork, case_id: str) -> tuple[Rescue, ...]:
 
 
 @guarded(Verb.CASES_SEE)
-def see(work: UnitOfWork, rescue_id: str, *, actor: str) -> Rescue:
-    """Return one rescue."""
+def see(work: UnitOfWork, rescue_id: str, *, actor: str, now: datetime) -> Rescue:
+    """Return one rescue with what is known of the place; that somebody looked is audited."""
     allow(work, actor, Verb.CASES_SEE)
-    return work.book(RESCUES).get(rescue_id)
+    found = work.book(RESCUES).get(rescue_id)
+    _note(work, actor, "rescue.see", found, now)
+    return found
 
 
 @guarded(Verb.RESCUE_WRITE)
