@@ -13,7 +13,7 @@ from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case
 from callcenter.errors import Conflict, NotFound
 from callcenter.ports import UnitOfWork
-from callcenter.service.entries import group_of, resolve
+from callcenter.service.entries import group_of, open_cases, resolve
 from callcenter.service.names import digest
 from callcenter.service.settling import SYSTEM, details_of, note
 from scheduler.gates import Rules
@@ -65,9 +65,12 @@ def keep_owed(work: UnitOfWork, case: Case, *, rules: Rules, now: datetime) -> C
 
 def keep_followed(work: UnitOfWork, proven: Obligation, *, now: datetime, rules: Rules) -> None:
     """After a step was kept: see to it that a person at level 1 or worse is still owed one (I3)."""
-    case = work.book(CASES).one(case_of(proven) or "")
-    if case is not None and (after := keep_owed(work, case, rules=rules, now=now)) != case:
-        work.book(CASES).put(after)
+    if proven.kind not in OF_CASES:
+        return
+    # Merging people may have put the step under another case than the one it was opened for.
+    for case in open_cases(work, resolve(work, proven.person)):
+        if proven.id in case.steps and (after := keep_owed(work, case, rules=rules, now=now)) != case:
+            work.book(CASES).put(after)
 
 
 def end_steps(

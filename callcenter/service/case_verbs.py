@@ -74,7 +74,7 @@ def see_case(work: UnitOfWork, case_id: str, *, actor: str) -> CaseView:
     """Return one case with its steps, its log and its rescues. Raises `NotFound`."""
     allow(work, actor, Verb.CASES_SEE)
     case = work.book(CASES).get(case_id)
-    events = sorted(work.book(CASE_EVENTS).where(case=case_id), key=lambda e: (len(e.id), e.id))
+    events = sorted(work.book(CASE_EVENTS).where(case=case_id), key=lambda e: (e.at, e.id))
     return CaseView(
         case=case,
         person=resolve(work, case.person),
