@@ -98,6 +98,9 @@ def write_until_right(
     while True:
         typed = edit(desk, session_id, text, keeper.keep)
         plain = unmarked(typed.text)
+        if typed.text == text and keeper.revision is None:
+            click.echo("没有改动,没有提交。")
+            return None
         if typed.code != 0 or not says_something(form, plain):
             click.echo("没有提交。" if typed.code == 0 else f"编辑器以 {typed.code} 结束,没有提交。")
             return None

@@ -37,12 +37,13 @@ _UNQUOTED = str.maketrans("", "", "「」『』")
 
 
 def risk_answers(answers: Answers, instruments: Mapping[str, Instrument], zone: tzinfo) -> RiskAnswers:
-    """Return what a record says about danger. Thoughts that are "not clear" count as thoughts."""
+    """Return what a record says about danger. What stayed unclear counts as thoughts, never as none."""
+    said = [answers.get(name) for name in ("thoughts", "plan_soon", "attempt_lately")]
     groups: list[Mapping[str, Any]] = answers.get("instruments", [])
     return RiskAnswers(
         asked=answers.get("risk_asked") is True,
         acting=answers.get("acting") == "是",
-        thoughts=answers.get("thoughts") in (YES, UNCLEAR),
+        thoughts=answers.get("thoughts") == YES or UNCLEAR in said,
         plan_soon=answers.get("plan_soon") == YES,
         attempt_lately=answers.get("attempt_lately") == YES,
         distress=_ends(answers, "distress"),

@@ -39,6 +39,16 @@ from callcenter.service.session_forms import Desk, form_of, keep_form
 from callcenter.service.sessions import note, visible_fields
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Act:
+    """Who makes a version, when, as what, and why."""
+
+    by: str
+    at: datetime
+    made: SessionStatus
+    reason: str = field(default="", repr=False)
+
+
 class RecordRefused(Refused):
     """A record that cannot be submitted as it is; `wrongs` says where and what to mend."""
 
@@ -134,7 +144,7 @@ def submit(
         person=_person_for(work, head, seen, actor, now),
         submitted_at=now,
     )
-    return _write(work, fresh, seen, desk.form, desk, "", SessionStatus.SUBMITTED, actor, now)
+    return _write(work, fresh, seen, desk.form, desk, _Act(by=actor, at=now, made=SessionStatus.SUBMITTED))
 
 
 @guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
@@ -184,28 +194,18 @@ def _person_for(work: UnitOfWork, head: SessionRow, seen: Examined, actor: str, 
 
 
 def _write(
-    work: UnitOfWork,
-    head: SessionRow,
-    seen: Examined,
-    form: Form,
-    desk: Desk,
-    reason: str,
-    made_by: SessionStatus,
-    actor: str,
-    now: datetime,
+    work: UnitOfWork, head: SessionRow, seen: Examined, form: Form, desk: Desk, act: _Act
 ) -> Submitted:
     """Add the version after the newest one, and let the case follow from it."""
-    head, version = _add_version(
-        work, head, seen.answers, form.id, form.checksum, reason, made_by, actor, now
-    )
+    head, version = _add_version(work, head, seen.answers, (form.id, form.checksum), act)
     case = follow(
         work,
         session=head,
         person=head.person,
         answers=seen.risk,
         ended_at=_ended_at(work, head),
-        actor=actor,
-        now=now,
+        actor=act.by,
+        now=act.at,
         rules=desk.rules,
         instruments=desk.instruments,
     )
@@ -221,40 +221,35 @@ def _write(
     )
 
 
+#: What made a version -> how the audit names it.
+_VERBS = {
+    SessionStatus.SUBMITTED: "session.submit",
+    SessionStatus.REVIEWED: "session.review",
+    SessionStatus.AMENDED: "session.amend",
+}
+
+
 def _add_version(
-    work: UnitOfWork,
-    head: SessionRow,
-    answers: Mapping[str, Any],
-    form: str,
-    checksum: str,
-    reason: str,
-    made_by: SessionStatus,
-    actor: str,
-    now: datetime,
+    work: UnitOfWork, head: SessionRow, answers: Mapping[str, Any], form: tuple[str, str], act: _Act
 ) -> tuple[SessionRow, SessionVersion]:
-    n = head.version + 1
+    """Add a version after the newest one and point the head at it. `form`: its id and checksum."""
     version = SessionVersion(
-        id=f"{head.id}/{n}",
+        id=f"{head.id}/{head.version + 1}",
         session=head.id,
-        n=n,
-        status=made_by,
-        form=form,
-        checksum=checksum,
+        n=head.version + 1,
+        status=act.made,
+        form=form[0],
+        checksum=form[1],
         answers=answers,
-        by=actor,
-        at=now,
-        reason=reason.strip(),
+        by=act.by,
+        at=act.at,
+        reason=act.reason.strip(),
     )
-    head = replace(head, version=n)
-    work.sessions.update(head, seen=n - 1)
+    after = replace(head, version=version.n)
+    work.sessions.update(after, seen=head.version)
     work.book(SESSION_VERSIONS).add(version)
-    verbs = {
-        SessionStatus.SUBMITTED: "submit",
-        SessionStatus.REVIEWED: "review",
-        SessionStatus.AMENDED: "amend",
-    }
-    note(work, actor, f"session.{verbs[made_by]}", head.id, now, field=f"v{n}")
-    return head, version
+    note(work, act.by, _VERBS[act.made], head.id, act.at, field=f"v{version.n}")
+    return after, version
 
 
 def _ended_at(work: UnitOfWork, head: SessionRow) -> datetime:
@@ -305,10 +300,13 @@ def amend(
     unseen = before.answers.keys() - visible_fields(form, user)
     kept = {name: before.answers[name] for name in unseen}
     examined = examine(form, desk, {**given, **kept})
+    if examined.answers == before.answers:
+        raise Refused("内容没有改动,没有另存新的一版。")
     head = replace(
         head, status=SessionStatus.AMENDED, person=_person_after(work, head, before, examined, actor, now)
     )
-    return _write(work, head, examined, form, desk, reason, SessionStatus.AMENDED, actor, now)
+    act = _Act(by=actor, at=now, made=SessionStatus.AMENDED, reason=reason)
+    return _write(work, head, examined, form, desk, act)
 
 
 def _person_after(
@@ -332,8 +330,8 @@ def review(
 ) -> SessionRow:
     """Note that a supervisor read a record, with remarks; return its head. It adds a version of its own.
 
-    `seen`: the version that was read; None: the newest. Raises `Forbidden` for one's own record, `Refused` for one that
-    is not submitted or reviewed already, and `Conflict` if it changed since it was read.
+    `seen`: the version that was read; None: the newest. Raises `Forbidden` for one's own record,
+    `Refused` for one not submitted, or reviewed already, and `Conflict` if it changed since it was read.
     """
     allow(work, actor, Verb.SESSION_REVIEW)
     head = work.sessions.get(session_id)
@@ -346,17 +344,9 @@ def review(
     before = work.book(SESSION_VERSIONS).get(f"{session_id}/{head.version}")
     if actor in (head.counsellor, before.by):
         raise Forbidden("自己写的记录要由另一位督导审阅。")
-    head, _ = _add_version(
-        work,
-        replace(head, status=SessionStatus.REVIEWED),
-        before.answers,
-        before.form,
-        before.checksum,
-        remarks,
-        SessionStatus.REVIEWED,
-        actor,
-        now,
-    )
+    head = replace(head, status=SessionStatus.REVIEWED)
+    act = _Act(by=actor, at=now, made=SessionStatus.REVIEWED, reason=remarks)
+    head, _ = _add_version(work, head, before.answers, (before.form, before.checksum), act)
     return head
 
 
@@ -382,7 +372,6 @@ def note_uptake(
     referrals[n - 1]["uptake"] = uptake
     answers = {**before.answers, "referrals": referrals}
     told = f"转介第 {n} 条:{uptake}。{reason}"
-    _, version = _add_version(
-        work, head, answers, before.form, before.checksum, told, SessionStatus.AMENDED, actor, now
-    )
+    act = _Act(by=actor, at=now, made=SessionStatus.AMENDED, reason=told)
+    _, version = _add_version(work, head, answers, (before.form, before.checksum), act)
     return version

@@ -306,6 +306,20 @@ def test_amending_opens_what_was_submitted_and_keeps_it(app: Desk, editor: Any) 
     assert "40" in told
 
 
+def test_amending_nothing_adds_no_version_and_leaves_no_draft(app: Desk, editor: Any) -> None:
+    session = talked(app.store, NOW)
+    run(app, "write", session, "--from", "-", typed=render(FORM, FULL))
+    editor("pass")
+    done = run(app, "amend", session, "--reason", "看一看")
+    assert done.exit_code == 1
+    assert "没有改动" in done.output
+    assert app.draft(session) is None
+    again = run(app, "amend", session, "--reason", "看一看", "--set", "distress_end=50")
+    assert "没有改动" in again.output
+    with app.store() as work:
+        assert work.sessions.get(session).version == 1
+
+
 def test_a_record_is_shown_masked_in_eighty_columns_and_revealed_for_a_reason(app: Desk) -> None:
     session = talked(app.store, NOW)
     facts = "夜里醒。老婆电话 139-1234-5678,2026-11-20 那天吵过一架。" * 4

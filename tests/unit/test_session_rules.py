@@ -98,9 +98,11 @@ def test_r9_the_rules_hold_also_on_a_form_that_asks_for_nothing() -> None:
 # --- levels and the safety plan ----------------------------------------------------------------
 
 
-def test_thoughts_that_are_not_clear_count_as_thoughts() -> None:
-    found = looked_at({**HIGH, "thoughts": "没有说清", "plan_soon": "否认", "level_given": "中危"})
-    assert found.finding.level is Level.MEDIUM
+@pytest.mark.parametrize("name", ["thoughts", "plan_soon", "attempt_lately"])
+def test_what_stayed_unclear_counts_as_thoughts(name: str) -> None:
+    denied = {"thoughts": "否认", "plan_soon": "否认", "attempt_lately": "否认", "level_given": "中危"}
+    assert looked_at({**HIGH, **denied}).finding.level is None
+    assert looked_at({**HIGH, **denied, name: "没有说清"}).finding.level is Level.MEDIUM
 
 
 def test_a_level_below_what_the_answers_come_to_needs_a_reason() -> None:
