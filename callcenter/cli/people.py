@@ -37,6 +37,10 @@ _ELSEWHERE = {
     "block": "people_blocks",
     "unblock": "people_blocks",
     "blocks": "people_blocks",
+    "request": "people_requests",
+    "requests": "people_requests",
+    "answer": "people_requests",
+    "erase": "people_requests",
 }
 _SHOW = [
     ("id", "编号"),

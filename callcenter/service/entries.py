@@ -43,6 +43,13 @@ def group_of(work: UnitOfWork, person: Person) -> tuple[str, ...]:
     return (person.id, *work.people.merged(person.id))
 
 
+def own_numbers(work: UnitOfWork, person: Person) -> list[str]:
+    """Return somebody's numbers that nobody else has: a family's phone is not theirs alone."""
+    group = set(group_of(work, person))
+    numbers = {phone.number for one in group for phone in work.people.get(one).phones}
+    return sorted(n for n in numbers if all(one.id in group for one in work.people.having(n)))
+
+
 def open_cases(work: UnitOfWork, person: Person) -> list[Case]:
     """Return the cases that are open for somebody, the worst first."""
     found = [case for entry in group_of(work, person) for case in work.book(CASES).where(person=entry)]

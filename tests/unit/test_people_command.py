@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -216,3 +217,45 @@ def test_who_may_not_see_people_learns_not_even_whether_there_is_one(
     for words in (("show", name), ("reveal", name, "--reason", WHY), ("code", name)):
         with pytest.raises(Forbidden):
             run(app, *words, by=who)
+
+
+class FileApp(DeskApp):
+    """The same, with a home for files."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self._settings = Settings(home=home)
+
+
+def test_r43_a_request_is_opened_listed_and_answered_with_a_copy_of_0600(tmp_path: Path) -> None:
+    app = FileApp(tmp_path)
+    made = told(app, "request", "P-7F3K", "access", "--identity", "当面看过身份证", by="k001")
+    assert [row["id"] for row in told(app, "requests")] == [made["id"]]
+    copy = told(app, "answer", made["id"], "--copy", "csv")
+    file = Path(copy["file"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "沈建国" in file.read_text(encoding="utf-8-sig")
+    assert "建国" not in file.name
+    assert told(app, "requests") == []
+    assert told(app, "requests", "--all")[0]["state"] == "answered"
+
+
+def test_r43_an_erasure_is_rehearsed_and_done(app: DeskApp) -> None:
+    made = told(app, "request", "p1", "erasure", "--identity", "当面看过身份证", "--wish", "都删掉")
+    rehearsed = run(app, "erase", made["id"], "--reason", "本人要求删除", "--dry-run").output
+    assert "会删除" in rehearsed
+    assert "电话号码 1" in rehearsed
+    assert "没有删除" in rehearsed
+    done = told(app, "erase", made["id"], "--reason", "本人要求删除")
+    assert {"what": "电话号码", "count": 1, "why": ""} in done["goes"]
+    page = told(app, "show", "p1")
+    assert (page["name"], page["phones"]) == ("匿名", [])
+
+
+def test_an_answer_is_one_of_four(app: DeskApp) -> None:
+    made = told(app, "request", "p1", "correction", "--identity", "当面看过身份证")
+    for words in ((), ("--text", "好的好的", "--refuse", "不能办理"), ("--set", "name")):
+        with pytest.raises(Refused, match="选一种"):
+            run(app, "answer", made["id"], *words)
+    done = told(app, "answer", made["id"], "--set", "name", "--value", "陈建国")
+    assert done["answer"] == "name: 沈** -> 陈**"
