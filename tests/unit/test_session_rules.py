@@ -186,6 +186,12 @@ def test_a_judgement_diagnoses_nobody_not_even_in_quotes(name: str) -> None:
     assert looked_at({**FULL, name: "情绪低落,建议就医"})
 
 
+@pytest.mark.parametrize("step", PLAN_STEPS)
+def test_a_safety_plan_is_in_the_callers_own_words(step: str) -> None:
+    assert "放进「」" in refused({**HIGH, step: "双相情感障碍发作时"})[step]
+    assert looked_at({**HIGH, step: "「医生说的抑郁症又来了」的时候"})
+
+
 def test_facts_may_quote_what_the_caller_said() -> None:
     assert looked_at({**FULL, "facts": "他说「医生说我是抑郁症」。"})
     assert "放进「」" in refused({**FULL, "facts": "他有抑郁症。"})["facts"]
