@@ -30,9 +30,9 @@ def backup(app: App, file: Path, check: bool, identity: str | None, actor: str |
         _check(file, identity)
         return
     known = known_actor(app, actor)
-    recipient = recipient_for_backups(app.settings)
     with app.store() as work:
         safekeeping.note_backup(work, file.name, actor=known, now=app.clock())
+        recipient = recipient_for_backups(app.settings)
         work.commit()
     mark = make_backup(app, file, recipient)
     with app.store() as work:

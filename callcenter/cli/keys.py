@@ -42,9 +42,11 @@ def rotate(app: App, reason: str, dry_run: bool, actor: str) -> None:
 
     话机密码、PIN 等由主密钥得出,不受影响。旧密钥留到 hotline keys retire。
     """
+    with app.store() as work:
+        safekeeping.may_rotate(work, actor=actor)
     ring = KeyRing.load(app.settings.key_file)
     if dry_run:
-        _count(app, ring, actor)
+        _count(app, ring)
         return
     with _alone(app):
         left = _left(app, ring)
@@ -71,6 +73,8 @@ def rotate(app: App, reason: str, dry_run: bool, actor: str) -> None:
 @pass_app
 def retire_old(app: App, reason: str, without_backup: bool, actor: str) -> None:
     """核对没有内容还用旧密钥,然后把旧密钥从密钥文件里去掉。"""
+    with app.store() as work:
+        safekeeping.may_rotate(work, actor=actor)
     ring = KeyRing.load(app.settings.key_file)
     if len(ring.versions) == 1:
         raise Refused("没有旧密钥。更换密钥:hotline keys rotate。")
@@ -133,9 +137,7 @@ def _left(app: App, ring: KeyRing) -> dict[str, int]:
         rotation.close()
 
 
-def _count(app: App, ring: KeyRing, actor: str) -> None:
-    with app.store() as work:
-        safekeeping.may_rotate(work, actor=actor)
+def _count(app: App, ring: KeyRing) -> None:
     left = _left(app, ring)
     if not (ring.current > 1 and left):
         # As if the new key were there: then everything is under an older one.

@@ -68,6 +68,8 @@ def escrow(app: App, replaces: bool, reason: str, actor: str) -> None:
 @pass_app
 def confirm(app: App, actor: str) -> None:
     """照着纸输入整把恢复密钥(不显示),证明它保存好了。"""
+    with app.store() as work:
+        safekeeping.may_escrow(work, actor=actor)
     typed = sys.stdin.read() if not sys.stdin.isatty() else click.prompt("恢复密钥", hide_input=True)
     _confirm(app, read_identity(typed), actor)
 

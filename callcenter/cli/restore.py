@@ -48,7 +48,8 @@ def restore(
     """
     key = read_key(identity)
     target = _target(app, into, database, overwrite=overwrite)
-    if overwrite and target.home == app.settings.home.resolve() and target.database_url == _url(app):
+    is_this_line = target.home == app.settings.home.resolve() and target.database_url == _url(app)
+    if overwrite and is_this_line and (actor or app.settings.access.cli_sign_in):
         actor = known_actor(app, actor)  # where people sign in, it is who signed in
     told = _allowed(target, actor, reason) if overwrite else ""
     if dry_run:

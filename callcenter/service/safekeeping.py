@@ -60,6 +60,12 @@ def new_escrow(
 
 
 @guarded(Verb.KEYS_ESCROW)
+def may_escrow(work: UnitOfWork, *, actor: str) -> None:
+    """Raise `Forbidden` unless the actor may have to do with the recovery key."""
+    allow(work, actor, Verb.KEYS_ESCROW)
+
+
+@guarded(Verb.KEYS_ESCROW)
 def confirm_escrow(
     work: UnitOfWork, known: Escrow | None, recipient: str, *, actor: str, now: datetime
 ) -> Escrow:
