@@ -1,7 +1,7 @@
 """A person's own copy of what we keep of them (R43; art. 45 of the law on personal information).
 
 What they told us, what was agreed with them and what happened is theirs. What others told us in
-confidence, and what a counsellor thought, is not copied: the copy says so. Decision 0020.
+confidence, and what a counsellor thought, is not copied: the copy says so. Decision 0021.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def answer_access(
         reason=f"{reason} ({request_id})",
     )
     told = f"已提供本人副本,导出编号 {made.export.id}"
-    close(work, found, RequestState.ANSWERED, told, actor=actor, now=now)
+    close(work, found, RequestState.ANSWERED, told, by=actor, now=now)
     return made
 
 

@@ -85,7 +85,7 @@ def erase(
     work.audit.append(
         AuditEntry(actor=actor, verb="people.erase", object=f"person:{person.id}", at=now, reason=told)
     )
-    close(work, request, RequestState.ANSWERED, _answer(found), actor=actor, now=now)
+    close(work, request, RequestState.ANSWERED, _answer(found), by=actor, now=now)
     return Erasure(
         person=found.person,
         code=found.code,

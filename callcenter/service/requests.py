@@ -89,7 +89,7 @@ def answer(work: UnitOfWork, request_id: str, text: str, *, actor: str, now: dat
     told, found = checked_reason(text), still_open(work, request_id)
     if found.kind is RequestKind.ERASURE:
         raise Refused("删除请求要用 hotline people erase 办理,或写明理由不予删除。")
-    return close(work, found, RequestState.ANSWERED, told, actor=actor, now=now)
+    return close(work, found, RequestState.ANSWERED, told, by=actor, now=now)
 
 
 @guarded(Verb.REQUEST_ANSWER)
@@ -97,7 +97,7 @@ def refuse(work: UnitOfWork, request_id: str, *, actor: str, now: datetime, reas
     """Refuse a request; the law wants the reason told to whoever asked (art. 50)."""
     allow(work, actor, Verb.REQUEST_ANSWER)
     told, found = checked_reason(reason), still_open(work, request_id)
-    return close(work, found, RequestState.REFUSED, told, actor=actor, now=now)
+    return close(work, found, RequestState.REFUSED, told, by=actor, now=now)
 
 
 #: What a correction may change: how it is read and how it is shown in the answer, masked.
@@ -132,7 +132,7 @@ def correct(
     )
     work.audit.append(entry)
     told = f"{field}: {shown(before)} -> {shown(after)}"
-    return close(work, found, RequestState.ANSWERED, told, actor=actor, now=now)
+    return close(work, found, RequestState.ANSWERED, told, by=actor, now=now)
 
 
 def open_requests_of(work: UnitOfWork, person: Person) -> list[DataRequest]:
@@ -150,12 +150,12 @@ def still_open(work: UnitOfWork, request_id: str) -> DataRequest:
 
 
 def close(
-    work: UnitOfWork, found: DataRequest, state: RequestState, text: str, *, actor: str, now: datetime
+    work: UnitOfWork, found: DataRequest, state: RequestState, text: str, *, by: str, now: datetime
 ) -> DataRequest:
     """End a request by somebody who was let through."""
-    done = replace(found, state=state, answered_at=now, answered_by=actor, answer=text[:_LONGEST])
+    done = replace(found, state=state, answered_at=now, answered_by=by, answer=text[:_LONGEST])
     saved = work.book(REQUESTS).put(done)
-    _note(work, actor, f"request.{state}", found, now, field=found.kind)
+    _note(work, by, f"request.{state}", found, now, field=found.kind)
     return saved
 
 
