@@ -1,7 +1,7 @@
 """A person's own copy of what we keep of them (R43; art. 45 of the law on personal information).
 
 What they told us, what was agreed with them and what happened is theirs. What others told us in
-confidence, and what a counsellor thought, is not copied: the copy says so. Decision 0021.
+confidence, and what a counsellor thought, is not copied: the copy says so. Decision 0022.
 """
 
 from __future__ import annotations
