@@ -293,6 +293,8 @@ class Reports(_Section):
 
     #: Smaller counts are not shown.
     smallest: int = Field(default=5, ge=5, le=100)
+    #: Code of an employer's contact -> their unit, as the hardship files spell it. Nobody else's is shown.
+    employers: dict[str, str] = Field(default_factory=dict)
 
 
 class Backup(_Section):
