@@ -27,7 +27,8 @@ _HELP = (
     "每次保存文件,内容都会进入加密的草稿;关闭编辑器后提交。",
 )
 
-Submit = Callable[[dict[str, Any], int | None], Submitted]
+#: Answers, the draft's revision, and whether it counts: what is only tried is undone.
+Submit = Callable[[dict[str, Any], int | None, bool], Submitted]
 
 
 class Keeper:
@@ -125,17 +126,25 @@ def _try(
     found = parse(form, text)
     if found.problems or submit is None:
         return None, found.problems if submit else ()
-    if not _confirmed():
-        return None, ()
     try:
-        return submit(found.answers, keeper.revision), ()
+        # Tried before anybody is asked, so that nobody says yes to what is then refused.
+        submit(found.answers, keeper.revision, False)
     except RecordRefused as error:
         return None, placed(error.wrongs, found.lines)
+    return (submit(found.answers, keeper.revision, True) if _confirmed() else None), ()
 
 
 def _confirmed() -> bool:
     """Ask at a terminal whether to submit: saving in between is no submitting."""
-    return not sys.stdin.isatty() or click.confirm("提交这条记录?", default=True)
+    if not sys.stdin.isatty():
+        return True
+    ask = "提交这条记录?(回车提交,n 留作草稿)"
+    while (said := click.prompt(ask, default="y", show_default=False).strip()) not in _SAID:
+        click.echo("请按回车,或 n。")
+    return _SAID[said]
+
+
+_SAID = {"y": True, "Y": True, "是": True, "n": False, "N": False, "否": False}
 
 
 def placed(wrongs: Sequence[Wrong], lines: dict[str, int]) -> tuple[Problem, ...]:

@@ -161,12 +161,13 @@ def write(
     if head.version:
         raise Conflict(f"{session_id} 已经提交过。要改,请用 hotline sessions amend {session_id}。")
 
-    def submit(answers: Mapping[str, Any], revision: int | None) -> Submitted:
+    def submit(answers: Mapping[str, Any], revision: int | None, counts: bool = True) -> Submitted:
         with app.store() as work:
             done = session_writing.submit(
                 work, session_id, answers, desk=desk, draft=revision, actor=actor, now=app.clock()
             )
-            work.commit()
+            if counts:
+                work.commit()
         return done
 
     form = desk.form
@@ -208,7 +209,7 @@ def amend(
     record = _whole(app, session_id, actor)
     form = record.form or desk.form
 
-    def submit(answers: Mapping[str, Any], revision: int | None) -> Submitted:
+    def submit(answers: Mapping[str, Any], revision: int | None, counts: bool = True) -> Submitted:
         with app.store() as work:
             done = session_writing.amend(
                 work,
@@ -221,7 +222,8 @@ def amend(
                 now=app.clock(),
                 reason=reason,
             )
-            work.commit()
+            if counts:
+                work.commit()
         return done
 
     keeper = Keeper(app, session_id, form, base=head.version, draft=draft, actor=actor)

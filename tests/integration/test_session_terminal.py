@@ -138,6 +138,24 @@ def test_typed_confirmed_and_submitted_at_a_terminal(
         assert work.book(SESSION_VERSIONS).get("se-pbx1-1.1/1").answers == FULL
 
 
+def test_nobody_is_asked_to_submit_what_would_be_refused(
+    site: App, open_terminal: Callable[[str, str], Terminal]
+) -> None:
+    whole = render(FORM, FULL)
+    wrong = whole.replace("问过自杀危险:是", "问过自杀危险:")
+    terminal = open_terminal(
+        "se-pbx1-1.1",
+        "again = '#! ' in path.read_text(encoding='utf-8')\n"
+        f"path.write_text({whole!r} if again else {wrong!r}, encoding='utf-8')",
+    )
+    terminal.hear("提交这条记录?")
+    assert draft(site) == whole
+    terminal.type("什么\n")
+    terminal.hear("请按回车,或 n。")
+    terminal.type("y\n")
+    terminal.hear("已提交")
+
+
 def test_whoever_says_no_finds_it_as_a_draft(
     site: App, open_terminal: Callable[[str, str], Terminal]
 ) -> None:
