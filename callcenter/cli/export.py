@@ -47,8 +47,10 @@ def export() -> None:
 
 
 @export.command()
-@click.argument("kind", type=click.Choice([Kind.SESSIONS, Kind.HARDSHIP, Kind.AUDIT]))
-@click.option("--format", "form", type=click.Choice(list(FileKind)), default=FileKind.XLSX, show_default=True)
+@click.argument("kind", type=click.Choice([Kind.SESSIONS.value, Kind.HARDSHIP.value, Kind.AUDIT.value]))
+@click.option(
+    "--format", "form", type=click.Choice([k.value for k in FileKind]), default="xlsx", show_default=True
+)
 @click.option("--from", "first", help="接访统计：起始月份，如 2026-01")
 @click.option("--to", "last", help="接访统计：截止月份，如 2026-12")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="操作留痕：从哪一天起")
