@@ -26,11 +26,15 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_ROWS = 50_000
 MAX_COLUMNS = 80
+#: Tags of XML: two to a cell. Each takes some 200 bytes of memory once openpyxl has read it, so that a
+#: workbook of 150 kB could otherwise take 8 GB.
+MAX_TAGS = 3_000_000
 MAX_CELL = 500
 #: How far up a heading may stand below title lines.
 HEADING_WITHIN = 10
 #: What offices write into an empty cell.
 _EMPTY = frozenset({"-", "--", "—", "——", "/", "\\", "无", "空"})
+_OF_ROWS = ("xl/worksheets/", "xl/sharedStrings.xml")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 #: Rows read so far; called every thousand rows.
@@ -156,7 +160,8 @@ def _csv_rows(file: Path) -> Iterator[Row]:
             return
         except csv.Error as error:
             raise refused(f"第{reader.line_num}行的引号不成对，或一格太长。请检查后重存。") from error
-        yield Row(number=reader.line_num, cells=tuple(_text_cell(v) for v in values))
+        # One more than is allowed is enough to refuse the row.
+        yield Row(number=reader.line_num, cells=tuple(map(_text_cell, values[: MAX_COLUMNS + 1])))
 
 
 def _decoded(raw: bytes) -> str:
@@ -220,10 +225,25 @@ def _check_zip(opened: BinaryIO) -> None:
     try:
         with zipfile.ZipFile(opened) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
-    except zipfile.BadZipFile as error:
+            tags = _tags_in(packed) if unpacked <= MAX_UNPACKED else 0
+    except Exception as error:  # also a zip of a version that nobody has made yet
         raise refused("不是完好的 .xlsx 文件。请用表格软件打开后另存一份。") from error
-    if unpacked > MAX_UNPACKED:
+    if unpacked > MAX_UNPACKED or tags > MAX_TAGS:
         raise refused("解开后过大，不像是一份名单。")
+
+
+def _tags_in(packed: zipfile.ZipFile) -> int:
+    """Count the tags of all parts, a piece at a time; stop soon after there are too many.
+
+    Those of styles and the like count more: openpyxl keeps and links them all.
+    """
+    tags = 0
+    for part in packed.infolist():
+        weight = 1 if part.filename.startswith(_OF_ROWS) else 20
+        with packed.open(part) as opened:
+            while tags <= MAX_TAGS and (piece := opened.read(1 << 20)):
+                tags += weight * (piece.count(b"<") - piece.count(b"</"))
+    return tags
 
 
 def _xlsx_cell(value: object, data_type: str) -> Cell:
