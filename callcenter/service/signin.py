@@ -11,10 +11,13 @@ import hmac
 import re
 import secrets
 import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
+from typing import TypeVar
 
 import pyotp
 from argon2 import PasswordHasher
@@ -38,6 +41,8 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import AuditEntry, Store, UnitOfWork
 from callcenter.service.access import acting, allow, guarded
+
+T = TypeVar("T")
 
 #: Argon2id with the library's parameters (RFC 9106, low memory): they may rise with a new version.
 HASHER = PasswordHasher()
@@ -99,10 +104,13 @@ def change_password(
 
     Raises `Refused`.
     """
-    _prove(store, code, old, None, now=now, policy=policy, with_totp=False)
-    with store() as work:
-        _save_password(work, allow(work, code, Verb.SELF_SECRET), new, actor=code, now=now)
-        work.commit()
+
+    def changed(work: UnitOfWork, user: User) -> bool:
+        allow(work, user.code, Verb.SELF_SECRET)
+        _save_password(work, user, new, actor=code, now=now)
+        return True
+
+    _prove(store, code, old, None, changed, now=now, policy=policy, with_totp=False)
 
 
 def has_password(work: UnitOfWork, code: str) -> bool:
@@ -215,22 +223,21 @@ def sign_in(
     Raises `Refused`, the same for every kind of wrong, and `NeedsSecondFactor` where the password is
     right and the role needs a second factor that is not set yet.
     """
-    user = _prove(store, code, password, totp, now=now, policy=policy)
-    if user.needs_factor:
-        raise NeedsSecondFactor
     token = secrets.token_urlsafe(32)
-    login = Login(id=_digest(token), user=code, opened_at=now, seen_at=now, expires_at=now + policy.lasts)
-    with store() as work:
+
+    def opened(work: UnitOfWork, user: User) -> bool:
+        if _lacks_factor(work, user, policy):
+            return False
         _forget_dead_logins(work, code, now, policy)
+        expires = now + policy.lasts
+        login = Login(id=_digest(token), user=code, opened_at=now, seen_at=now, expires_at=expires)
         work.book(LOGINS).add(login)
         _note(work, code, "signin.open", code, now)
-        work.commit()
+        return True
+
+    if not _prove(store, code, password, totp, opened, now=now, policy=policy):
+        raise NeedsSecondFactor
     return token
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Proved:
-    needs_factor: bool
 
 
 def _prove(
@@ -238,26 +245,31 @@ def _prove(
     code: str,
     password: str,
     totp: str | None,
+    then: Callable[[UnitOfWork, User], T],
     *,
     now: datetime,
     policy: SignInPolicy,
     with_totp: bool = True,
-) -> _Proved:
-    """Judge a try and count it: by compare-and-set, so that two at once both count."""
+) -> T:
+    """Judge a try and count it, by compare-and-set, so that two at once both count; if right, do `then`.
+
+    What follows is of the same unit of work: it holds for the very password that was proved.
+    """
     for _ in range(_TRIES):
         with store() as work:
             user, seen = _find(work, code)
         # Hashing takes its time: no unit of work is open meanwhile.
-        verdict = _judged(user, seen, password, totp if with_totp else None, now, with_totp=with_totp)
+        verdict = _judged(user, seen, password, totp, now, with_totp=with_totp)
         try:
             with store() as work:
                 _settle(work, verdict, password, now, policy)
+                done = then(work, verdict.user) if verdict.user is not None and not verdict.fault else None
                 work.commit()
         except Conflict:
             continue
-        if verdict.fault or verdict.user is None:
+        if done is None:
             raise Refused(_WRONG)
-        return _Proved(needs_factor=_lacks_factor(verdict.user, seen, policy))
+        return done
     raise Conflict("同时登录的次数太多,请稍后再试。")
 
 
@@ -311,9 +323,9 @@ def _settle(work: UnitOfWork, verdict: _Verdict, password: str, now: datetime, p
     work.book(CREDENTIALS).put(after)
 
 
-def _lacks_factor(user: User, credential: Credential | None, policy: SignInPolicy) -> bool:
+def _lacks_factor(work: UnitOfWork, user: User, policy: SignInPolicy) -> bool:
     needs = policy.second_factor and bool(user.roles & {Role.SUPERVISOR, Role.ADMIN})
-    return needs and (credential is None or credential.totp is None)
+    return needs and work.book(CREDENTIALS).get(user.code).totp is None
 
 
 def _matches(hashed: str, password: str) -> bool:
@@ -396,7 +408,8 @@ def _forget_dead_logins(work: UnitOfWork, code: str, now: datetime, policy: Sign
     book = work.book(LOGINS)
     for login in book.where(user=code):
         if not is_live(login, now, policy):
-            book.remove(login.id)
+            with suppress(NotFound):  # another sign-in took it away this instant
+                book.remove(login.id)
 
 
 def _digest(token: str) -> str:

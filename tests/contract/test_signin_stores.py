@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
@@ -14,7 +15,7 @@ from argon2 import PasswordHasher
 
 from callcenter.domain.books import CREDENTIALS, LOGINS
 from callcenter.domain.signin import SignInPolicy
-from callcenter.errors import Forbidden, Refused
+from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
 from callcenter.service import signin, users
 
@@ -121,3 +122,27 @@ def test_a_user_who_is_disabled_while_their_token_is_in_use_is_out(line: Store) 
     assert all(one is None or isinstance(one, Forbidden) for one in uses), uses
     with line() as work, pytest.raises(Forbidden):
         signin.authenticate(work, token, now=later, policy=PATIENT)
+
+
+def test_a_login_by_the_old_password_does_not_outlive_a_new_one_set_at_the_same_moment(line: Store) -> None:
+    other = "correct-horse-battery-staple"
+
+    def entered() -> object:
+        return enter(line, PASSWORD)
+
+    def reset() -> object:
+        for _ in range(20):
+            with suppress(Conflict), line() as work:
+                signin.set_password(work, "c017", other, actor="admin", now=NOW, reason="可疑")
+                work.commit()
+                return None
+        return "never"
+
+    *tokens, done = at_once([entered] * HANDS + [reset])
+    assert done is None
+    assert all(isinstance(one, str | Refused) for one in tokens), tokens
+    for token in tokens:
+        if isinstance(token, str):
+            with line() as work, pytest.raises(Forbidden):
+                signin.authenticate(work, token, now=NOW, policy=PATIENT)
+    assert enter(line, other)
