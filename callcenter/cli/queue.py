@@ -22,7 +22,7 @@ from callcenter.service.debts import (
     rules_of,
     sweep,
 )
-from callcenter.service.dispatch import DebtRound, LineDialler
+from callcenter.service.dispatch import DebtRound, LineDialler, note_dial
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS
 from scheduler.errors import LineUnreachable
 from scheduler.gates import Line
@@ -142,6 +142,8 @@ def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
 @pass_app
 def dial(app: App, obligation: str, agent: str | None, actor: str) -> None:
     """现在就拨打。每一道关口都重新检查。"""
+    with app.store() as work:
+        note_dial(work, obligation, agent, actor=actor, now=app.clock())  # asked, not kept: the line may wait
     attempt = asyncio.run(_dial(app, obligation, agent, actor))
     click.echo(f"已拨出：{attempt.id}。结果由通话记录得出：hotline queue why {obligation}")
 
