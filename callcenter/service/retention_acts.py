@@ -27,7 +27,7 @@ from callcenter.domain.books import (
     BookOf,
 )
 from callcenter.domain.merging import blanked
-from callcenter.domain.privacy import Tombstone
+from callcenter.domain.privacy import Merge, Tombstone
 from callcenter.domain.retention import Going, Rule, add_counts, counted, length_band
 from callcenter.domain.sessions import SessionRow, SessionVersion
 from callcenter.errors import NotFound
@@ -134,8 +134,18 @@ def _talk(work: UnitOfWork, head: SessionRow | None) -> timedelta | None:
         return None
 
 
+def _merges(work: UnitOfWork, entry: str) -> list[Merge]:
+    """Return the merges an entry had part in."""
+    found = [*work.book(MERGES).where(kept=entry), *work.book(MERGES).where(merged=entry)]
+    return list({merge.id: merge for merge in found}.values())
+
+
 def _case(burial: Burial, case_id: str) -> None:
     work = burial.work
+    for merge in _merges(work, work.book(CASES).get(case_id).person):
+        left = tuple(case for case in merge.cases_before if case.id != case_id)
+        if left != merge.cases_before:
+            work.book(MERGES).put(replace(merge, cases_before=left))
     for event in work.book(CASE_EVENTS).where(case=case_id):
         work.book(CASE_EVENTS).remove(event.id)
     for rescue in work.book(RESCUES).where(case=case_id):
@@ -171,9 +181,9 @@ def _forget(burial: Burial, entry: str) -> None:
     if work.book(CALLER_PLANS).one(entry) is not None:
         burial.stone(f"plan:{entry}", Rule.PEOPLE)
         work.book(CALLER_PLANS).remove(entry)
-    for merge in [*work.book(MERGES).where(kept=entry), *work.book(MERGES).where(merged=entry)]:
+    for merge in _merges(work, entry):
         # That two entries are one stays: an opt-out of either has to bind the other (R32).
-        work.book(MERGES).put(blanked(work.book(MERGES).get(merge.id)))
+        work.book(MERGES).put(blanked(merge))
     for session in work.sessions.of_person(entry):
         work.sessions.update(replace(session, person=None), seen=session.version)
 

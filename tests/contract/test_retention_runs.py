@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,7 @@ from callcenter.domain.books import (
     CASE_EVENTS,
     CASES,
     DRAFTS,
+    MERGES,
     RECORDINGS,
     RESCUES,
     SESSION_VERSIONS,
@@ -116,6 +118,29 @@ def test_somebody_gone_from_the_file_three_years_ago_becomes_nobody(store: Store
         assert work.book(CALLER_PLANS).one("p1") is None
         assert work.book(TOMBSTONES).where(object="person:p1")
         assert work.book(TOMBSTONES).where(object="plan:p1")
+
+
+def test_what_a_merge_remembered_of_both_goes_with_them(store: Store) -> None:
+    with store() as work:
+        add_person(work, "p1", number=NUMBER)
+        add_person(work, "p2", merged_into="p1")
+        add_record(work, "1", years_ago(5), person="p1", number=NUMBER)
+        add_case(work, "1", "p1", years_ago(5), years_ago(4))
+        merge = work.book(MERGES).get("me-p2")
+        remembered = replace(
+            merge,
+            kept_before=work.people.get("p1"),
+            merged_before=work.people.get("p2"),
+            cases_before=(work.book(CASES).get("ca-1"),),
+        )
+        work.book(MERGES).put(remembered)
+        work.commit()
+    carry_out(store)
+    with store() as work:
+        assert work.people.get("p1").name is work.people.get("p2").name is None
+        left = work.book(MERGES).get("me-p2")
+        assert (left.reason, left.kept_before, left.merged_before, left.cases_before) == ("", None, None, ())
+        assert work.people.get("p2").merged_into == "p1"
 
 
 @pytest.mark.parametrize("thing", ["person:p1", "session:se-2"])
