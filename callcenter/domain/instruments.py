@@ -152,6 +152,11 @@ def read_instrument(file: Path) -> Instrument:
 
 def checksum_of(instrument: Instrument) -> str:
     """Return the sha256 of everything that is asked or decides, hexadecimal."""
+    return hashlib.sha256(whole_text(instrument).encode()).hexdigest()
+
+
+def whole_text(instrument: Instrument) -> str:
+    """Return everything that is asked or decides, always written the same way."""
     plain = {
         spec.name: getattr(instrument, spec.name)
         for spec in fields(instrument)
@@ -159,8 +164,7 @@ def checksum_of(instrument: Instrument) -> str:
     }
     items = {i.id: [i.text, sorted(i.options.items()), i.only_if] for i in instrument.items.values()}
     floors = [[f.item, f.at, int(f.level), f.says] for f in instrument.floors]
-    whole = json.dumps([plain, items, floors], ensure_ascii=False, sort_keys=True)
-    return hashlib.sha256(whole.encode()).hexdigest()
+    return json.dumps([plain, items, floors], ensure_ascii=False, sort_keys=True)
 
 
 def _check_whole(read: Instrument, top: Mapping[str, Marked]) -> None:
@@ -184,6 +188,10 @@ def _check_keeps(site: Instrument, ours: Instrument, file: Path) -> None:
     mine = {i.id: tuple(sorted(i.options)) for i in ours.items.values()}
     if {i.id: tuple(sorted(i.options)) for i in site.items.values()} != mine:
         raise InstrumentError(f"{file}:1: `{site.id}` is ours: keep its items and answers, or name it anew.")
+    if site.version == ours.version and site.checksum != ours.checksum:
+        raise InstrumentError(
+            f"{file}:1: `{site.id}` differs from ours: give it another `version`, such as 100."
+        )
     for floor in ours.floors:
         if not any(_covers(mine_too, floor, ours.worse) for mine_too in site.floors):
             where = floor.item or "score"

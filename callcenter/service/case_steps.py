@@ -22,6 +22,8 @@ from scheduler.risk_ladder import After, Owed, ladder, owed
 
 #: Where the ladder has ended and nobody has decided, a person is owed a contact each month.
 REVIEW = After(amount=1, unit="mo")
+#: The step somebody agreed to: a promise, which no ladder takes back.
+AGREED = "agreed"
 
 
 def open_steps(work: UnitOfWork, case: Case) -> list[Obligation]:
@@ -45,9 +47,13 @@ def climb(
 
 
 def agree(work: UnitOfWork, case: Case, at: datetime, *, rules: Rules, by: str, now: datetime) -> Case:
-    """Owe a contact at a time the person agreed to, until the end of that week."""
+    """Owe a contact at a time the person agreed to, until a week later; another time takes its place."""
+    for old in open_steps(work, case):
+        if old.origin.startswith(f"{case.id}/{case.anchor}/{AGREED}") and old.due_at != at:
+            work.debts.close(old.id, "改约了时间", by, now)
+            note(work, by, "obligation.supersede", old.id, now, reason="case")
     week = owed(3, After(amount=1, unit="d"), at, rules=rules.risk, windows=rules.windows)
-    step = replace(week, step="agreed", kind=Kind.FOLLOW_UP, due_at=at)
+    step = replace(week, step=AGREED, kind=Kind.FOLLOW_UP, due_at=at)
     opened = _open(work, case, step, now, by, now)
     return replace(case, steps=tuple(dict.fromkeys((*case.steps, opened))))
 
@@ -77,7 +83,8 @@ def end_steps(
     work: UnitOfWork, case: Case, reason: str, *, by: str, now: datetime, keep_breached: bool
 ) -> tuple[str, ...]:
     """Close what is owed under a case; return what was closed."""
-    ended = [o for o in open_steps(work, case) if not (keep_breached and o.window_end < now)]
+    standing = open_steps(work, case)
+    ended = [o for o in standing if not keep_breached or not (o.window_end < now or step_name(o) == AGREED)]
     for one in ended:
         work.debts.close(one.id, reason, by, now)
         note(work, by, "obligation.supersede", one.id, now, reason="case")

@@ -12,15 +12,15 @@ from datetime import datetime
 from secrets import token_hex
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import ASSESSMENTS, CASE_EVENTS, CASES
+from callcenter.domain.books import ASSESSMENTS, CASE_EVENTS, CASES, FORMS
 from callcenter.domain.case_rules import Change, Note, Ruling, lowered, relevelled, ruling
 from callcenter.domain.cases import Case, CaseEvent, CaseState
-from callcenter.domain.instruments import Instrument, load_instruments
+from callcenter.domain.instruments import Instrument, load_instruments, whole_text
 from callcenter.domain.levels import Level
 from callcenter.domain.people import Person
 from callcenter.domain.risk import Assessment, RiskAnswers, finding, scored
 from callcenter.domain.scoring import Scored
-from callcenter.domain.sessions import SessionRow
+from callcenter.domain.sessions import FormText, SessionRow
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -258,6 +258,8 @@ def _keep_assessments(
     now: datetime,
 ) -> None:
     """Append each instrument's answers and result, once: the same again is no new one."""
+    for one in found:
+        _keep_definition(work, one.instrument, now)
     book = work.book(ASSESSMENTS)
     kept = {_told_by(one) for one in book.where(session=session)}
     for one in found:
@@ -278,6 +280,28 @@ def _keep_assessments(
         )
         if _told_by(row) not in kept:
             book.add(row)
+
+
+def _keep_definition(work: UnitOfWork, instrument: Instrument, now: datetime) -> None:
+    """Keep an instrument as it was in use, so that old scores stay readable, and a version means one text.
+
+    Raises `Refused` for one that changed while its version did not.
+    """
+    text = FormText(
+        id=f"instrument/{instrument.id}/{instrument.version}",
+        checksum=instrument.checksum,
+        text=whole_text(instrument),
+        first_used_at=now,
+    )
+    known = work.book(FORMS).one(text.id)
+    if known is None:
+        with suppress(Conflict):  # somebody else used it first, at this very moment
+            work.book(FORMS).add(text)
+        known = work.book(FORMS).get(text.id)
+    if known.checksum != instrument.checksum:
+        raise Refused(
+            f"量表 {instrument.id} 的内容变了，版本还是 {instrument.version}：请提高它文件里的 version 再用。"
+        )
 
 
 def _told_by(one: Assessment) -> tuple[object, ...]:

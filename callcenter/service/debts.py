@@ -43,7 +43,6 @@ from scheduler.cadence import Due, next_due
 from scheduler.calendar import Calendar
 from scheduler.gates import Line, Rules, Situation
 from scheduler.obligations import (
-    OF_CASES,
     Attempt,
     Evidence,
     EvidenceKind,
@@ -367,7 +366,7 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
     obligation = still_open(work, obligation_id, now)
     if not reason.strip():
         raise Refused("结束一项承诺必须写明理由。")
-    if obligation.kind in OF_CASES:
+    if obligation.kind in {Kind.HIGH_RISK, Kind.MID_RISK}:
         raise Refused("随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases）。")
     if obligation.kind is Kind.HARDSHIP:
         raise Refused("困难职工的例行回访不能单独结束：请更新档案（退档），或登记本人的拒绝。")

@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 import pytest
 from actors import enlist
 
+from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.books import ASSESSMENTS, CASE_EVENTS, CASES, RESCUES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.cases import Case, CaseState, RescueState
+from callcenter.domain.instruments import checksum_of, load_instruments
 from callcenter.domain.levels import Level
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.risk import RiskAnswers
@@ -21,6 +23,7 @@ from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.ports import UnitOfWork
 from callcenter.service.case_steps import open_steps, step_name
 from callcenter.service.cases import follow
+from callcenter.words import ALARMS, CASE_WORDS, KIND_WORDS, LEVEL_WORDS, RESCUE_WORDS
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Attempt, Kind, Mode, Obligation
@@ -267,3 +270,46 @@ def test_steps_say_what_they_are(work: MemoryUnit) -> None:
     opened = case(work, PLAN)
     named = [step_name(o) for o in sorted(open_steps(work, opened), key=lambda o: o.due_at)]
     assert named == ["24h", "7d", "1mo", "3mo", "6mo"]
+
+
+def test_an_agreed_contact_is_owed_at_its_time_and_no_ladder_takes_it_back(work: MemoryUnit) -> None:
+    at = ENDED + 5 * DAY
+    first = case(work, answers(given=Level.GENERAL, follow_up_at=at))
+    assert first.level is Level.GENERAL
+    assert [(o.kind, o.due_at) for o in owed(work)] == [(Kind.FOLLOW_UP, at)]
+    case(work, THOUGHTS, session="se-2", ended_at=ENDED + DAY)
+    assert Kind.FOLLOW_UP in {o.kind for o in owed(work)}
+
+
+def test_another_time_agreed_in_an_amended_record_takes_the_place_of_the_first(work: MemoryUnit) -> None:
+    case(work, answers(given=Level.GENERAL, follow_up_at=ENDED + 5 * DAY))
+    case(work, answers(given=Level.GENERAL, follow_up_at=ENDED + 6 * DAY), later=HOUR)
+    assert [o.due_at for o in owed(work)] == [ENDED + 6 * DAY]
+
+
+def test_a_scale_that_changed_while_its_version_did_not_is_refused(work: MemoryUnit) -> None:
+    known = load_instruments()
+    softer = replace(known["beijing"], floors=())
+    changed = {**known, "beijing": replace(softer, checksum=checksum_of(softer))}
+    case(work, answers(scores={"beijing": 9}))
+    row = SessionRow(id="se-2", call="2", counsellor="c017", opened_at=NOW)
+    with pytest.raises(Refused, match="version"):
+        follow(
+            work,
+            session=row,
+            person="p1",
+            answers=answers(scores={"beijing": 9}),
+            ended_at=NOW,
+            actor="c017",
+            now=NOW,
+            rules=RULES,
+            instruments=changed,
+        )
+
+
+def test_every_kind_of_debt_and_alarm_has_its_words() -> None:
+    assert KIND_WORDS.keys() == set(Kind)
+    assert ALARMS.keys() == set(AlarmKind)
+    assert CASE_WORDS.keys() == set(CaseState)
+    assert RESCUE_WORDS.keys() == set(RescueState)
+    assert LEVEL_WORDS.keys() == {int(level) for level in Level}

@@ -355,6 +355,10 @@ def test_a_site_may_word_ours_anew_but_takes_no_floor_away(tmp_path: Path) -> No
     worded = text.replace("第1题：希望自己死去}", "第一题（官方措辞）}")
     file = tmp_path / "cssrs.yaml"
     file.write_text(_summed(tmp_path, worded), encoding="utf-8")
+    with pytest.raises(InstrumentError, match="another `version`"):
+        load_instruments(tmp_path)
+    worded = worded.replace("version: 1", "version: 100")
+    file.write_text(_summed(tmp_path, worded), encoding="utf-8")
     assert load_instruments(tmp_path)["cssrs"].items["cssrs_1"].text == "第一题（官方措辞）"
     dropped = re.sub(r"  - \{item: cssrs_4.*\n", "", worded)
     file.write_text(_summed(tmp_path, dropped), encoding="utf-8")
