@@ -13,6 +13,7 @@ from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.entries import group_of, named
+from callcenter.service.people import storable
 
 _LONGEST = 2000
 _TEXTS = ("times", "links", "instructions")
@@ -38,7 +39,7 @@ def set_plan(
     allow(work, actor, Verb.PEOPLE_PLAN)
     person, book = named(work, person_id), work.book(CALLER_PLANS)
     given: dict[str, str] = {
-        name: text.strip()
+        name: storable(text)
         for name, text in (("times", times), ("links", links), ("instructions", instructions))
         if text is not None
     }

@@ -26,7 +26,9 @@ def resolve(work: UnitOfWork, person_id: str) -> Person:
 
 def entry(work: UnitOfWork, name: str) -> Person:
     """Return the very entry an id or a pseudonym names, or raise `NotFound`."""
-    said = name.strip()
+    said = name.strip()[:60]
+    if not said.isprintable():
+        raise NotFound("编号和代号里没有这样的字符。")
     known = work.people.many([said]).get(said) or work.people.by_code(said.upper())
     if known is None:
         raise NotFound(f"没有编号或代号为 {said} 的人。")

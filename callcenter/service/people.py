@@ -42,6 +42,7 @@ __all__ = [
     "opt_out",
     "record_consent",
     "resolve",
+    "storable",
 ]
 
 #: Fewer characters explain nothing to whoever reviews it.
@@ -95,7 +96,12 @@ def find(
     what = "number" if number else "code" if code else "pseudonym"
     for person_id in sorted(people) or ["none"]:
         entry = AuditEntry(
-            actor=actor, verb="people.find", object=f"person:{person_id}", at=now, field=what, reason=reason
+            actor=actor,
+            verb="people.find",
+            object=f"person:{person_id}",
+            at=now,
+            field=what,
+            reason=storable(reason),
         )
         work.audit.append(entry)
     return [people[person_id] for person_id in sorted(people)]
@@ -218,8 +224,8 @@ def record_consent(
         kind=kind,
         granted=granted,
         at=now,
-        channel=channel.strip(),
-        script_version=script_version.strip(),
+        channel=storable(channel),
+        script_version=storable(script_version),
     )
     work.people.add_consent(said)
     _note(work, actor, "people.consent" if granted else "people.withdraw", person, now, field=kind)
@@ -233,10 +239,17 @@ def opt_out(
     """Append an opt-out. It works at once, binds every entry of theirs, and survives imports (R32)."""
     allow(work, actor, Verb.PEOPLE_CONSENT)
     person = named(work, person_id)
-    wish = Suppression(person=person.id, kind=kind, at=now, reason=reason.strip())
+    wish = Suppression(person=person.id, kind=kind, at=now, reason=storable(reason))
     work.people.add_suppression(wish)
     _note(work, actor, "people.optout", person, now, field=kind, reason=reason)
     return wish
+
+
+def storable(text: str) -> str:
+    """Return a text without the blanks around it, or raise `Refused` if no database can hold it."""
+    if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
+        raise Refused("文字里有无法保存的字符,请重新输入。")
+    return text.strip()
 
 
 def checked_reason(reason: str) -> str:
@@ -244,7 +257,7 @@ def checked_reason(reason: str) -> str:
     told = "".join(reason.split())
     if len(told) < _SHORTEST_REASON or len(set(told)) < 2 or not any(map(str.isalnum, told)):
         raise Refused(f"请写明理由,至少 {_SHORTEST_REASON} 个字:事后会有人逐条查看。")
-    return reason.strip()
+    return storable(reason)
 
 
 def _found(work: UnitOfWork, code: str, number: str, pseudonym: str) -> list[Person]:
@@ -252,7 +265,7 @@ def _found(work: UnitOfWork, code: str, number: str, pseudonym: str) -> list[Per
         known = normalise(number)
         return list(work.people.having(known)) if known else []
     find_by: Callable[[str], Person | None] = work.people.by_spoken if code else work.people.by_code
-    found = find_by(_digits(code) if code else pseudonym.strip().upper())
+    found = find_by(_digits(code) if code else storable(pseudonym).upper())
     return [found] if found is not None else []
 
 

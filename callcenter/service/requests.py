@@ -20,7 +20,7 @@ from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.entries import group_of, named
-from callcenter.service.people import checked_reason
+from callcenter.service.people import checked_reason, storable
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 
@@ -63,7 +63,7 @@ def open_request(
         due_at=due_after(now, days, calendar or Calendar(), zone),
         by=actor,
         identity_check=checked,
-        wish=wish.strip(),
+        wish=storable(wish),
     )
     work.book(REQUESTS).add(made)
     _note(work, actor, "request.open", made, now, field=kind)

@@ -18,7 +18,7 @@ from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.entries import caller_of, group_of, named, open_cases
-from callcenter.service.people import checked_reason
+from callcenter.service.people import checked_reason, storable
 
 #: Within this time somebody looks over what was revealed (domain rule, number masking).
 REVIEW_WITHIN = timedelta(hours=24)
@@ -108,7 +108,7 @@ def look_over(work: UnitOfWork, seq: int, *, actor: str, now: datetime, remark: 
     if any(work.audit.recent(1, verb=LOOKED_OVER, object=f"audit:{seq}")):
         raise Refused(f"第 {seq} 条已经复核过。")
     work.audit.append(
-        AuditEntry(actor=actor, verb=LOOKED_OVER, object=f"audit:{seq}", at=now, reason=remark.strip())
+        AuditEntry(actor=actor, verb=LOOKED_OVER, object=f"audit:{seq}", at=now, reason=storable(remark))
     )
 
 
