@@ -50,7 +50,7 @@ def rotate(app: App, reason: str, dry_run: bool, actor: str) -> None:
         return
     with _alone(app):
         left = _left(app, ring)
-        resuming = ring.current > 1 and bool(left)
+        resuming = ring.current > 1 and _is_waiting(app, ring)
         version = ring.current if resuming else ring.with_new_key().current
         with app.store() as work:
             safekeeping.note_rotation(work, version, actor=actor, now=app.clock(), reason=reason)
@@ -137,6 +137,14 @@ def _left(app: App, ring: KeyRing) -> dict[str, int]:
         rotation.close()
 
 
+def _is_waiting(app: App, ring: KeyRing) -> bool:
+    rotation = Rotation(app.settings.database_url, ring)
+    try:
+        return rotation.is_waiting()
+    finally:
+        rotation.close()
+
+
 def _count(app: App, ring: KeyRing) -> None:
     left = _left(app, ring)
     if not (ring.current > 1 and left):
@@ -163,8 +171,8 @@ def _report(app: App, ring: KeyRing, result: Resealed, *, was_whole: bool) -> No
     if was_whole and not is_whole:
         raise CallCenterError("操作留痕在更换前完整、更换后不完整。请保留旧密钥,运行 hotline audit verify。")
     for table, count in result.broken.items():
-        click.echo(f"{table} 有 {count} 行哪一把密钥都打不开,原样留着;旧密钥不能去掉。", err=True)
-    if result.left:
+        click.echo(f"{table} 有 {count} 行有打不开的内容,哪一把密钥都不行,原样留着。", err=True)
+    if sum(result.left.values()) > sum(result.broken.values()):
         click.echo(f"还有 {sum(result.left.values())} 行没有做完,请再运行一次。", err=True)
         raise SystemExit(1)
     click.echo(f"{result.rows} 行已用版本 {ring.current} 的密钥重新加密。")

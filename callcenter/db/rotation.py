@@ -69,7 +69,7 @@ class Resealed:
     rows: int
     #: Table -> rows still under an older key.
     left: dict[str, int]
-    #: Rows that no key opens, `table`: they stay as they are.
+    #: Table -> rows with a column that no key opens: it stays as it is.
     broken: dict[str, int] = field(default_factory=dict)
 
 
@@ -104,7 +104,7 @@ class Rotation:
                         select(table).order_by(*(c.desc() for c in key)).limit(rows)
                     ).mappings(),
                 ]
-                count = sum(self._change(table, row) is None for row in found)
+                count = sum(self._is_broken(table, row) for row in found)
                 if count:
                     broken[table.name] = count
         return broken
@@ -149,9 +149,22 @@ class Rotation:
 
     def _check_none_left(self, connection: Connection) -> None:
         left = self._left(connection)
-        if left:
+        if left and self._is_waiting(connection):
             tables = "、".join(f"{name} {count} 行" for name, count in left.items())
             raise Conflict(f"还有内容用旧密钥加密:{tables}。请再运行 hotline keys rotate。")
+
+    def is_waiting(self) -> bool:
+        """Tell whether something that can be read is under an older key. What no key opens does not count."""
+        with _clear_errors(), self._reading.connect() as connection:
+            return self._is_waiting(connection)
+
+    def _is_waiting(self, connection: Connection) -> bool:
+        for table in SEALED:
+            for row in connection.execute(select(table).where(self._is_older(table))).mappings():
+                older = [n for n in sealed_columns(table) if row[n] and not self._is_current(row[n])]
+                if any(self._try_open(table, row, name) is not None for name in older):
+                    return True
+        return False
 
     def _left(self, connection: Connection) -> dict[str, int]:
         counts = {
@@ -209,24 +222,39 @@ class Rotation:
         return query if last is None else query.where(tuple_(*key) > tuple_(*last))
 
     def _change(self, table: Table, row: Row) -> dict[str, Any] | None:
-        """Return the new content of a row's sealed columns and hashes; None if one of them cannot be read."""
-        try:
-            clear = {name: self._opened(table, row, name) for name in sealed_columns(table)}
-        except SealBroken:
-            self._broken[table.name] = self._broken.get(table.name, 0) + 1
-            return None
-        sealed = {
-            f"new_{name}": None if value is None else self._cipher.seal_bytes(value, f"{table.name}.{name}")
-            for name, value in clear.items()
-        }
-        hashes = {}
-        for name, source in _hashes(table).items():
-            number = clear[source]
-            hashes[f"new_{name}"] = None if number is None else self._cipher.lookup(number.decode())
-        return {**{f"key_{name}": row[name] for name in _keys(table)}, **sealed, **hashes}
+        """Return the new content of a row's sealed columns and hashes; None if nothing in it can be changed.
 
-    def _opened(self, table: Table, row: Row, name: str) -> bytes | None:
-        return None if row[name] is None else self._cipher.open_bytes(row[name], f"{table.name}.{name}")
+        A column that no key opens stays as it is, and so does a hash that is made of it.
+        """
+        names = [name for name in sealed_columns(table) if row[name] is not None]
+        clear = {name: self._try_open(table, row, name) for name in names}
+        if None in clear.values():
+            self._broken[table.name] = self._broken.get(table.name, 0) + 1
+        if all(self._is_current(row[name]) for name in names if clear[name] is not None):
+            return None
+        new: dict[str, Any] = {f"new_{name}": row[name] for name in (*sealed_columns(table), *_hashes(table))}
+        for name, value in clear.items():
+            if value is not None:
+                new[f"new_{name}"] = self._cipher.seal_bytes(value, f"{table.name}.{name}")
+        for name, source in _hashes(table).items():
+            number = clear.get(source)
+            if number is not None:
+                new[f"new_{name}"] = self._cipher.lookup(number.decode())
+        return {**{f"key_{name}": row[name] for name in _keys(table)}, **new}
+
+    def _is_broken(self, table: Table, row: Row) -> bool:
+        names = [name for name in sealed_columns(table) if row[name] is not None]
+        return any(self._try_open(table, row, name) is None for name in names)
+
+    def _is_current(self, sealed: bytes) -> bool:
+        return sealed[:1] == bytes([self._cipher.version])
+
+    def _try_open(self, table: Table, row: Row, name: str) -> bytes | None:
+        """Return a sealed column's content, None if no key opens it."""
+        try:
+            return self._cipher.open_bytes(row[name], f"{table.name}.{name}")
+        except SealBroken:
+            return None
 
 
 def retire(url: str, ring: KeyRing, file: Path) -> KeyRing:
