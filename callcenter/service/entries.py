@@ -8,7 +8,7 @@ from callcenter.domain.cases import Case
 from callcenter.domain.people import Person
 from callcenter.errors import Conflict, NotFound
 from callcenter.ports import UnitOfWork
-from callcenter.service.names import anonymous_id
+from callcenter.service.names import ATTEMPT_PREFIX, anonymous_id
 
 #: No chain of merges is longer; one that is was made by hand.
 _LONGEST = 100
@@ -16,12 +16,15 @@ _LONGEST = 100
 
 def resolve(work: UnitOfWork, person_id: str) -> Person:
     """Return the entry that stands for this one after all merges, or raise `NotFound`."""
-    person = work.people.get(person_id)
+    return _standing(work, work.people.get(person_id))
+
+
+def _standing(work: UnitOfWork, person: Person) -> Person:
     for _ in range(_LONGEST):
         if person.merged_into is None:
             return person
         person = work.people.get(person.merged_into)
-    raise Conflict(f"{person_id} 的合并记录成环,请找管理员核对。")
+    raise Conflict(f"{person.id} 的合并记录成环,请找管理员核对。")
 
 
 def entry(work: UnitOfWork, name: str) -> Person:
@@ -37,7 +40,7 @@ def entry(work: UnitOfWork, name: str) -> Person:
 
 def named(work: UnitOfWork, name: str) -> Person:
     """Return whom an id or a pseudonym names, merges followed, or raise `NotFound`."""
-    return resolve(work, entry(work, name).id)
+    return _standing(work, entry(work, name))
 
 
 def group_of(work: UnitOfWork, person: Person) -> tuple[str, ...]:
@@ -63,11 +66,11 @@ def caller_of(work: UnitOfWork, call: CallRecord) -> Person | None:
 
     Of a family's phone the first by id. None: nobody we know, or the number was withheld.
     """
-    attempt = work.debts.attempt(call.id)
+    attempt = work.debts.attempt(call.id) if call.id.startswith(ATTEMPT_PREFIX) else None
     if attempt is not None:
         return resolve(work, work.debts.get(attempt.obligation).person)
     known = work.people.by_number(call.number) if call.number else None
     if known is not None:
-        return resolve(work, known.id)
+        return _standing(work, known)
     promised = anonymous_id(call.id)
     return resolve(work, promised) if work.people.many([promised]) else None

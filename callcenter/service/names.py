@@ -7,6 +7,8 @@ from base64 import b32encode
 from hashlib import sha1, sha256
 from itertools import pairwise
 
+#: Every attempt's id, and so its channel's, begins with this.
+ATTEMPT_PREFIX = "at-"
 #: Read aloud or written by hand, none of these is taken for another.
 LETTERS = "ACDEFHJKMNPRTWXY34679"
 

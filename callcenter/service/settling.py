@@ -14,6 +14,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import Person, Phone, PhoneStatus, Suppression, SuppressionKind
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.entries import caller_of
+from callcenter.service.names import ATTEMPT_PREFIX as ATTEMPT_PREFIX
 from callcenter.service.names import anonymous_id
 from callcenter.service.names import digest as digest
 from callcenter.service.names import pseudonym as pseudonym
@@ -32,8 +33,6 @@ from scheduler.obligations import (
 
 #: Who acts where no person did.
 SYSTEM = "system"
-#: Every attempt's id, and so its channel's, begins with this.
-ATTEMPT_PREFIX = "at-"
 #: Working time within which a promise is kept: a call back 2 hours, what has to be arranged a day of 8.
 PROMISE_SLA = {
     Kind.CALLBACK: timedelta(hours=2),

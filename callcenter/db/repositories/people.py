@@ -6,7 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, distinct, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    distinct,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.db.tables import books, consents, hardship_files, people, phones, suppressions
@@ -111,11 +122,11 @@ class SqlPeople(Repository):
 
     def merged(self, person_id: str) -> Sequence[str]:
         """Return the ids of the entries that were merged into this one, also by way of others."""
-        return sorted(set(self._connection.scalars(_group(person_id))) - {person_id})
+        return sorted(set(self._group_of(person_id)) - {person_id})
 
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return the statements of a person and of the entries merged into theirs, oldest first."""
-        theirs = select(consents).where(consents.c.person.in_(_group(person_id)))
+        theirs = select(consents).where(consents.c.person.in_(self._group_of(person_id)))
         return [_consent(row) for row in self._all(theirs.order_by(consents.c.at, consents.c.seq))]
 
     def add_suppression(self, suppression: Suppression) -> None:
@@ -131,16 +142,18 @@ class SqlPeople(Repository):
 
     def suppressions(self, person_id: str) -> Sequence[Suppression]:
         """Return the opt-outs that bind a person, by group and by number (R32), oldest first."""
-        is_theirs = suppressions.c.person.in_(_group(person_id)) | suppressions.c.person.in_(
-            self._erased_with_numbers_of(person_id)
-        )
-        theirs = select(suppressions).where(is_theirs)
+        group = self._group_of(person_id)
+        bound = [*group, *self._erased_with_numbers_of(group)]
+        theirs = select(suppressions).where(suppressions.c.person.in_(bound))
         rows = self._all(theirs.order_by(suppressions.c.at, suppressions.c.seq))
         return [self._suppression(row) for row in rows]
 
-    def _erased_with_numbers_of(self, person_id: str) -> list[str]:
-        """Return the erased people of whose numbers a person has one, whichever key hashed it."""
-        theirs = select(phones.c.number).where(phones.c.person.in_(_group(person_id)), _IS_PHONE)
+    def _group_of(self, person_id: str) -> list[str]:
+        return list(self._connection.scalars(_GROUP, {"person": person_id}))
+
+    def _erased_with_numbers_of(self, group: list[str]) -> list[str]:
+        """Return the erased people of whose numbers somebody has one, whichever key hashed it."""
+        theirs = select(phones.c.number).where(phones.c.person.in_(group), _IS_PHONE)
         numbers = (self._cipher.open(sealed, "phones.number") for sealed in self._connection.scalars(theirs))
         marks = (self._mark_of(number) for number in numbers if number)
         hashes = [one for mark in marks for one in self._cipher.lookups(mark)]
@@ -310,13 +323,17 @@ def _spoken(digits: str) -> str:
     return f"#{digits}"
 
 
-def _group(person_id: str) -> Select[Any]:
-    """Select the ids of an entry and of those merged into it, found by the index of `merges`."""
+def _group() -> Select[Any]:
+    """Select the ids of `:person` and of the entries merged into theirs, by the index of `merges`."""
     merges = books["merges"]
-    group = select(literal(person_id).label("id")).cte("merged_group", recursive=True)
+    group = select(bindparam("person", type_=Text).label("id")).cte("merged_group", recursive=True)
     into = (merges.c.kept == group.c.id) & (people.c.merged_into == group.c.id)
     next_ones = select(people.c.id).join(merges, merges.c.merged == people.c.id).join(group, into)
     return select(group.union(next_ones).c.id)
+
+
+#: Made once: it is asked for every debt in a list.
+_GROUP = _group()
 
 
 def _consent(row: Row) -> Consent:
