@@ -182,7 +182,8 @@ def close_one(app: App, obligation: str, reason: str, dry_run: bool, actor: str)
         close(work, obligation, reason=reason, actor=actor, now=now)
         if not dry_run:
             work.commit()
-    click.echo(f"{obligation} {'会结束（试算，没有写入）' if dry_run else '已结束'}：{reason.strip()}")
+    # The reason is on record; on the screen it would only tell whoever stands behind.
+    click.echo(f"{obligation} {'会结束（试算，没有写入）' if dry_run else '已结束，原因已记下'}。")
 
 
 async def _line(app: App) -> Line | None:

@@ -6,6 +6,7 @@ id of something that proves a contact, or a closing with a name and a reason.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -336,6 +337,11 @@ def done_by_call(
     return proof
 
 
+#: What a paper's number looks like. It stands in clear, so that nothing else may be written there.
+_VISIT = re.compile(r"(?:走访|家访|入户|慰问)?[A-Za-z0-9./_-]{1,32}号?", re.ASCII)
+_LONG_NUMBER = re.compile(r"[0-9]{7}")
+
+
 @guarded(Verb.HARDSHIP_VISIT, Verb.QUEUE_WORK)
 def done_by_visit(
     work: UnitOfWork, obligation_id: str, visit: str, *, actor: str, now: datetime, at: datetime | None = None
@@ -348,8 +354,11 @@ def done_by_visit(
     if work.debts.get(obligation_id).kind is not Kind.HARDSHIP:
         allow(work, actor, Verb.QUEUE_WORK)
     obligation = still_open(work, obligation_id, now)
-    if not visit.strip() or len(visit) > 64:
-        raise Refused("上门走访要有编号（走访记录表上的编号），最多 64 个字。")
+    if not _VISIT.fullmatch(visit.strip()) or _LONG_NUMBER.search(visit):
+        raise Refused(
+            "上门走访要有走访记录表上的编号：字母、数字和 - / . _，"
+            "前面可加「走访」「家访」「入户」或「慰问」。编号不加密保存，请不要写姓名、电话或证件号。"
+        )
     made = at or now
     if made > now or made < obligation.created_at:
         raise Refused("走访时间不能在将来，也不能早于这项回访产生之前。")
