@@ -26,7 +26,7 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.case_steps import attempts_on, climb, end_steps, open_steps
 from callcenter.service.cases import log_notes, save
 from callcenter.service.entries import open_cases, resolve
-from callcenter.service.rescues import ensure_form, of_case
+from callcenter.service.rescues import asked_again, of_case
 from scheduler.gates import Rules
 from scheduler.obligations import Obligation
 from scheduler.windows import daypart_of
@@ -231,7 +231,7 @@ def _climbing(work: UnitOfWork, change: Change, actor: str, now: datetime, rules
     saved = save(work, change, by=actor, now=now)
     anchor = f"act-{saved.revision}"
     if saved.level is Level.IMMINENT:
-        ensure_form(work, saved, session=saved.opened_from, by=actor, now=now)
+        asked_again(work, saved, session=saved.opened_from, by=actor, now=now)
     return work.book(CASES).put(climb(work, saved, anchor=anchor, since=now, rules=rules, by=actor, now=now))
 
 

@@ -141,9 +141,9 @@ def _is_later(case: Case, told: Told) -> bool:
 
 
 def _may_lower(case: Case, told: Told) -> bool:
-    """Tell whether a person gave a reason, in the newest record: an older one says nothing of today."""
+    """Tell whether somebody asked and gave a reason, in the newest record: older ones say nothing of today."""
     newest = case.anchored_at is None or told.ended_at >= case.anchored_at
-    return newest and bool(told.answers.given_reason.strip())
+    return newest and told.answers.asked and bool(told.answers.given_reason.strip())
 
 
 def _opened(work: UnitOfWork, person: Person, told: Told) -> Case:

@@ -128,6 +128,12 @@ def test_a_question_that_was_not_asked_lowers_nothing(work: MemoryUnit) -> None:
     assert case(work, silent, session="se-2", ended_at=ENDED + DAY).level is Level.HIGH
 
 
+def test_a_reason_lowers_nothing_where_nobody_asked(work: MemoryUnit) -> None:
+    case(work, THOUGHTS)
+    silent = RiskAnswers(asked=False, given=Level.INFORMATION, given_reason="聊得轻松,没有问")
+    assert case(work, silent, session="se-2", ended_at=ENDED + DAY).level is Level.MEDIUM
+
+
 def test_the_same_record_amended_changes_nothing(work: MemoryUnit) -> None:
     first = case(work, PLAN)
     before = owed(work)

@@ -225,6 +225,17 @@ def test_a_case_with_a_rescue_under_way_is_not_closed(work: MemoryUnit) -> None:
     assert not confirm(work, case).is_open
 
 
+def test_danger_that_comes_back_opens_another_rescue(work: MemoryUnit) -> None:
+    case = opened(work, replace(HIGH, acting=True))
+    (first,) = rescues.of_case(work, case.id)
+    rescues.close(work, first.id, reason="家人在身边", actor="s001", now=NOW)
+    verbs.lower(work, case.id, Level.HIGH, reason="已稳定", actor="c017", now=NOW, rules=RULES)
+    confirm(work, case)
+    later = NOW + DAY
+    verbs.raise_level(work, case.id, Level.IMMINENT, reason="又来电", actor="c017", now=later, rules=RULES)
+    assert [r.state for r in rescues.of_case(work, case.id)] == [RescueState.CLOSED, RescueState.NEEDED]
+
+
 def test_a_closed_case_is_reopened_with_a_ladder_from_now(work: MemoryUnit) -> None:
     case = confirm(work, close(work, opened(work), CloseReason.MISTAKE))
     later = NOW + 30 * DAY
