@@ -13,7 +13,7 @@ import zipfile
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from itertools import count
@@ -46,7 +46,6 @@ NAME = "沈鹤鸣甫"
 NUMBER = "13861709235"
 NOTE = "想从太湖大桥"
 CORES = (NAME, NUMBER, NOTE)
-#: What nobody would call a secret in itself, but what a caller pressed: found by their shape.
 IDENTITY_NUMBER = "320211197405198812"
 ALL = (*CORES, IDENTITY_NUMBER)
 
@@ -119,8 +118,8 @@ _numbered = count(1)
 
 
 def secret_text() -> str:
-    """Return a text with every core in it, and with something of its own."""
-    return f"{NAME}({NUMBER},{IDENTITY_NUMBER}){NOTE}之{next(_numbered)}"
+    """Return what somebody wrote: a note with an identity number in it, and with something of its own."""
+    return f"{NOTE},身份证{IDENTITY_NUMBER},之{next(_numbered)}"
 
 
 def planted(book: BookOf[Any], now: datetime) -> Any:
@@ -128,6 +127,7 @@ def planted(book: BookOf[Any], now: datetime) -> Any:
     clear = {"id", "revision", *book.clear}
     hints = get_type_hints(book.of)
     values = {part.name: _value(hints[part.name], now, part.name not in clear) for part in fields(book.of)}
+    values |= {"number": NUMBER} if "number" in values else {}
     return book.of(**{**values, "id": f"{book.table[:2]}-{next(_numbered)}", "revision": 0})
 
 
@@ -215,11 +215,12 @@ def _fill_calls(work: UnitOfWork, now: datetime) -> None:
         outcome=Outcome.ABANDONED,
         started_at=now,
         number=NUMBER,
-        dialled=NUMBER,
+        dialled="4000850966",
         kept=(f"number={NUMBER}",),
         answers=(secret_text(),),
     )
-    work.calls.put_many([call])
+    made = replace(call, id="at-1", direction=Direction.OUTBOUND, dialled=NUMBER)
+    work.calls.put_many([call, made])
     work.sessions.open_many([SessionRow(id="se-1", call=call.id, counsellor="c017", opened_at=now)])
     place = Checkpoint(source="pbx1:journal", segment="s", offset=1, low_segment="s", low_offset=0)
     work.journal.set_checkpoint(place)
@@ -239,6 +240,8 @@ def _fill_debts(work: UnitOfWork, now: datetime) -> None:
         created_at=now,
     )
     work.debts.add(debt)
+    for number, kind in ((2, Kind.CALLBACK), (3, Kind.TALK)):
+        work.debts.add(replace(debt, id=f"ob-{number}", kind=kind, detail=secret_text()))
     work.debts.add_attempt(
         Attempt(id="at-1", obligation="ob-1", n=1, planned_at=now, by="c017", callee=NUMBER)
     )

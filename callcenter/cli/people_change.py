@@ -127,7 +127,7 @@ def care(app: App, person: str, language: str | None, no_ivr: bool | None, actor
 @person_argument
 @click.argument("kind", type=click.Choice([kind.value for kind in ConsentKind]), metavar="事项")
 @click.option("--granted/--withdrawn", default=None, required=True, help="同意,或撤回")
-@click.option("--channel", required=True, help="途径:电话、当面、表格")
+@click.option("--channel", type=click.Choice(service.CHANNELS), required=True, help="途径")
 @click.option("--script", default="", help="所念话术的版本")
 @actor_option
 @json_option

@@ -6,6 +6,7 @@ in the audit; it names the person and the field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -202,6 +203,11 @@ def change_care(
     return changed
 
 
+#: By which way somebody said it. This and the script's version stand in clear: never in one's own words.
+CHANNELS = ("电话", "当面", "表格", "短信", "微信", "网上")
+_SCRIPT = re.compile(r"[A-Za-z0-9._-]{0,20}", re.ASCII)
+
+
 @guarded(Verb.PEOPLE_CONSENT)
 def record_consent(
     work: UnitOfWork,
@@ -216,16 +222,17 @@ def record_consent(
 ) -> Consent:
     """Append what somebody agreed to or took back; the last statement of a kind counts (PIPL art. 15)."""
     allow(work, actor, Verb.PEOPLE_CONSENT)
-    if not channel.strip() or len(channel) > 40 or len(script_version) > 40:
-        raise Refused("请写明同意的途径(如 电话、当面、表格),40 字以内;话术版本也在 40 字以内。")
+    if channel not in CHANNELS or not _SCRIPT.fullmatch(script_version):
+        ways = "、".join(CHANNELS)
+        raise Refused(f"同意的途径是其中一种:{ways};话术版本只写字母、数字和 . _ -(如 2026-1)。")
     person = named(work, person_id)
     said = Consent(
         person=person.id,
         kind=kind,
         granted=granted,
         at=now,
-        channel=storable(channel),
-        script_version=storable(script_version),
+        channel=channel,
+        script_version=script_version,
     )
     work.people.add_consent(said)
     _note(work, actor, "people.consent" if granted else "people.withdraw", person, now, field=kind)
