@@ -141,7 +141,7 @@ def _is_later(case: Case, told: Told) -> bool:
 
 
 def _may_lower(case: Case, told: Told) -> bool:
-    """Tell whether somebody asked and gave a reason, in the newest record: older ones say nothing of today."""
+    """Tell whether somebody asked and gave a reason, in the newest record: an older one is no news."""
     newest = case.anchored_at is None or told.ended_at >= case.anchored_at
     return newest and told.answers.asked and bool(told.answers.given_reason.strip())
 
