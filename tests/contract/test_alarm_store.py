@@ -59,7 +59,7 @@ def test_each_kind_has_its_row_and_the_watchdog_gets_one_late(store: Store) -> N
     with store() as work:
         assert {alarm.kind for alarm in work.alarms.open()} == set(AlarmKind)
         assert work.alarms.get("al-watchdog-6b03a2ff").acknowledged_by == "s001"
-        acknowledge(work, work.alarms.open()[0].id, "s001", NOW, reason="已派修")
+        acknowledge(work, work.alarms.open()[0].id, actor="s001", now=NOW, reason="已派修")
         work.commit()
 
 
