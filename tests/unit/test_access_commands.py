@@ -45,7 +45,7 @@ MORE = {
     "audit retention": ["--dry-run"],
     "people phone set": ["x1", "1", "--safe"],
     "people care": ["x1", "--people-only"],
-    "people consent": ["x1", "ivr_checkin", "--granted", "--channel", "paper"],
+    "people consent": ["x1", "ivr_checkin", "--granted", "--channel", "当面"],
     "people block": ["--number", "13800001111", "--days", "3", "--reason", "反复骚扰"],
     "people answer": ["x1", "--text", "已当面告知"],
     "export make": ["sessions", "--from", "2026-01", "--to", "2026-02", "--reason", "月度汇总上报"],
