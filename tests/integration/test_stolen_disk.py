@@ -20,6 +20,7 @@ import pytest
 from planted import ALL, NAME, NEEDLES, NUMBER, fill, found_in, places_of_secrets, written
 from postgres import Server
 from sqlalchemy import LargeBinary, select
+from typing_at import open_site
 
 from callcenter.db.crypto import FieldCipher
 from callcenter.db.engine import make_engine
@@ -27,6 +28,7 @@ from callcenter.db.tables import metadata
 from callcenter.db.unit_of_work import SqlStore
 from callcenter.domain.books import BOOKS
 from callcenter.keys import KeyRing
+from callcenter.service.recordings import seal_waiting
 
 #: Sealed as well, and without a text to search for: a month, a year, moments.
 SHORT = {("people", "birth_month"), ("people", "birth_year"), ("logins", "body")}
@@ -170,3 +172,41 @@ def test_a_value_in_clear_in_a_database_is_found(
 
 def _clear_checkpoint() -> dict[str, object]:
     return {"source": WITNESS, "segment": "s", "offset": 0, "low_segment": "s", "low_offset": 0}
+
+
+# --- backups and sealed messages ---------------------------------------------------------------------
+
+
+def a_call_with_secrets(home: Path, store: SqlStore, now: datetime) -> None:
+    """Lay a journal and a message as Asterisk leaves them, and seal the message."""
+    journal = home / "asterisk" / "log" / "cel-custom" / "journal.csv"
+    journal.parent.mkdir(parents=True)
+    journal.write_text(f'"CHAN_START","","1700000000.000000","{NUMBER}"\n')
+    spool = home / "asterisk" / "spool" / "messages"
+    spool.mkdir(parents=True)
+    wav = spool / "pbx1-1700000000.12-leave_message.wav"
+    wav.write_bytes(b"RIFF" + NAME.encode() * 4000)
+    seal_waiting(store, spool, home / "recordings", now=now)
+    assert not wav.exists(), "the message was not sealed"
+
+
+def test_a_backup_and_sealed_messages_show_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_sql_store: Callable[[str], SqlStore], now: datetime
+) -> None:
+    with monkeypatch.context() as patch:
+        site = open_site(tmp_path, patch)
+        store = site.app.store
+        assert isinstance(store, SqlStore)
+        home = site.app.settings.home.resolve()
+        a_call_with_secrets(home, store, now)
+        recovery = site.type("keys", "escrow").output
+        assert "AGE-SECRET-KEY-1" in recovery
+        (tmp_path / "stick").mkdir()
+        done = site.type("backup", str(tmp_path / "stick" / "line.age"))
+        assert done.exit_code == 0, done.output
+        store.close()
+    assert (tmp_path / "stick" / "line.age").read_bytes().startswith(b"age-encryption.org/v1")
+    assert len(list((home / "recordings").iterdir())) == 1
+    assert set(places_of_secrets(tmp_path)) == {
+        str((home / "asterisk/log/cel-custom/journal.csv").relative_to(tmp_path))
+    }
