@@ -40,7 +40,7 @@ def rescue() -> None:
 
 
 @rescue.command()
-@click.argument("reference", metavar="通话或接访编号")
+@click.argument("reference", required=False, default="", metavar="[通话或接访编号]")
 @click.option("--agency", required=True, type=click.Choice(AGENCIES), help="呼叫哪个机构")
 @click.option("--line", "line_used", default="", help="用哪条线呼叫的")
 @click.option("--note", default="", help="情况")
@@ -58,7 +58,10 @@ def call(
     actor: str,
     as_json: bool,
 ) -> None:
-    """一条命令:建立 0 级个案和救援记录,立刻呼叫督导。通话还在进行时就可以用。"""
+    """一条命令:建立 0 级个案和救援记录,立刻呼叫督导。通话还在进行时就可以用。
+
+    不写编号,就是您自己正在接的那一通。
+    """
     with app.store() as work:
         begun = rescue_calls.begin(
             work,

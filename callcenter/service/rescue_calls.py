@@ -55,11 +55,11 @@ def begin(
 ) -> Begun:
     """Open the caller's case at level 0 and its rescue, and ring the supervisors at once.
 
-    `reference` is a session or a call; it may still go on. The caller stays with the counsellor. Doing
-    it again adds a step. Raises `NotFound` for neither.
+    `reference` is a session or a call, which may still go on; empty: the call the actor is in. Doing it
+    again adds a step. The caller stays with the counsellor. Raises `NotFound` for none of these.
     """
     allow(work, actor, Verb.RESCUE_WRITE)
-    call, session = _meant(work, reference)
+    call, session = _meant(work, reference or _own_call(work, actor))
     source = session.id if session is not None else f"se-{call.id}"
     owner = (session.counsellor if session else None) or call.answered_by or actor
     told = Told(
@@ -94,6 +94,13 @@ def begin(
 
 
 _MAY_ASK = frozenset({RescueState.NEEDED, RescueState.REQUESTED})
+
+
+def _own_call(work: UnitOfWork, actor: str) -> str:
+    mine = [call.id for call in work.calls.open_calls() if call.answered_by == actor]
+    if len(mine) != 1:
+        raise NotFound("看不出是哪一通：请写上通话编号。用 hotline calls live 查看正在进行的通话。")
+    return mine[0]
 
 
 def _meant(work: UnitOfWork, reference: str) -> tuple[CallRecord, SessionRow | None]:

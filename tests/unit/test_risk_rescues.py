@@ -137,6 +137,14 @@ def test_whoever_needs_help_again_after_it_came_gets_another_rescue(
     assert start(work, road, now=NOW + HOUR).rescue.id != first.id
 
 
+def test_without_a_number_it_is_the_call_the_counsellor_is_in(
+    work: MemoryUnit, road: MemoryAlarmRoad
+) -> None:
+    assert start(work, road, "").rescue.session == "se-1764000000.7"
+    with pytest.raises(NotFound, match="哪一通"):
+        start(work, road, "", actor="s001")
+
+
 def test_nobody_else_may_begin_one_and_an_unknown_call_is_said(
     work: MemoryUnit, road: MemoryAlarmRoad
 ) -> None:
