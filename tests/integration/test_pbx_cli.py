@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import subprocess
@@ -118,6 +119,20 @@ def test_a_changed_mobile_reaches_the_running_line(
     assert "已重新读取" in said.output
     assert "13900000099" not in said.output
     assert "PJSIP/13900000099@trunk" in running.console.run("dialplan show hotline-alarm")
+
+
+def test_the_doctor_knows_whether_our_account_gets_in(
+    hotline: Hotline, site: App, running: AsteriskProcess
+) -> None:
+    def pbx() -> object:
+        rows = json.loads(hotline("doctor", "--json").output)
+        return {row["id"]: row["state"] for row in rows}["pbx"]
+
+    assert pbx() == "ok"
+    site.settings.key_file.write_bytes(KeyRing(master=bytes(32)).text())
+    assert pbx() == "bad"
+    running.stop()
+    assert pbx() == "warn"
 
 
 def test_the_check_passes_once_the_prompts_are_there(hotline: Hotline, site: App) -> None:
