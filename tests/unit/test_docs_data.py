@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import LargeBinary
 
+from callcenter.config import Settings
 from callcenter.db.tables import APPEND_ONLY, metadata
 from callcenter.domain.access import ALLOWED, VISIBLE, DataClass, Verb
 from callcenter.domain.books import BOOKS
@@ -35,6 +36,7 @@ class Row:
     data: DataClass
     verbs: tuple[Verb, ...]
     roles: frozenset[str]
+    long: str
 
 
 def _rows() -> Iterator[Row]:
@@ -48,6 +50,7 @@ def _rows() -> Iterator[Row]:
             data=DataClass(data),
             verbs=tuple(Verb(verb) for verb in re.findall(r"`([\w.]+)`", verbs)),
             roles=frozenset(roles.split(", ")) - {"nobody"},
+            long=long,
         )
 
 
@@ -103,3 +106,21 @@ def test_the_classes_and_their_roles_are_told(data: DataClass) -> None:
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_what_is_append_only_is_said_to_be(table: str) -> None:
     assert f"`{table}`" in PAGE.partition(" refuse changes")[0].splitlines()[-1]
+
+
+def test_how_long_names_only_keys_that_a_site_can_set() -> None:
+    known = {
+        f"{name}.{key}"
+        for name, section in Settings.model_fields.items()
+        if hasattr(section.annotation, "model_fields")
+        for key in section.annotation.model_fields
+    }
+    named = {key for row in ROWS for key in re.findall(r"`([a-z_]+\.[a-z_]+)`", row.long)}
+    assert named
+    assert named <= known
+
+
+def test_what_holds_people_says_how_long() -> None:
+    """Nothing about a person is kept without an end, but for what shows that it was rightly done (I6)."""
+    endless = {row.table for row in ROWS if row.long == "for ever"}
+    assert endless <= {"audit", "forms", "holds", "tombstones"}
