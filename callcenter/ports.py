@@ -300,6 +300,10 @@ class Book(Protocol[T]):
         """Return the values whose clear columns are equal to these and at most those, by id."""
         ...
 
+    def outline(self, *, up_to: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the ids and clear columns of all values, without opening any."""
+        ...
+
     def remove(self, value_id: str) -> None:
         """Take a value away, or raise `NotFound`. From an append-only book only with a tombstone."""
         ...

@@ -57,6 +57,11 @@ class MemoryBook(Generic[T]):
             raise KeyError(f"{self._book.table} cannot be searched by {sorted(asked)}")
         return [self._rows[key] for key in sorted(self._rows) if _fits(self._rows[key], equal, up_to or {})]
 
+    def outline(self, *, up_to: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the ids and clear columns of all values, without opening any."""
+        names = ("id", *self._book.clear)
+        return [{name: getattr(value, name) for name in names} for value in self.where(up_to=up_to)]
+
     def remove(self, value_id: str) -> None:
         """Take a value away, or raise `NotFound`, or `Refused` where a tombstone has to stand first."""
         value = self.get(value_id)

@@ -22,7 +22,8 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.holds import held, is_held
 from callcenter.service.people import checked_reason
 from callcenter.service.retention_acts import Burial, put_tombstone
-from callcenter.service.retention_finds import Ground, Terms, find, is_still_due
+from callcenter.service.retention_finds import find, is_still_due
+from callcenter.service.retention_ground import Ground, Terms, WholeGround
 
 __all__ = ["BATCH", "Gone", "agreed", "bury", "is_held", "plan", "run", "tombstones"]
 
@@ -46,7 +47,7 @@ def plan(work: UnitOfWork, *, actor: str, now: datetime, terms: Terms, zone: tzi
     """Return what would go today, by which rule, and how many things are held. Changes nothing."""
     allow(work, actor, Verb.RETENTION_RUN)
     day, until = today(now, zone)
-    ground = Ground(work=work, terms=terms, until=until, held=held(work))
+    ground = WholeGround(work=work, terms=terms, until=until, held=held(work))
     going: list[Going] = []
     kept: dict[Rule, int] = {}
     for one in (one for rule in Rule for one in find(ground, rule)):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from callcenter.domain.books import (
@@ -22,105 +20,16 @@ from callcenter.domain.books import (
 )
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.cases import CaseState
-from callcenter.domain.people import FileStatus, Person
-from callcenter.domain.retention import Going, Rule, Term, latest
+from callcenter.domain.people import Person
+from callcenter.domain.retention import Going, Rule, latest
 from callcenter.errors import NotFound
-from callcenter.ports import UnitOfWork
-from callcenter.service.entries import group_of
-from callcenter.service.holds import Held
+from callcenter.service.retention_ground import Ground as Ground
+from callcenter.service.retention_ground import Terms as Terms
 
 #: The first call of any line is younger.
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 #: Calls are looked through by so much at a time.
 _STRIDE = timedelta(days=31)
-
-Terms = Mapping[Rule, Term]
-
-
-@dataclass(kw_only=True)
-class Ground:
-    """What the finders need to know, read once."""
-
-    work: UnitOfWork
-    terms: Terms
-    #: Start of the day: what stands its time by then is due.
-    until: datetime
-    held: Held
-
-    def is_due(self, rule: Rule, since: datetime) -> bool:
-        """Tell whether what is counted from `since` has stood its time."""
-        return self.terms[rule].after(since) <= self.until
-
-    @cached_property
-    def cases_end(self) -> dict[str, datetime | None]:
-        """Return, per person who has cases, when the last of them was closed; None: one is open."""
-        ends: dict[str, datetime | None] = {}
-        for case in self.work.book(CASES).where():
-            before = ends.get(case.person, case.closed_at)
-            open_now = case.is_open or case.closed_at is None or before is None
-            ends[case.person] = None if open_now else latest([before, case.closed_at])
-        return ends
-
-    def root(self, person: str) -> str:
-        """Return the entry that stands for this one; itself, if nobody knows it."""
-        known = self.work.people.many([person]).get(person)
-        while known is not None and known.merged_into is not None:
-            person = known.merged_into
-            known = self.work.people.many([person]).get(person)
-        return person
-
-    def entries(self, person: str) -> tuple[str, ...]:
-        """Return every entry of one person."""
-        root = self.work.people.many([self.root(person)]).get(self.root(person))
-        return group_of(self.work, root) if root else (person,)
-
-    def cases_of(self, person: str | None) -> tuple[bool, datetime | None]:
-        """Return whether a case of theirs is open, and when the last one was closed."""
-        ends = [self.cases_end[e] for e in (self.entries(person) if person else ()) if e in self.cases_end]
-        return (None in ends, latest(ends))
-
-    def session_clock(self, session_id: str) -> datetime | None:
-        """Return from when a record's time counts; None: not while a case of its person is open."""
-        versions = self.work.book(SESSION_VERSIONS).where(session=session_id)
-        draft = self.work.book(DRAFTS).one(session_id)
-        moments = [*(version.at for version in versions), draft.at if draft else None]
-        try:
-            head = self.work.sessions.get(session_id)
-        except NotFound:
-            return latest(moments)
-        is_open, closed = self.cases_of(head.person)
-        return None if is_open else latest([*moments, head.opened_at, head.submitted_at, closed])
-
-    def record_goes(self, session_id: str) -> bool:
-        """Tell whether a record has stood its time (what went already has as well)."""
-        since = self.session_clock(session_id)
-        return since is not None and self.is_due(Rule.FORMS, since)
-
-    def is_held(self, going: Going) -> bool:
-        """Tell whether a legal hold keeps it."""
-        kind, _, value = going.object.partition(":")
-        match kind:
-            case "call":
-                return self.holds_call(self.work.calls.get(value))
-            case "recording":
-                return self._holds_recording(value)
-            case "block":
-                return self.held.binds(number=self.work.book(BLOCKS).get(value).number)
-            case "person":
-                return self.held.binds(*(f"person:{entry}" for entry in self.entries(value)))
-            case _:
-                return self.held.binds(going.object)
-
-    def holds_call(self, call: CallRecord) -> bool:
-        """Tell whether a legal hold keeps a call: by its session, or by whose number it is."""
-        return self.held.binds(f"call:{call.id}", number=call.number)
-
-    def _holds_recording(self, recording_id: str) -> bool:
-        call = self.work.book(RECORDINGS).get(recording_id).call
-        try:
-            return self.holds_call(self.work.calls.get(call))
-        except NotFound:
-            return self.held.binds(f"call:{call}")
 
 
 def find(ground: Ground, rule: Rule) -> Iterator[Going]:
@@ -144,8 +53,7 @@ def _clock(ground: Ground, going: Going, value: str) -> datetime | None:
     work = ground.work
     match going.rule:
         case Rule.FORMS:
-            left = work.book(SESSION_VERSIONS).where(session=value) or work.book(DRAFTS).one(value)
-            return ground.session_clock(value) if left else None
+            return ground.session_clock(value) if ground.written_at(value) else None
         case Rule.CASES:
             is_open, closed = ground.cases_of(work.book(CASES).get(value).person)
             return None if is_open else closed
@@ -179,8 +87,9 @@ _Found = Iterator[tuple[str, datetime | None]]
 
 def _forms(ground: Ground) -> _Found:
     # What went already has neither versions nor a draft, so it is not found again.
-    old = {v.session for v in ground.work.book(SESSION_VERSIONS).where(up_to={"at": ground.until})}
-    drafts = {draft.id for draft in ground.work.book(DRAFTS).where(up_to={"at": ground.until})}
+    before = {"at": ground.until}
+    old = {version["session"] for version in ground.work.book(SESSION_VERSIONS).outline(up_to=before)}
+    drafts = {draft["id"] for draft in ground.work.book(DRAFTS).outline(up_to=before)}
     for session in sorted(old | drafts):
         yield f"session:{session}", ground.session_clock(session)
 
@@ -207,8 +116,8 @@ def _calls(ground: Ground) -> _Found:
 
 def _call_clock(ground: Ground, call: CallRecord) -> datetime | None:
     """Return from when a call's time counts; None: not while its record stays."""
-    session = ground.work.sessions.of_call(call.id)
-    stays = session is not None and not ground.record_goes(session.id)
+    session = ground.session_of(call.id)
+    stays = session is not None and not ground.record_goes(session)
     return None if stays else latest([call.started_at, call.ended_at])
 
 
@@ -248,12 +157,8 @@ def _last_trace(ground: Ground, person: Person) -> datetime | None:
 
 def _is_looked_after(ground: Ground, entry: str) -> bool:
     """Tell whether somebody is in a file that counts, is owed something, asks, or has a record that stays."""
-    work = ground.work
-    in_file = any(file.status is not FileStatus.CLOSED for file in work.people.files_of(entry))
-    asks = any(request.answered_at is None for request in work.book(REQUESTS).where(person=entry))
-    if in_file or asks or work.debts.open(person=entry):
-        return True
-    return any(not ground.record_goes(session.id) for session in work.sessions.of_person(entry))
+    stays = (session for session in ground.sessions_about(entry) if not ground.record_goes(session.id))
+    return ground.is_claimed(entry) or any(stays)
 
 
 def _traces(ground: Ground, entry: str) -> Iterator[datetime | None]:
@@ -270,7 +175,7 @@ def _traces(ground: Ground, entry: str) -> Iterator[datetime | None]:
     yield work.debts.last_contact(entry)
     yield from (request.answered_at for request in work.book(REQUESTS).where(person=entry))
     # All of these have stood their time, or we would not be here.
-    yield from (session.opened_at for session in work.sessions.of_person(entry))
+    yield from (session.opened_at for session in ground.sessions_about(entry))
     for phone in person.phones:
         yield from (call.started_at for call in work.calls.of_number(phone.number, 1))
 

@@ -95,6 +95,20 @@ def test_found_by_its_clear_columns(store: Store, now: datetime) -> None:
         assert [c.id for c in cases.where()] == ["ca-1", "ca-2", "ca-3"]
 
 
+def test_an_outline_tells_the_clear_columns_and_opens_nothing(store: Store, now: datetime) -> None:
+    with store() as work:
+        versions = work.book(SESSION_VERSIONS)
+        versions.add(a_version(now))
+        later = now + timedelta(days=1)
+        versions.add(replace(a_version(now), id="se-1/2", n=2, at=later))
+        told = [dict(row) for row in versions.outline()]
+        assert told == [
+            {"id": "se-1/1", "session": "se-1", "n": 1, "at": now},
+            {"id": "se-1/2", "session": "se-1", "n": 2, "at": later},
+        ]
+        assert [row["id"] for row in versions.outline(up_to={"at": now})] == ["se-1/1"]
+
+
 def test_an_append_only_book_neither_changes_nor_forgets(store: Store, now: datetime) -> None:
     with store() as work:
         work.book(SESSION_VERSIONS).add(a_version(now))

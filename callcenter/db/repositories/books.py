@@ -69,6 +69,14 @@ class SqlBook(Repository, Generic[T]):
             query = query.where(self._table.c[name] <= most)
         return [self._value(row) for row in self._all(query)]
 
+    def outline(self, *, up_to: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the ids and clear columns of all values, without opening any."""
+        columns = [self._table.c[name] for name in ("id", *self._book.clear)]
+        query: Select[Any] = select(*columns).order_by(self._table.c.id)
+        for name, most in (up_to or {}).items():
+            query = query.where(self._table.c[name] <= most)
+        return self._all(query)
+
     def remove(self, value_id: str) -> None:
         """Take a value away, or raise `NotFound`, or `Refused` where a tombstone has to stand first."""
         try:
