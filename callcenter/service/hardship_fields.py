@@ -408,7 +408,13 @@ def _is_number(text: str) -> bool:
 def _file_no(cell: Cell) -> str:
     if not _FILE_NO.fullmatch(cell.text):
         raise _Bad("档案编号只能用数字、字母、汉字和 - _ . / ( )，最多 64 个字")
-    return cell.text
+    return _in_clear(cell.text)
+
+
+def _in_clear(text: str) -> str:
+    if re.search(r"(?<![0-9])(1[3-9][0-9]{9}|[0-9]{15}|[0-9]{17}[0-9Xx])(?![0-9])", text):
+        raise _Bad("这一格不加密保存，不能是电话或身份证号")
+    return text
 
 
 def _name(cell: Cell) -> str:
@@ -421,7 +427,7 @@ def _name(cell: Cell) -> str:
 def _short_text(cell: Cell) -> str:
     if len(cell.text) > 100 or re.search(r"[\x00-\x1f]", cell.text):
         raise _Bad("最多 100 个字，不能换行")
-    return cell.text
+    return _in_clear(cell.text)
 
 
 def _choice(cell: Cell, words: Mapping[str, T]) -> T:

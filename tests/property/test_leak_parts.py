@@ -117,6 +117,23 @@ def test_no_complaint_about_a_list_repeats_a_cell(name: str, number: str, identi
         assert not shown(value, str(refused.value))
 
 
+@pytest.mark.parametrize("column", ["档案编号", "区县", "所属工会"])
+@given(secret=st.one_of(NUMBERS, IDENTITIES))
+def test_what_a_list_keeps_in_clear_takes_no_number_of_a_person(column: str, secret: str) -> None:
+    row = {
+        "档案编号": "WX-1",
+        "姓名": "沈建国",
+        "困难类别": "深度困难",
+        "建档日期": "2026-01-05",
+        column: secret,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "名单.csv"
+        file.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n", encoding="utf-8")
+        with pytest.raises(ImportRefused, match="不加密保存"):
+            read_list(file, {}, NOW)
+
+
 @given(name=NAMES, number=NUMBERS, note=NOTES)
 def test_no_fact_and_no_call_file_holds_one(name: str, number: str, note: str) -> None:
     store = MemoryStore()
