@@ -122,12 +122,17 @@ def secret_text() -> str:
     return f"{NOTE},身份证{IDENTITY_NUMBER},之{next(_numbered)}"
 
 
+#: Texts that are words of a closed list, whatever their type says.
+WORDS: Mapping[str, Mapping[str, str]] = {"exports": {"kind": "sessions"}}
+
+
 def planted(book: BookOf[Any], now: datetime) -> Any:
     """Return a value of a book with a secret in every text of it that does not stand in clear."""
     clear = {"id", "revision", *book.clear}
     hints = get_type_hints(book.of)
     values = {part.name: _value(hints[part.name], now, part.name not in clear) for part in fields(book.of)}
     values |= {"number": NUMBER} if "number" in values else {}
+    values |= WORDS.get(book.table, {})
     return book.of(**{**values, "id": f"{book.table[:2]}-{next(_numbered)}", "revision": 0})
 
 
