@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -42,9 +41,6 @@ def doctor(app: App, as_json: bool) -> None:
 
     每项一句话:哪里不对,怎么改。有一项“不好”,退出码为 1。不显示任何个人信息。
     """
-    logging.getLogger("callcenter").setLevel(
-        logging.CRITICAL
-    )  # what we ask for may fail: we say so ourselves
     found = [*_of_keeping(app), *_of_store(app), *_of_line(app)]
     rows = [{"id": check.id, "state": check.state.value, "sentence": check.sentence} for check in found]
     if as_json:

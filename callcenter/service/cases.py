@@ -101,13 +101,15 @@ def follow_told(work: UnitOfWork, person: Person, told: Told) -> Case | None:
 
 
 def _follow_once(work: UnitOfWork, person: Person, told: Told) -> Case | None:
+    # Named before looking: whoever opens one in between takes the name, and we meet a `Conflict`.
+    name = _next_id(work, person)
     standing = next(iter(open_cases(work, person)), None)
     level = told.ruling.level
     if standing is None:
         return (
             None
             if level is None or not _needs_case(work, person, level, told)
-            else _opened(work, person, told)
+            else _opened(work, person, told, name)
         )
     case = standing
     if level is not None and _is_new(standing, level, told):
@@ -146,12 +148,12 @@ def _may_lower(case: Case, told: Told) -> bool:
     return newest and told.answers.asked and bool(told.answers.given_reason.strip())
 
 
-def _opened(work: UnitOfWork, person: Person, told: Told) -> Case:
+def _opened(work: UnitOfWork, person: Person, told: Told, name: str) -> Case:
     level = told.ruling.level
     if level is None:
         raise ValueError("a case has a level")
     case = Case(
-        id=_next_id(work, person),
+        id=name,
         person=person.id,
         level=level,
         state=CaseState.OPEN,
