@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeVar
 
+from callcenter.domain.identity import born, names_somebody
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import FileStatus, Grade, Speech
 from callcenter.errors import Refused
@@ -123,7 +124,6 @@ _FILE_NO = re.compile(
     r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff()\uff08\uff09\u3014\u3015\[\]._/-]{0,63}"
 )
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})?\s*日?)?")
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,22 +204,6 @@ def find_columns(rows: Sequence[Row], mapping: Mapping[str, Field]) -> tuple[Col
     columns = Columns(heading_row=best.number, of=of, headings=headings, unused=unused)
     _check_headings(columns)
     return columns, [row for row in rows if row.number > best.number]
-
-
-def birth_month_of(id_number: str) -> int | None:
-    """Return the month of birth in an 18-digit identity number (GB 11643), None if it is not one."""
-    born = _born(id_number)
-    return born[1] if born else None
-
-
-def _born(id_number: str) -> tuple[int, int] | None:
-    """Return year and month of birth."""
-    text = id_number.upper()
-    if not re.fullmatch(r"\d{17}[\dX]", text):
-        return None
-    total = sum(int(digit) * weight for digit, weight in zip(text, _WEIGHTS, strict=False))
-    year, month = int(text[6:10]), int(text[10:12])
-    return (year, month) if text[17] == "10X98765432"[total % 11] and 1 <= month <= 12 else None
 
 
 def _plain(heading: str) -> str:
@@ -412,7 +396,7 @@ def _file_no(cell: Cell) -> str:
 
 
 def _in_clear(text: str) -> str:
-    if re.search(r"(?<![0-9])(1[3-9][0-9]{9}|[0-9]{15}|[0-9]{17}[0-9Xx])(?![0-9])", text):
+    if names_somebody(text):
         raise _Bad("这一格不加密保存，不能是电话或身份证号")
     return text
 
@@ -467,10 +451,10 @@ def _year(cell: Cell, today: date) -> int:
 
 
 def _id_born(cell: Cell) -> tuple[int, int]:
-    born = _born(cell.text)
-    if born is None:
+    found = born(cell.text)
+    if found is None:
         raise _Bad("身份证号码有误（18 位，校验位不符）。若由表格软件改成了数值，请改成文字")
-    return born
+    return found
 
 
 def _past_day(cell: Cell, today: date) -> date:

@@ -28,7 +28,7 @@ def test_asterisk_dies_under_calls_and_comes_back(site: Site) -> None:
     ringing = site.actors.phone("c002", behaviour=RingOn())
     waiting = site.call()
     until(lambda: ringing.calls(), what="the second phone to ring")
-    until(lambda: len(site.records()) == 3, what="the calls to be on record as going on")
+    until(lambda: len(site.records()) == 3, 30, what="the calls to be on record as going on")
 
     site.pbx.process.kill()
     for call in (talking, waiting):

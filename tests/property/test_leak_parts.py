@@ -16,6 +16,7 @@ from test_people_typing import ACTS
 
 from callcenter.asterisk.spool import SpoolEdges
 from callcenter.domain.duty import Shift
+from callcenter.domain.identity import check_digit
 from callcenter.domain.people import Person, Phone, Suppression, SuppressionKind
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import CallCenterError
@@ -39,7 +40,9 @@ NAMES = st.builds(
     ),
 )
 NUMBERS = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
-IDENTITIES = st.from_regex(r"3202(0[0-9]|1[0-4])19[5-9][0-9](0[1-9]|1[0-2])[01][0-9]{5}", fullmatch=True)
+IDENTITIES = st.from_regex(r"3202(0[0-9]|1[0-4])19[5-9][0-9](0[1-9]|1[0-2])[01][0-9]{4}", fullmatch=True).map(
+    lambda first: first + check_digit(first)
+)
 SAYINGS = st.sampled_from(("晚上想从桥上跳下去", "丈夫又打了她", "欠了三个月房租"))
 NOTES = st.builds("{}说{}".format, NAMES, SAYINGS)
 

@@ -12,6 +12,7 @@ import pytest
 from actors import enlist
 from openpyxl import Workbook
 
+from callcenter.domain.identity import born
 from callcenter.domain.people import (
     Consent,
     ConsentKind,
@@ -27,7 +28,7 @@ from callcenter.errors import Refused
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service import hardship_tables
 from callcenter.service.debts import has_ivr_consent, sweep
-from callcenter.service.hardship_fields import SYNONYMS, Entry, Field, birth_month_of, parse_mapping
+from callcenter.service.hardship_fields import SYNONYMS, Entry, Field, parse_mapping
 from callcenter.service.hardship_import import Diff, import_entries, read_list
 from callcenter.service.hardship_tables import ImportRefused
 from scheduler.cadence import SHANGHAI
@@ -330,7 +331,7 @@ def test_a_year_nobody_at_work_was_born_in_is_refused(tmp_path: Path, wrong: str
 
 @pytest.mark.parametrize("wrong", ["110105194912310021", "11010519491231002", "11010519491331002X", "abc"])
 def test_an_identity_number_with_a_wrong_check_digit_is_refused(tmp_path: Path, wrong: str) -> None:
-    assert birth_month_of(wrong) is None
+    assert born(wrong) is None
     assert "身份证" in problems(tmp_path, HEAD + ",身份证号", SHEN + f",{wrong}")[0]
 
 
