@@ -301,6 +301,7 @@ def test_a_callee_who_is_busy_at_once_was_called() -> None:
     async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
         pbx.reason_of_next = 5
         await calls.place(a_call())
+        assert len(pbx.server.named("Originate")) == 1
 
     play(scene)
 

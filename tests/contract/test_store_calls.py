@@ -82,8 +82,11 @@ def test_an_unknown_call_is_not_found(store: Store) -> None:
         work.calls.get("pbx1-1.1")
 
 
-def test_putting_nothing_is_no_fault(store: Store) -> None:
+def test_putting_nothing_changes_nothing(store: Store, now: datetime) -> None:
+    put(store, call(1, now))
     put(store)
+    with store() as work:
+        assert [c.id for c in work.calls.between(now, now + timedelta(hours=1))] == [call(1, now).id]
 
 
 def test_a_record_grows_until_it_is_closed(store: Store, now: datetime) -> None:
