@@ -14,7 +14,7 @@ from callcenter.db.backup import Progress, Source, write_backup
 from callcenter.errors import Refused
 from callcenter.escrow import load_escrow
 from callcenter.safekept import BackupMark, load_mark, save_mark
-from callcenter.service import safekeeping
+from callcenter.service.privacy import safekeeping
 
 #: Names of the backups we make by ourselves; nothing else in the folder is ever deleted.
 _OURS = re.compile(r"hotline-[0-9]{8}-[0-9]{6}\.age")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from callcenter.asterisk.ami import AmiLink
     from callcenter.asterisk.console import Console
     from callcenter.asterisk.journal import JournalFollower
-    from callcenter.service.watch import NumberWatch
+    from callcenter.service.line.watch import NumberWatch
 
 #: How long a command waits for the PBX to answer, seconds.
 _PBX_PATIENCE = 10.0
@@ -79,16 +79,16 @@ class App:
     @cached_property
     def numbers(self) -> NumberWatch:
         """Return what counts callers without a number, fed by the follower."""
-        from callcenter.service.watch import NumberWatch
+        from callcenter.service.line.watch import NumberWatch
 
         return NumberWatch()
 
     def follower(self, *, replay: bool = False) -> JournalFollower:
         """Return a reader of the PBX's journal into the store. `replay`: every call is told again."""
         from callcenter.asterisk.journal import JournalFollower
-        from callcenter.service.alarms import on_acks
-        from callcenter.service.debts import rules_of, settle
-        from callcenter.service.records import Hooks
+        from callcenter.service.followup.debts import rules_of, settle
+        from callcenter.service.line.alarms import on_acks
+        from callcenter.service.line.records import Hooks
 
         closed = (partial(settle, rules=rules_of(self.settings)), self.numbers)
         hooks = Hooks(on_closed=closed, on_acks=(on_acks,))

@@ -350,7 +350,7 @@ class PlaceCall:
     ring: timedelta
     #: Code of the counsellor whose phone rings first (preview dialling).
     first_ring: str | None = None
-    #: What the flow is told about the person: words joined by `&` (`callcenter.service.callers`).
+    #: What the flow is told about the person: words joined by `&` (`callcenter.service.followup.callers`).
     facts: str = ""
     #: Digits only the person knows, by what they are: `birth_month` -> `05`.
     expected: dict[str, str] = field(default_factory=dict, repr=False)

@@ -22,12 +22,13 @@ from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
-from callcenter.service import exports, recordings
-from callcenter.service.callers import Opening
-from callcenter.service.debts import risk_rules_of
-from callcenter.service.dispatch import DebtRound
-from callcenter.service.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
-from callcenter.service.watch import Live, Watch
+from callcenter.service.followup.callers import Opening
+from callcenter.service.followup.debts import risk_rules_of
+from callcenter.service.followup.dispatch import DebtRound
+from callcenter.service.line import recordings
+from callcenter.service.line.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
+from callcenter.service.line.watch import Live, Watch
+from callcenter.service.privacy import exports
 from scheduler.ticker import Ticker
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from callcenter.config import Settings
 from callcenter.domain.case_rules import MOVES
 from callcenter.domain.instruments import Instrument, load_instruments
 from callcenter.domain.rescues import FACTS, NEXT
-from callcenter.service.debts import risk_rules_of
+from callcenter.service.followup.debts import risk_rules_of
 from scheduler.risk_ladder import kind_of
 
 PAGE = Path(__file__).parent / "reference" / "risk.md"

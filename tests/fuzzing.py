@@ -46,7 +46,7 @@ from callcenter.escrow import (
 )
 from callcenter.keys import KeyRing
 from callcenter.logs import redact
-from callcenter.service.hardship_import import read_list
+from callcenter.service.hardship.importing import read_list
 from callcenter.twilio.account import Account
 from callcenter.twilio.answers import Answer, Line, answer, line_of
 from callcenter.twilio.webhook import Hook

@@ -38,7 +38,7 @@ from callcenter.domain.risk import Assessment, Level
 from callcenter.domain.sessions import Draft, SessionRow, SessionStatus, SessionVersion
 from callcenter.domain.users import Role, User
 from callcenter.ports import Store, UnitOfWork, UnreadRow
-from callcenter.service import retention
+from callcenter.service.privacy import retention
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2030, 6, 3, 2, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import Role, User
 from callcenter.ports import Store
-from callcenter.service.session_forms import Desk, desk_of
+from callcenter.service.sessions.forms import Desk, desk_of
 
 TALK = timedelta(minutes=48)
 #: A record of a worker who cannot sleep and has thoughts, without a plan.

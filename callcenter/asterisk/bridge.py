@@ -26,8 +26,8 @@ from callcenter.asterisk.control import PhoneBook
 from callcenter.domain.reconcile import Changes, Wanted, plan_changes
 from callcenter.errors import CallCenterError, PbxError
 from callcenter.ports import Clock, QueueControl, ShiftEdges, Store
-from callcenter.service import duty
-from callcenter.service.callers import Opening
+from callcenter.service.followup.callers import Opening
+from callcenter.service.line import duty
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from callcenter.domain.reconcile import FAMILIES
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
 from callcenter.ports import Member, PlaceCall, QueueState
-from callcenter.service.callers import hashed
+from callcenter.service.followup.callers import hashed
 
 QUEUE = "hotline"
 TRUNK = "trunk"

@@ -10,7 +10,7 @@ from threading import Lock
 from callcenter.asterisk.console import Console
 from callcenter.errors import PbxError
 from callcenter.ports import Clock, Member
-from callcenter.service.watch import Live
+from callcenter.service.line.watch import Live
 
 _PROCESSED = re.compile(r"(\d+) calls? processed")
 _TRUNK = re.compile(r"Contact:\s+trunk/\S+\s+\S+\s+(\w+)")

@@ -22,7 +22,7 @@ from callcenter.domain.fold import Folding
 from callcenter.domain.folding.state import Place
 from callcenter.domain.queue_log import QueueRow, read_queue_line
 from callcenter.ports import Checkpoint, Store, UnitOfWork, UnreadRow
-from callcenter.service.records import Applied, Hooks, apply
+from callcenter.service.line.records import Applied, Hooks, apply
 
 log = logging.getLogger(__name__)
 

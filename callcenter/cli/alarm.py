@@ -10,8 +10,8 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, local, pass_app, show_one, show_rows
 from callcenter.domain.alarms import Alarm, AlarmKind
 from callcenter.errors import CallCenterError, PbxUnreachable, Refused
-from callcenter.service import alarms as service
-from callcenter.service.self_dial import JournalEar, SelfDial, self_dial, settle
+from callcenter.service.line import alarms as service
+from callcenter.service.line.self_dial import JournalEar, SelfDial, self_dial, settle
 from callcenter.words import ALARMS
 
 _COLUMNS = [

@@ -10,7 +10,7 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
 from callcenter.cli.retention import hold, holds, release, retention, tombstones
 from callcenter.domain.audit_chain import AuditEntry, Fault, Head, Verdict
-from callcenter.service import audit as audits
+from callcenter.service.privacy import audit as audits
 
 COLUMNS = [
     ("seq", "序号"),

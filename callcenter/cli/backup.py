@@ -12,7 +12,7 @@ from callcenter.cli.common import known_actor, pass_app
 from callcenter.cli.keys import read_key
 from callcenter.db.restore import check_backup
 from callcenter.errors import Refused
-from callcenter.service import audit, safekeeping
+from callcenter.service.privacy import audit, safekeeping
 
 
 @click.command()

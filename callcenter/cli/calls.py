@@ -27,9 +27,9 @@ from callcenter.cli.common import (
 from callcenter.cli.people_reveal import reveal_call
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
 from callcenter.domain.numbers import mask_number
-from callcenter.service import call_views
-from callcenter.service.call_views import ShownCall
-from callcenter.service.records import count_outcomes
+from callcenter.service.line import call_views
+from callcenter.service.line.call_views import ShownCall
+from callcenter.service.line.records import count_outcomes
 from callcenter.words import FLOW_WORDS, OUTCOMES, RESULT_WORDS
 from scheduler.obligations import Result
 

@@ -13,8 +13,8 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, pass_app
 from callcenter.errors import Refused
-from callcenter.service import recordings
-from callcenter.service.recordings import Message
+from callcenter.service.line import recordings
+from callcenter.service.line.recordings import Message
 
 #: Where a file never reaches a disk.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - files of random names, 0600, made exclusively

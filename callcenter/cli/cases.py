@@ -17,10 +17,10 @@ from callcenter.domain.people import Person
 from callcenter.domain.scoring import Scored, instrument_of, parse_answers, score, taken_over
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service import case_verbs as service
-from callcenter.service.case_steps import step_name
-from callcenter.service.case_verbs import CaseView
-from callcenter.service.debts import rules_of
+from callcenter.service.followup.case_steps import step_name
+from callcenter.service.followup.debts import rules_of
+from callcenter.service.risk import case_verbs as service
+from callcenter.service.risk.case_verbs import CaseView
 from callcenter.words import CASE_WORDS, EVENT_WORDS, KIND_WORDS, LEVEL_WORDS, RESCUE_WORDS, step_words
 from scheduler.obligations import Obligation
 

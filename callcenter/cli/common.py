@@ -19,8 +19,8 @@ from rich.table import Table
 from callcenter.bootstrap import App
 from callcenter.cli.token import read_token
 from callcenter.errors import Forbidden, Refused
-from callcenter.service import signin
 from callcenter.service.access import acting
+from callcenter.service.staff import signin
 
 #: Columns of what nobody gave a width.
 _WIDTH = 80

@@ -18,10 +18,10 @@ from callcenter.db.migrate import is_current
 from callcenter.db.rotation import Rotation
 from callcenter.ports import UnitOfWork
 from callcenter.safekept import load_mark
-from callcenter.service import doctor as looks
-from callcenter.service import doctor_line as line
-from callcenter.service.debts import rules_of
-from callcenter.service.doctor import Check, State, checked
+from callcenter.service.followup.debts import rules_of
+from callcenter.service.health import doctor as looks
+from callcenter.service.health import doctor_line as line
+from callcenter.service.health.doctor import Check, State, checked
 from ivr.loader import SHIPPED, site_flow
 from ivr.prompts.sets import prompt_set
 from ivr.prompts.wording import site_catalogue

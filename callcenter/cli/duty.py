@@ -13,8 +13,8 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, check_year, json_option, pass_app, show_rows
 from callcenter.domain.duty import Presence, PresenceAct
 from callcenter.errors import Refused
-from callcenter.service import duty as service
-from callcenter.service.duty import Gap, Lack
+from callcenter.service.line import duty as service
+from callcenter.service.line.duty import Gap, Lack
 
 _START = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{2})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")

@@ -15,12 +15,12 @@ from callcenter.domain.privacy import Export
 from callcenter.domain.spreadsheets import Sheet
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service import export_sheets
-from callcenter.service import exports as leaving
-from callcenter.service.audit import note_head
-from callcenter.service.debts import line_facts, rules_of
-from callcenter.service.export_files import FileKind
-from callcenter.service.exports import Kind
+from callcenter.service.followup.debts import line_facts, rules_of
+from callcenter.service.privacy import export_sheets
+from callcenter.service.privacy import exports as leaving
+from callcenter.service.privacy.audit import note_head
+from callcenter.service.privacy.export_files import FileKind
+from callcenter.service.privacy.exports import Kind
 
 _LIST = [
     ("id", "编号"),

@@ -10,10 +10,10 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, console, json_option, pass_app, plain, show_one, show_rows
-from callcenter.service import debt_rows
-from callcenter.service.debts import line_facts, rules_of, sweep
-from callcenter.service.hardship_fields import Field, parse_mapping
-from callcenter.service.hardship_import import Change, Diff, import_entries, read_list
+from callcenter.service.followup import debt_rows
+from callcenter.service.followup.debts import line_facts, rules_of, sweep
+from callcenter.service.hardship.fields import Field, parse_mapping
+from callcenter.service.hardship.importing import Change, Diff, import_entries, read_list
 
 _LIST = [
     ("file_no", "档案编号"),

@@ -9,7 +9,7 @@ from callcenter.cli.common import pass_app
 from callcenter.db.migrate import is_begun, upgrade
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
-from callcenter.service import users
+from callcenter.service.staff import users
 
 
 @click.command()

@@ -12,7 +12,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
-from callcenter.service.wording import approve_prompts
+from callcenter.service.line.wording import approve_prompts
 from ivr.flow import Flow, Library, prompts_of
 from ivr.loader import SHIPPED, site_flow
 from ivr.prompts.audio import length_of

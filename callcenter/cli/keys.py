@@ -18,7 +18,7 @@ from callcenter.escrow import load_escrow, open_copy, read_identity, refresh_cop
 from callcenter.files import only_one, write_private
 from callcenter.keys import KeyRing
 from callcenter.safekept import load_mark
-from callcenter.service import audit, safekeeping
+from callcenter.service.privacy import audit, safekeeping
 
 reason_option = click.option("--reason", required=True, help="理由,留痕")
 

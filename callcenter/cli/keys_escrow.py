@@ -22,7 +22,7 @@ from callcenter.escrow import (
     refresh_copy,
     save_escrow,
 )
-from callcenter.service import safekeeping
+from callcenter.service.privacy import safekeeping
 
 #: Groups asked back at once; the whole key is asked by `confirm`.
 _ASKED = 3

@@ -9,8 +9,8 @@ from callcenter.cli.common import actor_option, json_option, pass_app, show_one
 from callcenter.cli.token import drop_token, keep_token, read_token
 from callcenter.cli.totp import enrol
 from callcenter.errors import Forbidden
-from callcenter.service import signin
 from callcenter.service.access import acting
+from callcenter.service.staff import signin
 
 _TITLES = [
     ("code", "代码"),

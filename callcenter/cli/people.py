@@ -11,8 +11,8 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, local, pass_app, show_one, show_rows
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import Person
-from callcenter.service import people as service
-from callcenter.service.profiles import Profile, profile
+from callcenter.service.people import people as service
+from callcenter.service.people.profiles import Profile, profile
 from callcenter.words import (
     CASE_WORDS,
     CONSENT_WORDS,

@@ -12,7 +12,7 @@ from callcenter.cli.people import typed_number
 from callcenter.domain.numbers import mask_number
 from callcenter.domain.privacy import Block
 from callcenter.errors import Refused
-from callcenter.service import blocking as service
+from callcenter.service.people import blocking as service
 
 _ROWS = [
     ("id", "编号"),

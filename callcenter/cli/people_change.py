@@ -12,8 +12,8 @@ from callcenter.cli.people import found_row, person_argument, typed_number
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
 from callcenter.domain.privacy import CallerPlan
 from callcenter.errors import Refused
-from callcenter.service import caller_plans
-from callcenter.service import people as service
+from callcenter.service.people import caller_plans
+from callcenter.service.people import people as service
 from callcenter.words import CONSENT_WORDS, PHONE_WORDS, SUPPRESSION_WORDS
 
 _PERSON = [("id", "编号"), ("code", "代号"), ("name", "姓名"), ("phones", "电话")]

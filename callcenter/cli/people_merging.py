@@ -9,7 +9,7 @@ from callcenter.cli.common import actor_option, json_option, pass_app, show_one
 from callcenter.cli.people import person_argument
 from callcenter.domain.privacy import Merge
 from callcenter.errors import NotFound
-from callcenter.service import merging as service
+from callcenter.service.people import merging as service
 
 _ROWS = [
     ("id", "合并编号"),

@@ -12,13 +12,13 @@ from callcenter.cli.common import actor_option, json_option, pass_app, show_one,
 from callcenter.cli.people import person_argument
 from callcenter.domain.privacy import DataRequest, RequestKind, RequestState
 from callcenter.errors import Refused
-from callcenter.service import requests as service
-from callcenter.service.copies import answer_access
-from callcenter.service.debts import rules_of
-from callcenter.service.erasing import Erasure, Item
-from callcenter.service.erasing import erase as erase_person
-from callcenter.service.export_files import FileKind
-from callcenter.service.exports import save
+from callcenter.service.followup.debts import rules_of
+from callcenter.service.privacy import requests as service
+from callcenter.service.privacy.copies import answer_access
+from callcenter.service.privacy.erasing import Erasure, Item
+from callcenter.service.privacy.erasing import erase as erase_person
+from callcenter.service.privacy.export_files import FileKind
+from callcenter.service.privacy.exports import save
 
 _KINDS = {RequestKind.ACCESS: "查阅", RequestKind.CORRECTION: "更正", RequestKind.ERASURE: "删除"}
 _STATES = {RequestState.OPEN: "待答复", RequestState.ANSWERED: "已答复", RequestState.REFUSED: "已拒绝"}

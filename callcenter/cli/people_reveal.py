@@ -10,7 +10,7 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
 from callcenter.cli.people import person_argument
-from callcenter.service import reveal as revealing
+from callcenter.service.people import reveal as revealing
 
 _SHOWN = [
     ("seq", "序号"),

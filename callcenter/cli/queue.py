@@ -11,9 +11,9 @@ from callcenter.cli.common import actor_option, console, json_option, pass_app, 
 from callcenter.cli.hardship import plain_row
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service import debt_rows, recordings
-from callcenter.service.debt_views import DebtView
-from callcenter.service.debts import (
+from callcenter.service.followup import debt_rows
+from callcenter.service.followup.debt_views import DebtView
+from callcenter.service.followup.debts import (
     LineFacts,
     close,
     done_by_call,
@@ -22,7 +22,8 @@ from callcenter.service.debts import (
     rules_of,
     sweep,
 )
-from callcenter.service.dispatch import DebtRound, LineDialler, note_dial
+from callcenter.service.followup.dispatch import DebtRound, LineDialler, note_dial
+from callcenter.service.line import recordings
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS
 from scheduler.errors import LineUnreachable
 from scheduler.gates import Line

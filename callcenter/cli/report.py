@@ -6,8 +6,8 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
-from callcenter.service import attendance as counting
-from callcenter.service.attendance import Report
+from callcenter.service.privacy import attendance as counting
+from callcenter.service.privacy.attendance import Report
 
 _month = click.option("--month", required=True, help="哪个月（已结束的），如 2026-10")
 

@@ -9,9 +9,9 @@ from callcenter.cli.common import actor_option, json_option, pass_app, plain, sh
 from callcenter.domain.cases import Rescue, RescueState
 from callcenter.domain.rescues import AGENCIES, CONSENTS, FACTS, NEXT
 from callcenter.errors import Refused
-from callcenter.service import rescue_calls, rescues
-from callcenter.service.alarms import policy_of
-from callcenter.service.debts import rules_of
+from callcenter.service.followup.debts import rules_of
+from callcenter.service.line.alarms import policy_of
+from callcenter.service.risk import rescue_calls, rescues
 from callcenter.words import RESCUE_WORDS
 
 _SHOW = [

@@ -18,7 +18,7 @@ from callcenter.errors import Refused
 from callcenter.escrow import refresh_copy
 from callcenter.keys import KeyRing
 from callcenter.ports import UnitOfWork
-from callcenter.service import audit, safekeeping
+from callcenter.service.privacy import audit, safekeeping
 
 
 @click.command()

@@ -12,8 +12,8 @@ from callcenter.cli.common import actor_option, json_option, pass_app, show_one,
 from callcenter.domain.privacy import Hold
 from callcenter.domain.retention import Going, Plan, Rule
 from callcenter.errors import Refused
-from callcenter.service import holds as holding
-from callcenter.service import retention as retaining
+from callcenter.service.privacy import holds as holding
+from callcenter.service.privacy import retention as retaining
 
 #: What goes by a rule, in words.
 RULE_WORDS = {

@@ -15,8 +15,8 @@ from callcenter.domain.form_values import said_value
 from callcenter.domain.forms import Field, FieldKind, Form
 from callcenter.domain.session_words import LEVELS
 from callcenter.domain.sessions import SessionRow, SessionStatus, SessionVersion
-from callcenter.service.session_writing import Submitted
-from callcenter.service.sessions import Record
+from callcenter.service.sessions.reading import Record
+from callcenter.service.sessions.writing import Submitted
 
 STATUS = {
     SessionStatus.OPEN: "待填写",

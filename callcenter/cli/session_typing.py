@@ -19,8 +19,8 @@ from callcenter.domain.forms import Form, Wrong
 from callcenter.domain.numbers import mask_number
 from callcenter.domain.sessions import Draft, SessionRow
 from callcenter.errors import NotFound
-from callcenter.service import sessions
-from callcenter.service.session_writing import RecordRefused, Submitted
+from callcenter.service.sessions import reading as sessions
+from callcenter.service.sessions.writing import RecordRefused, Submitted
 
 _HELP = (
     "以 # 开头的行不会提交。在冒号后面填写;选项填序号或照写;没有的空着。",

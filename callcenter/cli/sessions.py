@@ -35,10 +35,10 @@ from callcenter.domain.forms import FieldKind, Form
 from callcenter.domain.session_words import QUICK, UPTAKES
 from callcenter.domain.sessions import Draft, SessionRow, SessionStatus
 from callcenter.errors import Conflict, Refused
-from callcenter.service import session_writing
-from callcenter.service import sessions as records
-from callcenter.service.session_forms import desk_of, form_of
-from callcenter.service.session_writing import Submitted
+from callcenter.service.sessions import reading as records
+from callcenter.service.sessions import writing as session_writing
+from callcenter.service.sessions.forms import desk_of, form_of
+from callcenter.service.sessions.writing import Submitted
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ import segno
 
 from callcenter.bootstrap import App
 from callcenter.errors import Refused
-from callcenter.service import signin
+from callcenter.service.staff import signin
 
 #: How often a wrong code may be typed before one has to begin anew.
 _TRIES = 3

@@ -13,7 +13,7 @@ from callcenter.cli.common import actor_option, json_option, pass_app, show_one,
 from callcenter.cli.totp import enrol
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Forbidden, Refused
-from callcenter.service import signin, users
+from callcenter.service.staff import signin, users
 
 F = TypeVar("F", bound=Callable[..., Any])
 

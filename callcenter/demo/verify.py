@@ -11,7 +11,7 @@ from callcenter.demo.cast import CALL_BACK, FINE, NO_CONSENT
 from callcenter.demo.sipp import CallTiming
 from callcenter.demo.stage import Stage
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, Outcome
-from callcenter.service.records import was_talk
+from callcenter.service.line.records import was_talk
 from ivr.flow import Menu
 from ivr.loader import shipped
 from scheduler.obligations import Kind

@@ -73,7 +73,7 @@ class Verb(StrEnum):
     #: Which files left, and whose a copy is: one's own; supervisors and auditors everybody's.
     EXPORT_SEE = "export.see"
     ALARM_SEE = "alarm.see"
-    #: Also whoever stands in the alarm chain (`callcenter.service.alarms`).
+    #: Also whoever stands in the alarm chain (`callcenter.service.line.alarms`).
     ALARM_ACK = "alarm.ack"
     ALARM_TEST = "alarm.test"
     AUDIT_READ = "audit.read"

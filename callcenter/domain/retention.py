@@ -33,7 +33,7 @@ class Rule(StrEnum):
     PEOPLE = "people"
     BLOCKS = "blocks"
     LOGINS = "logins"
-    #: That a file was exported. The file itself goes after days, by `callcenter.service.exports`.
+    #: That a file was exported. The file itself goes after days, by `callcenter.service.privacy.exports`.
     EXPORTS = "exports"
     UNREAD = "unread"
     #: Holds that were released.

@@ -8,7 +8,7 @@ from callcenter.domain.alarms import AlarmAck, AlarmKind
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryAlarmRoad
 from callcenter.ports import Store
-from callcenter.service.alarms import Bell, acknowledge, clear, on_acks
+from callcenter.service.line.alarms import Bell, acknowledge, clear, on_acks
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -17,7 +17,7 @@ from callcenter.asterisk.bridge import Bridge, Pace, RosterSource
 from callcenter.asterisk.control import AsteriskQueue, PhoneBook
 from callcenter.domain.duty import PresenceAct, PresenceEvent
 from callcenter.memory import MemoryShiftEdges, MemoryStore
-from callcenter.service import duty
+from callcenter.service.line import duty
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HOURS = timedelta(hours=1)

@@ -17,8 +17,8 @@ from callcenter.domain.audit_chain import AuditEntry, Fault, Head
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service import audit as audits
-from callcenter.service.audit import HEAD_FILE, examine, note_head, noted_head, verify
+from callcenter.service.privacy import audit as audits
+from callcenter.service.privacy.audit import HEAD_FILE, examine, note_head, noted_head, verify
 
 
 def entry(now: datetime, **given: str) -> AuditEntry:

@@ -27,8 +27,8 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Forbidden, InDoubt, PbxError, PbxUnreachable, Refused
 from callcenter.memory import MemoryCallControl, MemoryQueue
 from callcenter.ports import PlaceCall, Store
-from callcenter.service.debts import settle
-from callcenter.service.dispatch import DebtRound, StoreLedger, settle_doubts
+from callcenter.service.followup.debts import settle
+from callcenter.service.followup.dispatch import DebtRound, StoreLedger, settle_doubts
 from scheduler.cadence import SHANGHAI
 from scheduler.dispatcher import Dispatched
 from scheduler.errors import LeaseLost

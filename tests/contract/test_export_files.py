@@ -20,9 +20,9 @@ from callcenter.domain.spreadsheets import POINTER, Sheet
 from callcenter.domain.users import Role, User
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service import export_sheets
-from callcenter.service.export_files import FileKind
-from callcenter.service.exports import (
+from callcenter.service.privacy import export_sheets
+from callcenter.service.privacy.export_files import FileKind
+from callcenter.service.privacy.exports import (
     Kind,
     Made,
     delete,

@@ -17,7 +17,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.fold import ProbeSeen
 from callcenter.memory import MemoryStore
 from callcenter.ports import Store, UnitOfWork
-from callcenter.service.records import Hooks
+from callcenter.service.line.records import Hooks
 
 NAMES = [
     "answered",

@@ -11,7 +11,7 @@ from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.ports import Store
-from callcenter.service.attendance import Report, attendance, contacts
+from callcenter.service.privacy.attendance import Report, attendance, contacts
 from scheduler.obligations import Evidence, EvidenceKind, Kind, Mode, Obligation
 
 ZONE = ZoneInfo("Asia/Shanghai")

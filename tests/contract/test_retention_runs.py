@@ -38,8 +38,8 @@ from callcenter.domain.people import FileStatus
 from callcenter.domain.retention import Rule
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import Store
-from callcenter.service import retention
-from callcenter.service.holds import holds, is_held, release_hold, set_hold
+from callcenter.service.privacy import retention
+from callcenter.service.privacy.holds import holds, is_held, release_hold, set_hold
 
 NUMBER = "13800001111"
 

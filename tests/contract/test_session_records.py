@@ -16,8 +16,9 @@ from callcenter.domain.levels import Level
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service import session_writing, sessions
-from callcenter.service.session_writing import RecordRefused, Submitted
+from callcenter.service.sessions import reading as sessions
+from callcenter.service.sessions import writing as session_writing
+from callcenter.service.sessions.writing import RecordRefused, Submitted
 from scheduler.obligations import Kind, Mode
 
 DESK = desk()

@@ -13,7 +13,8 @@ from callcenter.domain.books import CASES
 from callcenter.domain.users import Role
 from callcenter.errors import Forbidden
 from callcenter.ports import Store
-from callcenter.service import session_writing, sessions
+from callcenter.service.sessions import reading as sessions
+from callcenter.service.sessions import writing as session_writing
 
 DESK = desk()
 THIRD = {**FULL, **DANGER, "caller_type": "第三方", "relation": "家属", "subject_contact": "139 0000 2222"}

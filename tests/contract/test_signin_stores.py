@@ -17,7 +17,7 @@ from callcenter.domain.books import CREDENTIALS, LOGINS
 from callcenter.domain.signin import SignInPolicy
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service import signin, users
+from callcenter.service.staff import signin, users
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 PASSWORD = "two herons by the canal"

@@ -17,10 +17,10 @@ from callcenter.domain.risk import RiskAnswers
 from callcenter.domain.sessions import SessionRow
 from callcenter.errors import Refused
 from callcenter.ports import Store
-from callcenter.service import case_verbs, rescues
-from callcenter.service.case_steps import open_steps
-from callcenter.service.cases import follow
-from callcenter.service.risk_clock import overdue, unacknowledged
+from callcenter.service.followup.case_steps import open_steps
+from callcenter.service.line.risk_clock import overdue, unacknowledged
+from callcenter.service.risk import case_verbs, rescues
+from callcenter.service.risk.cases import follow
 from scheduler.gates import Rules
 from scheduler.obligations import Kind
 

@@ -22,8 +22,8 @@ from callcenter.demo.runner import until
 from callcenter.demo.sipp import NO_ANSWER, VOICEMAIL, Answer, Carrier, Refuse, RingOn, presses
 from callcenter.domain.alarms import Alarm, AlarmAck, AlarmKind
 from callcenter.memory import MemoryStore
-from callcenter.service.alarms import Bell, on_acks
-from callcenter.service.self_dial import JournalEar, SelfDial, self_dial
+from callcenter.service.line.alarms import Bell, on_acks
+from callcenter.service.line.self_dial import JournalEar, SelfDial, self_dial
 
 pytestmark = pytest.mark.asterisk
 

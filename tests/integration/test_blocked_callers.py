@@ -14,7 +14,7 @@ from callcenter.demo.runner import until
 from callcenter.demo.sipp import SECOND
 from callcenter.domain.calls import CallRecord, EndedBy, Outcome
 from callcenter.domain.fold import fold
-from callcenter.service.callers import hashed
+from callcenter.service.followup.callers import hashed
 
 pytestmark = pytest.mark.asterisk
 

@@ -28,8 +28,8 @@ from callcenter.errors import PbxError, PbxUnreachable
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
 from callcenter.ports import PlaceCall
-from callcenter.service import duty
-from callcenter.service.callers import Opening
+from callcenter.service.followup.callers import Opening
+from callcenter.service.line import duty
 from scheduler.obligations import Attempt, Kind, Mode, Obligation
 
 pytestmark = pytest.mark.asterisk

@@ -23,7 +23,7 @@ from callcenter.cli import main
 from callcenter.demo.runner import free_ports
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
-from callcenter.service.users import add_first_admin
+from callcenter.service.staff.users import add_first_admin
 
 pytestmark = pytest.mark.asterisk
 

@@ -20,7 +20,7 @@ from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.keys import KeyRing
 from callcenter.ports import Store
 from callcenter.sealed_files import SealedFileBroken
-from callcenter.service import recordings
+from callcenter.service.line import recordings
 
 CALL = "pbx1-1700000000.7"
 VOICE = b"RIFF....WAVEfmt " + bytes(range(256)) * 400
@@ -250,7 +250,7 @@ from datetime import datetime
 from pathlib import Path
 from callcenter.db.unit_of_work import open_store
 from callcenter.keys import KeyRing
-from callcenter.service import recordings
+from callcenter.service.line import recordings
 
 def stop(name):
     real = getattr(recordings, name)

@@ -21,11 +21,11 @@ from callcenter.domain.people import Person
 from callcenter.domain.risk import RiskAnswers
 from callcenter.domain.sessions import SessionRow
 from callcenter.memory import MemoryStore
-from callcenter.service import case_verbs
-from callcenter.service.alarms import on_acks, policy_of
-from callcenter.service.cases import follow
-from callcenter.service.rescue_calls import begin
-from callcenter.service.watch import Live, Watch
+from callcenter.service.line.alarms import on_acks, policy_of
+from callcenter.service.line.watch import Live, Watch
+from callcenter.service.risk import case_verbs
+from callcenter.service.risk.cases import follow
+from callcenter.service.risk.rescue_calls import begin
 from scheduler.gates import Rules
 
 pytestmark = pytest.mark.asterisk

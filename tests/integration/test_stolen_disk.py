@@ -28,7 +28,7 @@ from callcenter.db.tables import metadata
 from callcenter.db.unit_of_work import SqlStore
 from callcenter.domain.books import BOOKS
 from callcenter.keys import KeyRing
-from callcenter.service.recordings import seal_waiting
+from callcenter.service.line.recordings import seal_waiting
 
 #: Sealed as well, and without a text to search for: a month, a year, moments.
 SHORT = {("people", "birth_month"), ("people", "birth_year"), ("logins", "body")}

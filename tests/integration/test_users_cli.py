@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from callcenter.bootstrap import App
 from callcenter.cli import main
 from callcenter.keys import KeyRing
-from callcenter.service.users import add_first_admin, pin_verifier
+from callcenter.service.staff.users import add_first_admin, pin_verifier
 
 Hotline = Callable[..., Result]
 

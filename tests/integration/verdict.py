@@ -11,7 +11,7 @@ from violence import Call, Site
 
 from callcenter.demo.sipp import CallTiming, Carrier, Phone
 from callcenter.domain.calls import CallRecord, Direction, Outcome
-from callcenter.service.records import was_talk
+from callcenter.service.line.records import was_talk
 
 #: The five ways in which an offered call ends (P3).
 OFFERED = (

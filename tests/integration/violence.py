@@ -37,7 +37,7 @@ from callcenter.demo.runner import free_ports, until
 from callcenter.demo.sipp import Caller, CallTiming, presses
 from callcenter.domain.calls import CallRecord
 from callcenter.ports import UnitOfWork
-from callcenter.service import duty
+from callcenter.service.line import duty
 
 HOTLINE = (sys.executable, "-m", "callcenter.cli")
 TRUNK = "127.0.0.2"

@@ -13,7 +13,7 @@ from threading import Event
 from callcenter.asterisk.spool import SpoolAlarms
 from callcenter.config import Alarms
 from callcenter.memory import MemoryStore
-from callcenter.service.watch import Live, Watch
+from callcenter.service.line.watch import Live, Watch
 
 
 def main() -> None:

@@ -36,7 +36,8 @@ from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceAct
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
-from callcenter.service import duty, users
+from callcenter.service.line import duty
+from callcenter.service.staff import users
 from ivr.flow import Flow, Menu
 from ivr.loader import shipped
 from ivr.prompts.catalogue import load_catalogue

@@ -18,7 +18,7 @@ from callcenter.db.migrate import upgrade
 from callcenter.db.unit_of_work import SqlStore, open_store
 from callcenter.domain.audit_chain import AuditEntry, Head, encode
 from callcenter.keys import KeyRing
-from callcenter.service.audit import verify
+from callcenter.service.privacy.audit import verify
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ENTRIES = 9

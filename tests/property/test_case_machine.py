@@ -20,12 +20,12 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service import case_verbs as verbs
-from callcenter.service import rescues
-from callcenter.service.case_steps import open_steps
-from callcenter.service.cases import follow
-from callcenter.service.debts import close as close_debt
-from callcenter.service.debts import done_by_visit, sweep
+from callcenter.service.followup.case_steps import open_steps
+from callcenter.service.followup.debts import close as close_debt
+from callcenter.service.followup.debts import done_by_visit, sweep
+from callcenter.service.risk import case_verbs as verbs
+from callcenter.service.risk import rescues
+from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Kind, Mode

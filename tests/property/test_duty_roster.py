@@ -21,7 +21,7 @@ from callcenter.domain.duty import (
 from callcenter.domain.reconcile import PAUSED, SHIFT, SIGNED
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryStore
-from callcenter.service.duty import EDGES_AHEAD, LONGEST_SHIFT, members_at, wanted
+from callcenter.service.line.duty import EDGES_AHEAD, LONGEST_SHIFT, members_at, wanted
 
 #: 上海 11-23 00:00.
 MIDNIGHT = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)

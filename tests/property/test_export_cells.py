@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from callcenter.domain.spreadsheets import POINTER, Sheet, harmless, is_formula, neutral
-from callcenter.service.export_files import FileKind, Mark, written
+from callcenter.service.privacy.export_files import FileKind, Mark, written
 
 MARK = Mark(
     id="ex-" + "0" * 32, by="s001", at=datetime(2026, 11, 23, tzinfo=UTC), zone=ZoneInfo("Asia/Shanghai")

@@ -24,9 +24,9 @@ from callcenter.keys import KeyRing
 from callcenter.logs import ID_FIELDS, NUMBER_FIELDS, WORD_FIELDS, JsonFormatter, PlainFormatter
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service import duty
-from callcenter.service.hardship_import import read_list
-from callcenter.service.hardship_tables import ImportRefused
+from callcenter.service.hardship.importing import read_list
+from callcenter.service.hardship.tables import ImportRefused
+from callcenter.service.line import duty
 from scheduler.obligations import Kind, Mode, Obligation
 
 NOW = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)

@@ -27,8 +27,8 @@ from callcenter.domain.people import (
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryCallControl, MemoryQueue, MemoryStore
 from callcenter.ports import PlaceCall, UnitOfWork
-from callcenter.service.debts import done_by_call, done_by_visit, settle
-from callcenter.service.dispatch import DebtRound
+from callcenter.service.followup.debts import done_by_call, done_by_visit, settle
+from callcenter.service.followup.dispatch import DebtRound
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Attempt, EvidenceKind, Kind, Result
 

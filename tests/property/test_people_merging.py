@@ -29,9 +29,9 @@ from callcenter.domain.risk import Level
 from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import Role, User
 from callcenter.memory import MemoryStore
-from callcenter.service.debts import sweep
-from callcenter.service.entries import open_cases, resolve
-from callcenter.service.merging import merge, unmerge
+from callcenter.service.followup.debts import sweep
+from callcenter.service.people.entries import open_cases, resolve
+from callcenter.service.people.merging import merge, unmerge
 from scheduler.obligations import Kind, Mode, Obligation
 
 BOTH = ("p1", "p2")

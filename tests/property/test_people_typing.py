@@ -15,7 +15,8 @@ from callcenter.domain.privacy import RequestKind
 from callcenter.domain.users import Role, User
 from callcenter.errors import CallCenterError
 from callcenter.ports import Store, UnitOfWork
-from callcenter.service import blocking, caller_plans, people, requests, reveal
+from callcenter.service.people import blocking, caller_plans, people, reveal
+from callcenter.service.privacy import requests
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 #: Also what no keyboard has: NUL, lone surrogates as a shell passes broken bytes, other scripts' digits.

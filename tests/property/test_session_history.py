@@ -14,8 +14,9 @@ from callcenter.domain.books import CASES, DRAFTS
 from callcenter.domain.sessions import SessionStatus, SessionVersion
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryStore
-from callcenter.service import session_writing, sessions
-from callcenter.service.session_forms import form_of
+from callcenter.service.sessions import reading as sessions
+from callcenter.service.sessions import writing as session_writing
+from callcenter.service.sessions.forms import form_of
 
 DESK = desk()
 WHO = st.sampled_from(["c017", "c018", "s001", "s002", "k001", "a001"])

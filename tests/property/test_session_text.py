@@ -14,7 +14,7 @@ from callcenter.domain.form_text import marked, parse, render, unmarked
 from callcenter.domain.form_values import clean, is_nothing, read_answers
 from callcenter.domain.forms import Field, FieldKind
 from callcenter.errors import Refused
-from callcenter.service.session_writing import RecordRefused, examine
+from callcenter.service.sessions.writing import RecordRefused, examine
 
 DESK = desk()
 FORM = DESK.form

@@ -27,7 +27,8 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryAlarmRoad, MemoryCallControl, MemoryQueue, MemoryStore
-from callcenter.service import self_dial, signin
+from callcenter.service.line import self_dial
+from callcenter.service.staff import signin
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DOCS = Path(__file__).parents[2] / "docs"

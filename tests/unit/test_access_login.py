@@ -21,7 +21,7 @@ from callcenter.cli.token import keep_token, read_token, token_file
 from callcenter.config import Settings
 from callcenter.errors import Forbidden, Refused
 from callcenter.memory import MemoryStore
-from callcenter.service import signin
+from callcenter.service.staff import signin
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 PASSWORD = "two herons by the canal"

@@ -18,7 +18,7 @@ from callcenter.domain.privacy import Credential
 from callcenter.domain.signin import SignInPolicy
 from callcenter.errors import Forbidden, Refused
 from callcenter.memory import MemoryStore
-from callcenter.service import signin, users
+from callcenter.service.staff import signin, users
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

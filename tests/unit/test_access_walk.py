@@ -23,8 +23,9 @@ from callcenter.domain.duty import PresenceAct
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service import duty, users
 from callcenter.service.access import GUARDED
+from callcenter.service.line import duty
+from callcenter.service.staff import users
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -32,17 +33,17 @@ NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 ASK_NOTHING = {
     "access.allow": "is the gate",
     "access.acting": "is the gate",
-    "alarms.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
-    "alarms.Bell.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
-    "self_dial.settle": "writes what a probe found; a person's probe asks through `allow_test`",
-    "settling.note": "writes the audit for who was let through",
-    "dispatch.DebtRound.dial": "asks through `note_dial` before anything is dialled",
+    "line.alarms.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
+    "line.alarms.Bell.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
+    "line.self_dial.settle": "writes what a probe found; a person's probe asks through `allow_test`",
+    "followup.settling.note": "writes the audit for who was let through",
+    "followup.dispatch.DebtRound.dial": "asks through `note_dial` before anything is dialled",
 }
 
 
 def modules() -> Iterator[ModuleType]:
-    for found in pkgutil.iter_modules(callcenter.service.__path__):
-        yield importlib.import_module(f"callcenter.service.{found.name}")
+    for found in pkgutil.walk_packages(callcenter.service.__path__, "callcenter.service."):
+        yield importlib.import_module(found.name)
 
 
 MODULES = list(modules())

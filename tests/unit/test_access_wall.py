@@ -24,7 +24,7 @@ from callcenter.domain.people import Consent, ConsentKind, FileStatus, Grade, Ha
 from callcenter.domain.users import Role
 from callcenter.errors import Forbidden
 from callcenter.memory import MemoryStore
-from callcenter.service.debts import settle, sweep
+from callcenter.service.followup.debts import settle, sweep
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Kind
 

@@ -17,7 +17,7 @@ from callcenter.domain.alarms import Alarm, AlarmKind
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
-from callcenter.service.alarms import raise_alarm
+from callcenter.service.line.alarms import raise_alarm
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 

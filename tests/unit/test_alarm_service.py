@@ -14,7 +14,7 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Forbidden, NotFound
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service.alarms import Bell, acknowledge, chain, clear, climb, on_acks, raise_alarm
+from callcenter.service.line.alarms import Bell, acknowledge, chain, clear, climb, on_acks, raise_alarm
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -14,9 +14,9 @@ from callcenter.domain.people import Person, Phone
 from callcenter.domain.risk import Level, RiskAnswers
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service.blocking import block, block_caller, block_facts, blocks, lift, lift_for_case
-from callcenter.service.callers import Opening, hashed, line_facts
-from callcenter.service.cases import follow
+from callcenter.service.followup.callers import Opening, hashed, line_facts
+from callcenter.service.people.blocking import block, block_caller, block_facts, blocks, lift, lift_for_case
+from callcenter.service.risk.cases import follow
 from scheduler.gates import Rules
 
 NUMBER = "13861705555"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from callcenter.domain.people import Person, Phone, PhoneStatus
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service import duty
-from callcenter.service.callers import Opening
+from callcenter.service.followup.callers import Opening
+from callcenter.service.line import duty
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Attempt, Kind, Mode, Obligation
 

@@ -24,7 +24,7 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import Role, User
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
-from callcenter.service.cases import follow
+from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Kind, Mode, Obligation

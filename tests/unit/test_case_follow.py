@@ -21,8 +21,8 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.ports import UnitOfWork
-from callcenter.service.case_steps import open_steps, step_name
-from callcenter.service.cases import follow
+from callcenter.service.followup.case_steps import open_steps, step_name
+from callcenter.service.risk.cases import follow
 from callcenter.words import ALARMS, CASE_WORDS, KIND_WORDS, LEVEL_WORDS, RESCUE_WORDS
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules

@@ -27,10 +27,10 @@ from callcenter.domain.risk import RiskAnswers
 from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service import duty
-from callcenter.service.cases import follow
-from callcenter.service.debts import line_facts, situation_of, sweep
-from callcenter.service.settling import settle
+from callcenter.service.followup.debts import line_facts, situation_of, sweep
+from callcenter.service.followup.settling import settle
+from callcenter.service.line import duty
+from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Gate, Line, Rules, Verdict, check, check_human, step_of
 from scheduler.ladder import Who

@@ -20,12 +20,12 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import Role, User
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
-from callcenter.service import case_verbs as verbs
-from callcenter.service import rescues
-from callcenter.service.alarms import raise_alarm
-from callcenter.service.cases import follow
-from callcenter.service.debts import close as close_debt
-from callcenter.service.debts import done_by_call, done_by_visit
+from callcenter.service.followup.debts import close as close_debt
+from callcenter.service.followup.debts import done_by_call, done_by_visit
+from callcenter.service.line.alarms import raise_alarm
+from callcenter.service.risk import case_verbs as verbs
+from callcenter.service.risk import rescues
+from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Attempt, Kind, Result

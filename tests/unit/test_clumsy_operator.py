@@ -18,7 +18,7 @@ from callcenter.cli.common import show_rows
 from callcenter.config import Settings, load_settings
 from callcenter.demo.stage import Stage
 from callcenter.errors import ConfigError
-from callcenter.service.hardship_tables import ImportRefused, read_rows
+from callcenter.service.hardship.tables import ImportRefused, read_rows
 
 
 @pytest.fixture

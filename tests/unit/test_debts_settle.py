@@ -19,7 +19,7 @@ from callcenter.domain.people import (
     SuppressionKind,
 )
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service.debts import settle, sweep
+from callcenter.service.followup.debts import settle, sweep
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import BY_IVR, Attempt, EvidenceKind, Kind, Mode, Result
 

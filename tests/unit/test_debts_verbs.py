@@ -15,8 +15,9 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person, Phone
 from callcenter.errors import CallCenterError, Conflict, Forbidden, NotFound, Refused
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service import debt_views, debts, dispatch, hardship_import, settling
-from callcenter.service.debts import close, done_by_call, done_by_visit, settle, sweep
+from callcenter.service.followup import debt_views, debts, dispatch, settling
+from callcenter.service.followup.debts import close, done_by_call, done_by_visit, settle, sweep
+from callcenter.service.hardship import importing as hardship_import
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import BY_IVR, Attempt, EvidenceKind, Kind, Obligation, Result, Status, status_of
 

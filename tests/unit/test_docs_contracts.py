@@ -9,7 +9,7 @@ import pytest
 
 from callcenter.domain.calls import Outcome
 from callcenter.domain.reconcile import FAMILIES
-from callcenter.service.duty import EDGES_AHEAD, INTERVALS_AHEAD
+from callcenter.service.line.duty import EDGES_AHEAD, INTERVALS_AHEAD
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "callcenter" / "asterisk" / "provision" / "templates"

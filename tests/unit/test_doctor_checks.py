@@ -27,8 +27,8 @@ from callcenter.errors import Refused
 from callcenter.memory import MemoryStore
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.safekept import BackupMark
-from callcenter.service import doctor, doctor_line
-from callcenter.service.doctor import Check, State
+from callcenter.service.health import doctor, doctor_line
+from callcenter.service.health.doctor import Check, State
 from scheduler.calendar import Calendar
 from scheduler.risk_ladder import RiskRules
 

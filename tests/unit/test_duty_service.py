@@ -14,8 +14,8 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service import duty
-from callcenter.service.duty import Lack
+from callcenter.service.line import duty
+from callcenter.service.line.duty import Lack
 from scheduler.obligations import Kind, Mode, Obligation
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -26,11 +26,11 @@ from callcenter.domain.people import (
 )
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service import hardship_tables
-from callcenter.service.debts import has_ivr_consent, sweep
-from callcenter.service.hardship_fields import SYNONYMS, Entry, Field, parse_mapping
-from callcenter.service.hardship_import import Diff, import_entries, read_list
-from callcenter.service.hardship_tables import ImportRefused
+from callcenter.service.followup.debts import has_ivr_consent, sweep
+from callcenter.service.hardship import tables as hardship_tables
+from callcenter.service.hardship.fields import SYNONYMS, Entry, Field, parse_mapping
+from callcenter.service.hardship.importing import Diff, import_entries, read_list
+from callcenter.service.hardship.tables import ImportRefused
 from scheduler.cadence import SHANGHAI
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)

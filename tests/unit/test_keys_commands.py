@@ -15,7 +15,7 @@ from callcenter.escrow import groups_of, load_escrow, read_identity
 from callcenter.files import only_one
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
-from callcenter.service import safekeeping
+from callcenter.service.privacy import safekeeping
 
 REASON = ("--reason", "密钥可能泄露")
 

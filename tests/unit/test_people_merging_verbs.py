@@ -25,10 +25,10 @@ from callcenter.domain.people import (
 from callcenter.domain.risk import Level
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service.blocking import block, standing
-from callcenter.service.debts import has_ivr_consent, line_facts, situation_of, sweep
-from callcenter.service.entries import caller_of, open_cases, resolve
-from callcenter.service.merging import merge, merges_of, unmerge
+from callcenter.service.followup.debts import has_ivr_consent, line_facts, situation_of, sweep
+from callcenter.service.people.blocking import block, standing
+from callcenter.service.people.entries import caller_of, open_cases, resolve
+from callcenter.service.people.merging import merge, merges_of, unmerge
 from scheduler.gates import Rules
 from scheduler.obligations import Attempt, Result
 

@@ -32,14 +32,14 @@ from callcenter.domain.risk import Assessment, Level
 from callcenter.domain.sessions import SessionStatus, SessionVersion
 from callcenter.errors import Forbidden, Refused
 from callcenter.ports import Store, UnitOfWork
-from callcenter.service.caller_plans import set_plan
-from callcenter.service.copies import answer_access, copy_of
-from callcenter.service.erasing import Erasure, erase
-from callcenter.service.export_files import FileKind
-from callcenter.service.hardship_fields import Entry
-from callcenter.service.hardship_import import import_entries
-from callcenter.service.merging import merge, unmerge
-from callcenter.service.requests import answer, correct, open_request, refuse, requests
+from callcenter.service.hardship.fields import Entry
+from callcenter.service.hardship.importing import import_entries
+from callcenter.service.people.caller_plans import set_plan
+from callcenter.service.people.merging import merge, unmerge
+from callcenter.service.privacy.copies import answer_access, copy_of
+from callcenter.service.privacy.erasing import Erasure, erase
+from callcenter.service.privacy.export_files import FileKind
+from callcenter.service.privacy.requests import answer, correct, open_request, refuse, requests
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 

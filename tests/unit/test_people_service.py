@@ -12,10 +12,10 @@ from callcenter.domain.people import Person, Phone, PhoneStatus
 from callcenter.domain.risk import Level
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import Store
-from callcenter.service.caller_plans import plan_of, set_plan
-from callcenter.service.merging import merge
 from callcenter.service.names import LETTERS, code_to_keep
-from callcenter.service.people import (
+from callcenter.service.people.caller_plans import plan_of, set_plan
+from callcenter.service.people.merging import merge
+from callcenter.service.people.people import (
     add_phone,
     caller_of,
     change_phone,
@@ -24,8 +24,8 @@ from callcenter.service.people import (
     new_person,
     resolve,
 )
-from callcenter.service.profiles import profile
-from callcenter.service.reveal import reveal
+from callcenter.service.people.profiles import profile
+from callcenter.service.people.reveal import reveal
 from scheduler.obligations import Attempt
 
 WHY = "需要核对回电号码"

@@ -11,8 +11,8 @@ import pytest
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import Person, Phone, PhoneStatus
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service.debts import line_facts, settle, situation_of
-from callcenter.service.settling import digest, numbers_for
+from callcenter.service.followup.debts import line_facts, settle, situation_of
+from callcenter.service.followup.settling import digest, numbers_for
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Gate, Rules, check
 from scheduler.obligations import Attempt, Kind, Mode, Obligation

@@ -21,7 +21,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, PbxUnreachable, Refused
 from callcenter.memory import MemoryCallControl, MemoryQueue, MemoryStore
-from callcenter.service.debts import settle
+from callcenter.service.followup.debts import settle
 from scheduler.cadence import SHANGHAI
 
 MORNING = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)

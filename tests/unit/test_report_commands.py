@@ -19,7 +19,7 @@ from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person
 from callcenter.domain.users import Role, User
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
-from callcenter.service.audit import HEAD_FILE
+from callcenter.service.privacy.audit import HEAD_FILE
 from scheduler.obligations import Evidence, EvidenceKind, Kind, Mode, Obligation
 
 UNIT = "无锡市惠山区第一纺织有限公司"

@@ -15,9 +15,9 @@ from callcenter.domain.levels import Level
 from callcenter.domain.people import Person, Phone
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service import case_verbs as verbs
-from callcenter.service.alarms import on_acks
-from callcenter.service.watch import Live, Watch
+from callcenter.service.line.alarms import on_acks
+from callcenter.service.line.watch import Live, Watch
+from callcenter.service.risk import case_verbs as verbs
 from callcenter.serving import LOOK
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Kind, Mode, Obligation

@@ -20,9 +20,9 @@ from callcenter.domain.risk import RiskAnswers
 from callcenter.domain.sessions import SessionRow
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
-from callcenter.service import case_verbs, rescues
-from callcenter.service.cases import follow
-from callcenter.service.rescue_calls import Begun, begin
+from callcenter.service.risk import case_verbs, rescues
+from callcenter.service.risk.cases import follow
+from callcenter.service.risk.rescue_calls import Begun, begin
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Kind

@@ -13,8 +13,8 @@ from callcenter.config import Site
 from callcenter.domain.alarms import AlarmKind
 from callcenter.errors import InDoubt, PbxUnreachable
 from callcenter.memory import MemoryAlarmRoad, MemoryCallControl, MemoryQueue, MemoryStore
-from callcenter.service.alarms import Bell
-from callcenter.service.self_dial import (
+from callcenter.service.line.alarms import Bell
+from callcenter.service.line.self_dial import (
     AT,
     CURRENT,
     JournalEar,

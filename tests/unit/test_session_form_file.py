@@ -17,7 +17,7 @@ from callcenter.domain.forms import FieldKind
 from callcenter.domain.users import Role
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore
-from callcenter.service.session_forms import form_of, keep_form, session_form
+from callcenter.service.sessions.forms import form_of, keep_form, session_form
 
 SHIPPED = (FORMS / "session.yaml").read_text(encoding="utf-8")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from session_desk import DANGER, FULL, desk
 from callcenter.domain.levels import Level
 from callcenter.domain.session_rules import marks, tips
 from callcenter.domain.session_words import NOT_ASKED, PLAN_STEPS
-from callcenter.service.session_writing import Examined, RecordRefused, examine
+from callcenter.service.sessions.writing import Examined, RecordRefused, examine
 
 DESK = desk()
 FORM = DESK.form

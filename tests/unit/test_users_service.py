@@ -14,7 +14,7 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service.users import (
+from callcenter.service.staff.users import (
     add_first_admin,
     add_user,
     change_user,

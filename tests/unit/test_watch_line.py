@@ -14,7 +14,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.duty import Shift
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.ports import Member, UnreadRow
-from callcenter.service.watch import (
+from callcenter.service.line.watch import (
     CALM,
     Live,
     NumberWatch,

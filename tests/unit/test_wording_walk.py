@@ -26,8 +26,8 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("README.zh-CN.md", "诊断"): "says that the line makes none",
     ("callcenter/domain/cases.py", "治疗"): "a case may be closed because somebody is in others' care",
     ("callcenter/forms/session.yaml", "精神疾病"): "a heading of the official list of problems; "
-    "exports say 精神卫生 for it (`callcenter.service.export_sheets`)",
-    ("callcenter/service/export_sheets.py", "精神疾病"): "what exports replace",
+    "exports say 精神卫生 for it (`callcenter.service.privacy.export_sheets`)",
+    ("callcenter/service/privacy/export_sheets.py", "精神疾病"): "what exports replace",
     ("callcenter/forms/session.yaml", "诊断"): "tells counsellors to write none",
     ("callcenter/domain/session_rules.py", "诊断"): "tells counsellors that a word is one",
     ("callcenter/cli/export.py", "诊断"): "tells that such words were replaced",

@@ -1,0 +1,258 @@
+"""What a supervisor sees of the debts: who is owed, since when, and why not yet. Masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from callcenter.domain.books import CASES
+from callcenter.domain.numbers import mask_name, mask_number
+from callcenter.domain.people import HardshipFile, Person
+from callcenter.ports import UnitOfWork
+from callcenter.service.followup.case_steps import case_of, step_name
+from callcenter.service.followup.debts import LineFacts, due_of, has_ivr_consent, situation_of
+from callcenter.service.followup.settling import URGENT_PRIORITY, details_of, numbers_for
+from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
+from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
+from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
+from scheduler.obligations import Attempt, Kind, Obligation
+
+#: Gates whose refusal says nothing about the person, least telling last.
+_TELLING = [
+    *(Gate.IN_DOUBT, Gate.LIVE_CALL, Gate.LEASED, Gate.SUPPRESSED, Gate.NO_PHONE, Gate.PHONE_QUARANTINED),
+    *(Gate.HUMAN_ONLY, Gate.NO_IVR_CONSENT, Gate.NOT_DUE, Gate.COOL_DOWN, Gate.PERSON_DAY_CAP),
+]
+
+
+#: What a caller was promised.
+_PROMISES = {
+    Kind.CALLBACK: "答应了回电",
+    Kind.APPOINTMENT: "登记了预约，要与本人约定时间",
+    Kind.TALK: "登记了讲座，要与联系人商定",
+    Kind.MESSAGE: "留了言，要听完并回电",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DebtView:
+    """One debt as it stands, with everything a list or an explanation needs."""
+
+    obligation: Obligation
+    person: Person = field(repr=False)
+    file: HardshipFile | None
+    situation: Situation = field(repr=False)
+    step: Step
+    verdicts: tuple[Verdict, ...]
+    priority: int
+    last_contact: datetime | None
+
+    @property
+    def id(self) -> str:
+        """Return the obligation's id."""
+        return self.obligation.id
+
+    @property
+    def who(self) -> str:
+        """Return the masked name, or the pseudonym of somebody anonymous."""
+        return mask_name(self.person.name) if self.person.name else self.person.code
+
+    @property
+    def phone(self) -> str:
+        """Return the masked number that would be dialled."""
+        usable = numbers_for(self.person, self.obligation)
+        return mask_number(next(iter(usable), None)) if usable or self.person.phones else "无"
+
+    @property
+    def poster_code(self) -> str | None:
+        """Return the code of the poster that the promise came by."""
+        return details_of(self.obligation).get("code")
+
+    @property
+    def wants_other_number(self) -> bool:
+        """Tell whether the caller asked not to be called where they called from, and left no number."""
+        return "elsewhere" in details_of(self.obligation)
+
+    @property
+    def is_owed(self) -> bool:
+        """Tell whether it is due."""
+        return self.situation.now >= self.obligation.due_at
+
+    @property
+    def overdue(self) -> timedelta | None:
+        """Return how long the promise or period has been broken; None before its end."""
+        late = self.situation.now - self.obligation.window_end
+        return late if late > timedelta(0) else None
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """Return the newest attempt."""
+        return self.situation.attempts[-1] if self.situation.attempts else None
+
+    @property
+    def last_result(self) -> str:
+        """Say how the newest attempt ended."""
+        last = self.last_attempt
+        if last is None:
+            return "未拨打"
+        return RESULT_WORDS[last.result] if last.result is not None else "结果未定"
+
+    @property
+    def refused(self) -> tuple[Verdict, ...]:
+        """Return the gates that refuse; a list made away from the line does not judge the line."""
+        offline = self.situation.line is None
+        found = refusals(self.verdicts)
+        return tuple(v for v in found if not (offline and v.gate is Gate.LINE_UNKNOWN))
+
+    @property
+    def reason(self) -> str:
+        """Say in one sentence why it is not kept yet."""
+        refused = {v.gate: v for v in self.refused}
+        by_gate = self.step.why in {Why.NO_AUTOMATION, Why.NO_NUMBER}  # there the gate says it better
+        under_way = {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys()
+        if self.step.who is Who.HUMAN and not by_gate and not under_way:
+            return WHY_SENTENCES[self.step.why]
+        order = [*_TELLING, *(gate for gate in Gate if gate not in _TELLING)]
+        first = next((refused[gate] for gate in order if gate in refused), None)
+        return first.sentence if first is not None else "排队待拨"
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Return the place in the queue: urgent, in doubt, then R29 (breach, priority, due)."""
+        doubtful = self.step.why is Why.IN_DOUBT
+        breached = self.overdue is not None
+        breach = (
+            self.obligation.window_end if breached else datetime.max.replace(tzinfo=self.situation.now.tzinfo)
+        )
+        urgent = self.obligation.priority <= URGENT_PRIORITY
+        return (
+            not urgent,
+            not doubtful,
+            not breached,
+            breach,
+            self.priority,
+            self.obligation.due_at,
+            self.id,
+        )
+
+
+def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
+    """Return one debt as it stands."""
+    situation = situation_of(work, obligation, facts)
+    last = work.debts.last_contact(obligation.person)
+    return DebtView(
+        obligation=obligation,
+        person=work.people.get(obligation.person),
+        file=file_of(work, obligation),
+        situation=situation,
+        step=step_of(situation),
+        verdicts=check(situation),
+        priority=priority(obligation, situation.attempts, answered_before=last is not None),
+        last_contact=last,
+    )
+
+
+def queue(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
+    """Return the open debts that are due (or all), the most pressing first (R29)."""
+    chosen = (o for o in work.debts.open() if all_of_them or o.due_at <= facts.now)
+    return sorted((view(work, o, facts) for o in chosen), key=lambda v: v.rank)
+
+
+def owed(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
+    """Return the hardship workers who are owed a contact (or all who will be), oldest first."""
+    return [v for v in queue(work, facts, all_of_them=all_of_them) if v.obligation.kind is Kind.HARDSHIP]
+
+
+def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
+    """Return the file a routine debt comes from."""
+    if obligation.kind is not Kind.HARDSHIP:
+        return None
+    return work.people.file(obligation.origin.split("#")[0])
+
+
+def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
+    """Return the chain of reasons, a sentence each: why it is owed, what was tried, what comes next."""
+    return [*_why_owed(work, shown, facts), *_tried(shown, facts), *_next(shown, facts)]
+
+
+def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
+    one, file = shown.obligation, shown.file
+    end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
+    if case_of(one) is not None:
+        return [*_why_followed(work, one, facts), end]
+    if file is None:
+        what = "没有来得及与人通话" if "urgent" in details_of(one) else _PROMISES[one.kind]
+        said = f"{_wall(one.created_at, facts)} 的通话里{what}（通话 {one.origin}）。"
+        left = details_of(one)
+        return [
+            said,
+            *(
+                [f"紧急：{URGENT_WORDS.get(left['urgent'], left['urgent'])}，没有人接听。"]
+                if "urgent" in left
+                else []
+            ),
+            *(
+                [f"来电时另留了号码 {mask_number(left['number'])}，先拨这个号码。"]
+                if "number" in left
+                else []
+            ),
+            *([f"{ELSEWHERE_WORDS}。"] if shown.wants_other_number else []),
+            *([f"海报编号 {left['code']}。"] if "code" in left else []),
+            end,
+        ]
+    due = due_of(file, shown.last_contact, facts.rules)
+    contact = _wall(shown.last_contact, facts) if shown.last_contact else "没有"
+    moved = "" if due.at.date() == due.period_end else "遇休息日，提前到最近的工作日。"
+    day = facts.rules.calendar.day(due.period_end)
+    consent = "有" if has_ivr_consent(work, one.person) else "没有"
+    return [
+        f"档案 {file.file_no}：{file.grade.value}，{file.status.value}，自 {file.since} 起。",
+        f"最近一次有凭据的联系：{contact}。",
+        f"从 {due.counted_from} 起算，本期到 {due.period_end} 为止。{moved}",
+        *([f"注意：{day.warning}。"] if day.warning else []),
+        f"{_wall(one.due_at, facts)} 起应联系；{end}",
+        f"同意自动回访：{consent}。",
+    ]
+
+
+def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[str]:
+    """Say of a step of a case which it is, and whose the case is: for those who see counselling only."""
+    case = work.book(CASES).one(case_of(one) or "")
+    owner = f"，由 {case.owner} 负责" if case is not None and case.owner else ""
+    since = _wall(one.created_at, facts)
+    return [
+        f"{KIND_WORDS[one.kind]}：个案 {case_of(one)}{owner}。",
+        f"{step_words(step_name(one))}，从 {since} 起算。",
+        f"{_wall(one.due_at, facts)} 起应联系，只能由工作人员联系。",
+    ]
+
+
+def _tried(shown: DebtView, facts: LineFacts) -> list[str]:
+    if not shown.situation.attempts:
+        return ["还没有拨打过。"]
+    return [_attempt_line(a, facts) for a in shown.situation.attempts]
+
+
+def _attempt_line(attempt: Attempt, facts: LineFacts) -> str:
+    by = "自动" if attempt.is_automatic else attempt.by
+    word = RESULT_WORDS[attempt.result] if attempt.result is not None else "结果未定"
+    free = "" if attempt.counts or attempt.in_doubt else "（不计次数）"
+    return f"第{attempt.n}次 {_wall(attempt.at, facts)} {by}：{word}{free}（{attempt.id}）。"
+
+
+def _next(shown: DebtView, facts: LineFacts) -> list[str]:
+    step = shown.step
+    who = "工作人员" if step.who is Who.HUMAN else "自动拨打"
+    when = f"，不早于 {_wall(step.not_before, facts)}" if step.not_before else ""
+    return [f"下一步：{who}（{WHY_SENTENCES[step.why]}）{when}。"]
+
+
+def _wall(moment: datetime, facts: LineFacts) -> str:
+    return moment.astimezone(facts.rules.windows.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def files(work: UnitOfWork) -> Sequence[tuple[HardshipFile, Person]]:
+    """Return every hardship file with its person."""
+    found = work.people.files()
+    people = work.people.many({file.person for file in found})
+    return [(file, people[file.person]) for file in found]

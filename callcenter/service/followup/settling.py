@@ -1,0 +1,309 @@
+"""From a closed call's record to what it means for our debts (domain.md §5, R23-R27, R33).
+
+Everything derives from the record under its id, so the same records again change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.people import Person, Phone, PhoneStatus, Suppression, SuppressionKind
+from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.names import ATTEMPT_PREFIX as ATTEMPT_PREFIX
+from callcenter.service.names import anonymous_id
+from callcenter.service.names import digest as digest
+from callcenter.service.names import pseudonym as pseudonym
+from callcenter.service.people.entries import caller_of
+from scheduler.gates import Rules
+from scheduler.ladder import next_step
+from scheduler.obligations import (
+    PROMISED,
+    Attempt,
+    Evidence,
+    EvidenceKind,
+    Kind,
+    Mode,
+    Obligation,
+    Result,
+)
+
+#: Who acts where no person did.
+SYSTEM = "system"
+#: Working time within which a promise is kept: a call back 2 hours, what has to be arranged a day of 8.
+PROMISE_SLA = {
+    Kind.CALLBACK: timedelta(hours=2),
+    **dict.fromkeys((Kind.APPOINTMENT, Kind.TALK), timedelta(hours=8)),
+}
+#: R46: a message is heard and answered within half an hour, at night too: nobody knows what it says.
+MESSAGE_SLA = timedelta(minutes=30)
+#: The same for who said something urgent and was heard by nobody (R13).
+URGENT_SLA = timedelta(minutes=30)
+URGENT_PRIORITY = 1
+#: Promises to people come before routine, and a message nobody has heard before those.
+PROMISE_PRIORITY = {kind: 2 if kind is Kind.MESSAGE else 3 for kind in PROMISED}
+
+#: Q.850 causes of an unanswered call. 0, 16 and 127 are our own hanging up after ringing long enough.
+_CAUSES: dict[int, Result] = {
+    0: Result.NO_ANSWER,
+    1: Result.VACANT,
+    3: Result.OWN_FAULT,
+    6: Result.OWN_FAULT,
+    16: Result.NO_ANSWER,
+    17: Result.BUSY,
+    18: Result.NO_ANSWER,
+    19: Result.NO_ANSWER,
+    20: Result.OUT_OF_AREA,
+    21: Result.DECLINED,
+    22: Result.VACANT,
+    26: Result.NO_ANSWER,
+    27: Result.NETWORK_CONGESTION,
+    28: Result.VACANT,
+    29: Result.OWN_FAULT,
+    31: Result.NO_ANSWER,
+    34: Result.NETWORK_CONGESTION,
+    38: Result.NETWORK_CONGESTION,
+    41: Result.NETWORK_CONGESTION,
+    42: Result.NETWORK_CONGESTION,
+    44: Result.NETWORK_CONGESTION,
+    58: Result.OWN_FAULT,
+    66: Result.OWN_FAULT,
+    88: Result.OWN_FAULT,
+    102: Result.NETWORK_CONGESTION,
+    127: Result.NO_ANSWER,
+}
+
+#: What a result says about the number that was dialled, everywhere it stands (R25, R33).
+_PHONE_STATUS: dict[Result, PhoneStatus] = {
+    Result.PHONE_REFUSED: PhoneStatus.QUARANTINED,
+    Result.WRONG_PERSON: PhoneStatus.WRONG,
+    Result.SUSPENDED: PhoneStatus.SUSPENDED,
+    Result.VACANT: PhoneStatus.VACANT,
+}
+
+
+def settle(
+    work: UnitOfWork, records: Sequence[CallRecord], now: datetime, *, rules: Rules | None = None
+) -> tuple[Attempt, ...]:
+    """Write what closed calls mean for attempts, evidence and promises; return the attempts settled.
+
+    Safe to call with the same records any number of times, in any order. The caller commits.
+    """
+    rules = rules or Rules()
+    closed = (r for r in records if not r.is_open)
+    settled = [_settle_one(work, record, now, rules) for record in closed]
+    return tuple(attempt for attempt in settled if attempt is not None)
+
+
+def result_of(record: CallRecord, attempt: Attempt) -> Result:
+    """Return what became of an attempt, from its call's record alone.
+
+    The flow's own word counts first. Where none was written: a machine's call that was answered is a
+    call in which nobody said who they were (R23, R24); a human's call is for the human to judge.
+    """
+    if record.flow_outcome in set(Result):
+        return Result(record.flow_outcome)
+    if record.outcome is Outcome.SYSTEM_FAILURE or record.end_is_uncertain:
+        return Result.UNKNOWN
+    if record.answered_at is not None or record.path:
+        return Result.IDENTITY_FAILED if attempt.is_automatic else Result.UNKNOWN
+    return _CAUSES.get(record.hangup_cause or 0, Result.NO_ANSWER)
+
+
+def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
+    """Settle an attempt nobody can tell the end of as unknown: a human looks before any other call."""
+    unknown = replace(attempt, result=Result.UNKNOWN, settled_at=now)
+    finish(work, unknown, now, Rules())
+    return unknown
+
+
+def evidence_id(obligation_id: str, reference: str) -> str:
+    """Return the id of the proof that `reference` gives for an obligation."""
+    return f"ev-{digest(f'{obligation_id}/{reference}')}"
+
+
+def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> Attempt | None:
+    if not record.id.startswith(ATTEMPT_PREFIX):
+        _keep_promise_to_caller(work, record, now, rules)
+        return None
+    attempt = work.debts.attempt(record.id)
+    if attempt is None:
+        return None
+    obligation = work.debts.get(attempt.obligation)
+    _promise_all(work, obligation.person, record, now, rules)
+    result = result_of(record, attempt)
+    # Only the unknown may become known; anything else was told once and stays.
+    if attempt.result not in {None, Result.UNKNOWN} or attempt.result is result:
+        return None
+    settled = replace(attempt, result=result, settled_at=record.ended_at or now, cause=record.hangup_cause)
+    finish(work, settled, now, rules)
+    _apply(work, obligation, settled, record)
+    return settled
+
+
+def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> None:
+    """Save a settled attempt and give its obligation back to the ladder."""
+    work.debts.update_attempt(attempt)
+    note(work, SYSTEM, "attempt.settle", attempt.id, now, reason=str(attempt.result))
+    obligation = work.debts.get(attempt.obligation)
+    lease = obligation.lease
+    if lease is not None and lease.owner == attempt.id:
+        work.debts.release(obligation.id, lease.fence, _next_at(work, obligation, rules))
+
+
+def _next_at(work: UnitOfWork, obligation: Obligation, rules: Rules) -> datetime | None:
+    attempts = work.debts.attempts(obligation.id)
+    step = next_step(
+        obligation, attempts, windows=rules.windows, calendar=rules.calendar, limits=rules.limits
+    )
+    return step.not_before
+
+
+def _apply(work: UnitOfWork, obligation: Obligation, attempt: Attempt, record: CallRecord) -> None:
+    result, at = attempt.result, record.answered_at or record.started_at
+    if result is Result.REACHED_SELF_IVR_OK:
+        _prove_by_key(work, obligation, attempt, record.id, at)
+    if result is Result.OPTED_OUT:
+        work.people.add_suppression(
+            Suppression(
+                person=obligation.person, kind=SuppressionKind.AUTOMATION, at=at, reason=f"key 9, {record.id}"
+            )
+        )
+    if result in _PHONE_STATUS:
+        _mark_phone(work, obligation.person, attempt, _PHONE_STATUS[result])
+
+
+def _prove_by_key(
+    work: UnitOfWork, obligation: Obligation, attempt: Attempt, call: str, at: datetime
+) -> None:
+    # R25: key 1 satisfies routine debts only, and only on a call that a machine placed.
+    if obligation.kind is not Kind.HARDSHIP or not attempt.is_automatic:
+        return
+    work.debts.add_evidence(
+        Evidence(
+            id=evidence_id(obligation.id, call),
+            obligation=obligation.id,
+            kind=EvidenceKind.IVR_KEY,
+            at=at,
+            reference=call,
+            by=attempt.by,
+        )
+    )
+
+
+def _mark_phone(work: UnitOfWork, person_id: str, attempt: Attempt, status: PhoneStatus) -> None:
+    """Mark the number that was dialled, and no other of theirs."""
+    known = [p.number for p in work.people.get(person_id).phones if p.number == attempt.callee]
+    for number in known:
+        work.people.set_phone_status(number, status)
+
+
+def usable_numbers(person: Person) -> list[str]:
+    """Return the numbers that may be dialled, in order of preference."""
+    return [p.number for p in person.phones if p.status is PhoneStatus.OK and p.safe_to_call]
+
+
+def numbers_for(person: Person, obligation: Obligation) -> list[str]:
+    """Return what may be dialled for a debt: the number left with it first, then the person's own."""
+    own, left = usable_numbers(person), details_of(obligation).get("number")
+    barred = {p.number for p in person.phones} - set(own)
+    return [left, *(n for n in own if n != left)] if left and left not in barred else own
+
+
+def details_of(obligation: Obligation) -> dict[str, str]:
+    """Return what the caller left with a promise, by word: `number`, `code`.
+
+    `elsewhere` is there if they asked for another number and left none.
+    """
+    return dict(pair.split("=", 1) for pair in obligation.detail.split("&") if "=" in pair)
+
+
+def promised_in(record: CallRecord) -> tuple[Kind, ...]:
+    """Return what a call promised, each kind once. A kind nobody knows is a call back: somebody asks.
+
+    Who said something urgent and was heard by nobody is owed a call back without any promise.
+    """
+    kinds = {Kind(p) if p in set(PROMISED) else Kind.CALLBACK for p in record.promises}
+    asked = record.flow_outcome == Result.REACHED_SELF_CALLBACK
+    if asked or record.unheard or (record.outcome is Outcome.PROMISED and not kinds):
+        kinds.add(Kind.CALLBACK)
+    return tuple(sorted(kinds))
+
+
+def _keep_promise_to_caller(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> None:
+    if record.direction is Direction.INBOUND and promised_in(record):
+        _promise_all(work, _caller(work, record).id, record, now, rules)
+
+
+def _caller(work: UnitOfWork, record: CallRecord) -> Person:
+    """Return whom we promised: known by number, or an anonymous person who belongs to this call.
+
+    Without a number of their own, the one they left by key says who they are.
+    """
+    number = record.number or record.left_number
+    found = caller_of(work, replace(record, number=number))
+    if found is not None:
+        return found
+    phones = (Phone(number=number),) if number else ()
+    person = Person(id=anonymous_id(record.id), code=pseudonym(record.id), phones=phones)
+    work.people.add(person)
+    return person
+
+
+def _promise_all(work: UnitOfWork, person_id: str, record: CallRecord, now: datetime, rules: Rules) -> None:
+    for kind in promised_in(record):
+        _promise(work, person_id, kind, record, now, rules)
+
+
+def _promise(
+    work: UnitOfWork, person_id: str, kind: Kind, record: CallRecord, now: datetime, rules: Rules
+) -> None:
+    made_at = record.ended_at or record.started_at
+    is_urgent = kind is Kind.CALLBACK and record.unheard is not None
+    # Call backs keep the name they had when there was nothing else to promise.
+    name = f"promise/{record.id}" if kind is Kind.CALLBACK else f"promise/{record.id}/{kind}"
+    obligation = Obligation(
+        id=f"ob-{digest(name)}",
+        person=person_id,
+        kind=kind,
+        due_at=made_at,
+        window_end=made_at + URGENT_SLA if is_urgent else _kept_by(kind, made_at, rules),
+        mode=Mode.HUMAN_ONLY,
+        priority=URGENT_PRIORITY if is_urgent else PROMISE_PRIORITY[kind],
+        origin=record.id,
+        detail=_left_with(record),
+        created_at=made_at,
+    )
+    if work.debts.add(obligation):
+        note(work, SYSTEM, "obligation.open", obligation.id, now, reason=_REASON.get(kind, kind.value))
+
+
+#: Why a debt was opened, in the audit.
+_REASON = {Kind.CALLBACK: "promise"}
+
+
+def _kept_by(kind: Kind, made_at: datetime, rules: Rules) -> datetime:
+    if kind is Kind.MESSAGE:
+        return made_at + MESSAGE_SLA
+    return rules.windows.after_working_time(made_at, PROMISE_SLA[kind], rules.calendar)
+
+
+#: The key by which a caller asks for another number than the one they call from, in whichever host.
+_WANTS_OTHER_NUMBER = re.compile(r"(.+__)?(call)?back__which=2")
+
+
+def _left_with(record: CallRecord) -> str:
+    """Return what has to be known to keep the promise; the caller's own number stands with the person."""
+    number = record.left_number if record.left_number != record.number else None
+    left = {"number": number, "code": record.poster_code, "urgent": record.unheard}
+    if record.left_number is None and any(map(_WANTS_OTHER_NUMBER.fullmatch, record.keys)):
+        left["elsewhere"] = "unknown"
+    return "&".join(f"{word}={value}" for word, value in left.items() if value)
+
+
+def note(work: UnitOfWork, actor: str, verb: str, thing: str, at: datetime, *, reason: str = "") -> None:
+    """Append to the audit."""
+    work.audit.append(AuditEntry(actor=actor, verb=verb, object=thing, at=at, reason=reason))

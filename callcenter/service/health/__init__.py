@@ -1,0 +1,1 @@
+"""A look over everything, one sentence a finding."""

@@ -1,0 +1,122 @@
+"""What `hotline doctor` says of the line itself: people, debts, prompts, the PBX. Counts only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from callcenter.domain.books import CREDENTIALS
+from callcenter.domain.sessions import SessionStatus
+from callcenter.domain.users import Role
+from callcenter.ports import UnitOfWork
+from callcenter.service.health.doctor import Check, bad, ok, warn
+from callcenter.service.line.alarms import chain
+from callcenter.service.line.duty import Lack, gaps_between
+from callcenter.service.line.risk_clock import unacknowledged
+from scheduler.calendar import Calendar
+from scheduler.risk_ladder import RiskRules
+
+#: So far ahead the make-up workdays should be known, and below this the next holiday may be wrong.
+_FAR, _NEAR = timedelta(days=180), timedelta(days=14)
+_ROSTER = timedelta(days=7)
+_WRITTEN_WITHIN = timedelta(hours=24)
+#: Numbers that only take calls: a carrier drops, or bills as fraud, what calls out with one.
+_INBOUND_ONLY = ("400", "800")
+
+
+def calendar(days: Calendar, today: date) -> Check:
+    """Look how far ahead public holidays and make-up workdays are known."""
+    until = days.published_until(today)
+    if until - today < _NEAR:
+        return bad("calendar", f"节假日表只到 {until}。升级 chinesecalendar,或在 [calendar] days 里写明。")
+    if until - today < _FAR:
+        return warn(
+            "calendar", f"节假日表只到 {until},不足 180 天。升级 chinesecalendar,或在 [calendar] 里写明。"
+        )
+    return ok("calendar", f"节假日表到 {until}。")
+
+
+def outbound_number(number: str) -> Check:
+    """Look whether calls out show a number that can be called back and that carriers let through."""
+    if number.removeprefix("+86").removeprefix("0086").startswith(_INBOUND_ONLY):
+        return bad("outbound_number", "外呼号码是 400/800:只能呼入。site.outbound_number 要用本地固定号码。")
+    return ok("outbound_number", "外呼号码不是 400/800。")
+
+
+def alarm_chain(work: UnitOfWork) -> Check:
+    """Look whether somebody hears alarms."""
+    people = chain(work.users.all())
+    if not people:
+        return bad(
+            "alarm_chain",
+            "告警没有人可打:给督导设告警次序 hotline user set 代码 --alarm-rank 1,再 pbx apply。",
+        )
+    return ok("alarm_chain", f"告警依次打给 {len(people)} 人。")
+
+
+def roster(work: UnitOfWork, now: datetime) -> Check:
+    """Look whether two people are planned at every time of the next days (R44)."""
+    gaps = gaps_between(work, now, now + _ROSTER)
+    nobody = sum(gap.lack is Lack.NOBODY for gap in gaps)
+    thin = sum(gap.lack is Lack.THIN for gap in gaps)
+    if nobody or thin:
+        return warn(
+            "roster",
+            f"今后 7 天有 {nobody} 段没有人、{thin} 段只有一人值守。看 hotline duty gaps --days 7。",
+        )
+    return ok("roster", "今后 7 天每一刻都有两人以上值守。")
+
+
+def unwritten_sessions(work: UnitOfWork, now: datetime) -> Check:
+    """Look whether answered calls wait for their record longer than a day."""
+    late = [s for s in work.sessions.all(SessionStatus.OPEN) if now - s.opened_at > _WRITTEN_WITHIN]
+    if late:
+        return warn("sessions", f"{len(late)} 份接访记录超过 24 小时没有写。看 hotline sessions list。")
+    return ok("sessions", "没有超过 24 小时未写的接访记录。")
+
+
+def high_risk(work: UnitOfWork, now: datetime, rules: RiskRules) -> Check:
+    """Look whether a case at level 1 or worse waits for a supervisor's name past its time (R21)."""
+    waiting = unacknowledged(work, now, rules)
+    if waiting:
+        return bad("cases", f"{len(waiting)} 个一级以上的个案没有督导确认。看 hotline cases list。")
+    return ok("cases", "一级以上的个案都有督导确认,或还在时限内。")
+
+
+def second_factors(work: UnitOfWork, *, demanded: bool) -> Check:
+    """Look whether those who need a second factor have one."""
+    if not demanded:
+        return ok("second_factor", "没有要求第二重验证([access] second_factor)。")
+    roles = {Role.SUPERVISOR, Role.ADMIN}
+    without = [
+        u.code for u in work.users.all() if u.active and u.roles & roles and not _has_factor(work, u.code)
+    ]
+    if without:
+        return bad(
+            "second_factor",
+            f"没有第二重验证:{' '.join(without)}。请本人运行 hotline user totp 代码。",
+        )
+    return ok("second_factor", "督导和管理员都有第二重验证。")
+
+
+def _has_factor(work: UnitOfWork, code: str) -> bool:
+    credential = work.book(CREDENTIALS).one(code)
+    return credential is not None and credential.totp is not None
+
+
+def prompts(missing: Sequence[str], unapproved: int) -> Check:
+    """Look whether callers hear every prompt, and whether the site approved its words (R48)."""
+    if missing:
+        return bad("prompts", f"{len(missing)} 处提示音缺失或有误。看 hotline ivr prompts check。")
+    if unapproved:
+        return warn("prompts", f"{unapproved} 条提示音的文字还没有审定。看 hotline ivr prompts list。")
+    return ok("prompts", "提示音齐全,文字都已审定。")
+
+
+def manager_interface(*, is_running: bool, trouble: str | None) -> Check:
+    """Look whether our account at the PBX works; `trouble`: what it said, None if it let us in."""
+    if not is_running:
+        return warn("pbx", "Asterisk 没有运行。启动:hotline pbx start。")
+    if trouble is not None:
+        return bad("pbx", "后台账号登录不了 Asterisk。运行 hotline pbx apply,再查 hotline pbx check。")
+    return ok("pbx", "Asterisk 在运行,后台账号能登录。")

@@ -1,0 +1,1 @@
+"""The people we look after: entries, numbers, reveals, merges, blocks, plans."""

@@ -1,0 +1,1 @@
+"""What the law asks: audit, retention, holds, exports, requests, erasure, keys."""

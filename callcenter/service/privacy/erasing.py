@@ -1,0 +1,200 @@
+"""Taking away what we know of somebody who asks for it, and saying what stays and why (R43, art. 47).
+
+It goes by the retention's own hands, at the shortest terms the law and the guide allow. Who still has
+to be looked after is not erased: that would be forgetting them, not their data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from callcenter.domain.access import Verb
+from callcenter.domain.books import BLOCKS, CALLER_PLANS, CASES, DRAFTS, RECORDINGS, SESSION_VERSIONS
+from callcenter.domain.people import FileStatus, Person
+from callcenter.domain.privacy import RequestKind, RequestState
+from callcenter.domain.retention import FLOORS, Going, Rule
+from callcenter.errors import Refused
+from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.access import allow, guarded
+from callcenter.service.people.entries import group_of, named, open_cases, own_numbers
+from callcenter.service.people.people import checked_reason
+from callcenter.service.privacy.holds import held
+from callcenter.service.privacy.requests import close, open_requests_of, still_open
+from callcenter.service.privacy.retention_acts import Burial
+from callcenter.service.privacy.retention_finds import Ground
+from scheduler.cadence import SHANGHAI
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One thing that goes or stays."""
+
+    what: str
+    count: int
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Erasure:
+    """What becomes of what we know of somebody."""
+
+    person: str
+    code: str
+    goes: tuple[Item, ...]
+    stays: tuple[Item, ...]
+    #: Why nothing goes yet, in sentences; empty: it may be done.
+    hindered: tuple[str, ...]
+    #: Sound files to delete once this is committed.
+    files: tuple[str, ...] = ()
+
+
+@guarded(Verb.PEOPLE_ERASE)
+def erase(
+    work: UnitOfWork,
+    request_id: str,
+    *,
+    actor: str,
+    now: datetime,
+    reason: str,
+    dry_run: bool = False,
+    zone: tzinfo = SHANGHAI,
+) -> Erasure:
+    """Erase whoever an open request for erasure is about, and answer it; `dry_run` only tells.
+
+    Raises `NotFound`, and `Refused` without a reason or while something hinders it.
+    """
+    allow(work, actor, Verb.PEOPLE_ERASE)
+    told, request = checked_reason(reason), still_open(work, request_id)
+    if request.kind is not RequestKind.ERASURE:
+        raise Refused(f"{request_id} 不是删除请求。")
+    person = named(work, request.person)
+    ground = Ground(work=work, terms=FLOORS, until=now, held=held(work))
+    goings = list(_goings(ground, person))
+    found = _told(ground, person, goings, request_id)
+    if dry_run:
+        return found
+    if found.hindered:
+        raise Refused("还不能删除:" + ";".join(found.hindered) + "。")
+    burial = Burial(work=work, ground=ground, by=actor, at=now, reason=f"{told} ({request_id})", zone=zone)
+    _forget_numbers(work, person)
+    for going in goings:
+        burial.take(going)
+    burial.leave_counts()
+    work.audit.append(
+        AuditEntry(actor=actor, verb="people.erase", object=f"person:{person.id}", at=now, reason=told)
+    )
+    close(work, request, RequestState.ANSWERED, _answer(found), by=actor, now=now)
+    return Erasure(
+        person=found.person,
+        code=found.code,
+        goes=found.goes,
+        stays=found.stays,
+        hindered=(),
+        files=tuple(burial.files),
+    )
+
+
+def _goings(ground: Ground, person: Person) -> Iterator[Going]:
+    """Yield what has stood the shortest time allowed, and last of all who they are."""
+    work = ground.work
+    for entry in group_of(work, person):
+        for session in work.sessions.of_person(entry):
+            kept = work.book(SESSION_VERSIONS).where(session=session.id) or work.book(DRAFTS).one(session.id)
+            if kept and ground.record_goes(session.id):
+                yield Going(rule=Rule.FORMS, object=f"session:{session.id}", since=session.opened_at)
+        for case in work.book(CASES).where(person=entry):
+            if case.closed_at is not None and ground.is_due(Rule.CASES, case.closed_at):
+                yield Going(rule=Rule.CASES, object=f"case:{case.id}", since=case.closed_at)
+        for call in {session.call for session in work.sessions.of_person(entry)}:
+            for recording in work.book(RECORDINGS).where(call=call):
+                if ground.is_due(Rule.RECORDINGS, recording.at):
+                    yield Going(rule=Rule.RECORDINGS, object=f"recording:{recording.id}", since=recording.at)
+    yield Going(rule=Rule.PEOPLE, object=f"person:{person.id}", since=ground.until)
+
+
+def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) -> Erasure:
+    work, group = ground.work, group_of(ground.work, person)
+    going = {rule: sum(one.rule is rule for one in goings) for rule in Rule}
+    entries = [work.people.get(entry) for entry in group]
+    numbers = own_numbers(work, person)
+    plans = sum(work.book(CALLER_PLANS).one(entry) is not None for entry in group)
+    goes = (
+        Item(what="姓名、出生年月、来电口令", count=sum(one.name is not None for one in entries)),
+        Item(what="电话号码", count=sum(len(one.phones) for one in entries)),
+        Item(what="通话登记中的号码与留下的按键内容", count=sum(_calls(work, n) for n in numbers)),
+        Item(what="约定(接听须知)", count=plans),
+        Item(what="满三年的接访记录", count=going[Rule.FORMS]),
+        Item(what="满三年的个案", count=going[Rule.CASES]),
+        Item(what="录音", count=going[Rule.RECORDINGS]),
+    )
+    return Erasure(
+        person=person.id,
+        code=person.code,
+        goes=tuple(item for item in goes if item.count),
+        stays=tuple(item for item in _stays(ground, person, going) if item.count),
+        hindered=tuple(_hindered(ground, person, request_id)),
+    )
+
+
+def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[Item]:
+    work, group = ground.work, group_of(ground.work, person)
+    records = sum(
+        bool(work.book(SESSION_VERSIONS).where(session=session.id))
+        for entry in group
+        for session in work.sessions.of_person(entry)
+    )
+    cases = sum(len(work.book(CASES).where(person=entry)) for entry in group)
+    yield Item(
+        what="接访记录与评估",
+        count=records - going[Rule.FORMS],
+        why="国家指南要求至少保存三年,与此人的联系已断开,到期自动删除",
+    )
+    yield Item(what="个案", count=cases - going[Rule.CASES], why="同上,结案后保存三年")
+    yield Item(
+        what="同意与撤回的凭据",
+        count=len(work.people.consents(person.id)),
+        why="证明当时是否同意,不含姓名号码",
+    )
+    yield Item(
+        what="拒绝来电",
+        count=len(work.people.suppressions(person.id)),
+        why="只留号码的密钥摘要,重新导入也不会再打给本人",
+    )
+    files = sum(len(work.people.files_of(entry)) for entry in group)
+    yield Item(what="困难档案", count=files, why="由帮扶部门依规保管,此处只有编号与类别")
+    numbers = {phone.number for phone in person.phones}
+    blocks = sum(one.number in numbers for one in work.book(BLOCKS).where())
+    yield Item(what="停接的号码", count=blocks, why="到期 30 日后自动删除")
+    yield Item(what="操作留痕", count=1, why="只记谁做了什么,不含内容")
+
+
+def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
+    work, group = ground.work, group_of(ground.work, person)
+    if ground.held.binds(*(f"person:{entry}" for entry in group)):
+        yield "已依法保全"
+    if open_cases(work, person):
+        yield "还有未结的个案,先由负责人结案"
+    if any(work.debts.open(person=entry) for entry in group):
+        yield "还有应做的联系,先完成或结束"
+    if any(f.status is not FileStatus.CLOSED for entry in group for f in work.people.files_of(entry)):
+        yield "困难档案还在册,先由帮扶部门退档"
+    if any(one.id != request_id for one in open_requests_of(work, person)):
+        yield "本人还有别的请求没有答复"
+
+
+def _forget_numbers(work: UnitOfWork, person: Person) -> None:
+    """Blank their numbers in the register of calls; one they share with somebody else is that one's too."""
+    for number in own_numbers(work, person):
+        work.calls.forget_number(number)
+
+
+def _calls(work: UnitOfWork, number: str) -> int:
+    return len(work.calls.of_number(number, 100_000))
+
+
+def _answer(found: Erasure) -> str:
+    gone = "、".join(f"{item.what} {item.count}" for item in found.goes)
+    left = "、".join(f"{item.what}({item.why})" for item in found.stays)
+    return f"已删除:{gone}。保留:{left}。"

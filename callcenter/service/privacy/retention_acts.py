@@ -1,0 +1,208 @@
+"""Taking away what is due, one thing at a time: a tombstone first, then what it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from uuid import uuid4
+
+from callcenter.domain.books import (
+    ASSESSMENTS,
+    BLOCKS,
+    CALLER_PLANS,
+    CASE_EVENTS,
+    CASES,
+    DRAFTS,
+    EXPORTS,
+    HOLDS,
+    LOGINS,
+    MERGES,
+    RECORDINGS,
+    REQUESTS,
+    RESCUES,
+    SESSION_VERSIONS,
+    TOMBSTONES,
+    BookOf,
+)
+from callcenter.domain.merging import blanked
+from callcenter.domain.privacy import Merge, Tombstone
+from callcenter.domain.retention import Going, Rule, add_counts, counted, length_band
+from callcenter.domain.sessions import SessionRow, SessionVersion
+from callcenter.errors import NotFound
+from callcenter.ports import UnitOfWork
+from callcenter.service.privacy.retention_finds import Ground
+
+
+@dataclass(kw_only=True)
+class Burial:
+    """One batch of what goes: who takes it away and why, and what is left of it."""
+
+    work: UnitOfWork
+    ground: Ground
+    by: str
+    at: datetime
+    reason: str
+    zone: tzinfo
+    #: `2026-05` -> what was counted -> value -> how often.
+    counts: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    #: Sound files nothing names any more; to be deleted once the batch is committed.
+    files: list[str] = field(default_factory=list)
+
+    def take(self, going: Going) -> None:
+        """Take one thing away."""
+        self.stone(going.object, going.rule)
+        _ACTS[going.rule](self, going.object.partition(":")[2])
+
+    def stone(self, object: str, rule: str) -> None:
+        """Leave word that something stood here."""
+        put_tombstone(
+            self.work,
+            Tombstone(
+                id=f"to-{uuid4().hex}",
+                object=object,
+                rule=rule,
+                by=self.by,
+                at=self.at,
+                reason=self.reason,
+            ),
+        )
+
+    def leave_counts(self) -> None:
+        """Keep what the yearly account needs of the records that went: counts about nobody, by month."""
+        for month, counts in sorted(self.counts.items()):
+            stone = Tombstone(
+                id=f"to-{uuid4().hex}",
+                object=f"statistics:{month}",
+                rule=Rule.FORMS,
+                by=self.by,
+                at=self.at,
+                counts=counts,
+            )
+            put_tombstone(self.work, stone)
+
+
+def put_tombstone(work: UnitOfWork, stone: Tombstone) -> None:
+    """Add a tombstone."""
+    work.book(TOMBSTONES).add(stone)
+
+
+def _form(burial: Burial, session_id: str) -> None:
+    work = burial.work
+    versions = work.book(SESSION_VERSIONS).where(session=session_id)
+    head = _head(work, session_id)
+    if versions:
+        _count(burial, head, max(versions, key=lambda version: version.n))
+    for version in versions:
+        work.book(SESSION_VERSIONS).remove(version.id)
+    for assessment in work.book(ASSESSMENTS).where(session=session_id):
+        work.book(ASSESSMENTS).remove(assessment.id)
+    if work.book(DRAFTS).one(session_id) is not None:
+        work.book(DRAFTS).remove(session_id)
+    if head is not None and head.person is not None:
+        work.sessions.update(replace(head, person=None), seen=head.version)
+
+
+def _head(work: UnitOfWork, session_id: str) -> SessionRow | None:
+    try:
+        return work.sessions.get(session_id)
+    except NotFound:
+        return None
+
+
+def _count(burial: Burial, head: SessionRow | None, last: SessionVersion) -> None:
+    month, more = month_and_counts(burial.work, head, last, burial.zone)
+    burial.counts[month] = add_counts(burial.counts.get(month, {}), more)
+
+
+def month_and_counts(
+    work: UnitOfWork, head: SessionRow | None, last: SessionVersion, zone: tzinfo
+) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Return the month of a record and what it adds to the yearly account."""
+    at = head.opened_at if head else last.at
+    return at.astimezone(zone).strftime("%Y-%m"), {
+        **counted(last.answers),
+        "length": (length_band(_talk(work, head)),),
+    }
+
+
+def _talk(work: UnitOfWork, head: SessionRow | None) -> timedelta | None:
+    try:
+        return work.calls.get(head.call).talk if head else None
+    except NotFound:
+        return None
+
+
+def _merges(work: UnitOfWork, entry: str) -> list[Merge]:
+    """Return the merges an entry had part in."""
+    found = [*work.book(MERGES).where(kept=entry), *work.book(MERGES).where(merged=entry)]
+    return list({merge.id: merge for merge in found}.values())
+
+
+def _case(burial: Burial, case_id: str) -> None:
+    work = burial.work
+    for merge in _merges(work, work.book(CASES).get(case_id).person):
+        left = tuple(case for case in merge.cases_before if case.id != case_id)
+        if left != merge.cases_before:
+            work.book(MERGES).put(replace(merge, cases_before=left))
+    for event in work.book(CASE_EVENTS).where(case=case_id):
+        work.book(CASE_EVENTS).remove(event.id)
+    for rescue in work.book(RESCUES).where(case=case_id):
+        burial.stone(f"rescue:{rescue.id}", Rule.CASES)
+        work.book(RESCUES).remove(rescue.id)
+    work.book(CASES).remove(case_id)
+
+
+def _recording(burial: Burial, recording_id: str) -> None:
+    recording = burial.work.book(RECORDINGS).get(recording_id)
+    burial.work.book(RECORDINGS).remove(recording_id)
+    if recording.file:
+        burial.files.append(recording.file)
+
+
+def _call(burial: Burial, call_id: str) -> None:
+    call = burial.work.calls.get(call_id)
+    burial.work.calls.put_many([replace(call, number=None, kept=(), answers=())])
+
+
+def _person(burial: Burial, person_id: str) -> None:
+    work = burial.work
+    for entry in burial.ground.entries(person_id):
+        if entry != person_id:
+            burial.stone(f"person:{entry}", Rule.PEOPLE)
+        _forget(burial, entry)
+        work.people.forget(entry)
+        work.debts.forget(entry)
+
+
+def _forget(burial: Burial, entry: str) -> None:
+    work = burial.work
+    if work.book(CALLER_PLANS).one(entry) is not None:
+        burial.stone(f"plan:{entry}", Rule.PEOPLE)
+        work.book(CALLER_PLANS).remove(entry)
+    for merge in _merges(work, entry):
+        # That two entries are one stays: an opt-out of either has to bind the other (R32).
+        work.book(MERGES).put(blanked(merge))
+    for session in work.sessions.of_person(entry):
+        work.sessions.update(replace(session, person=None), seen=session.version)
+
+
+def _from(book: BookOf[Any]) -> Callable[[Burial, str], None]:
+    """Return what takes a value out of a book."""
+    return lambda burial, value_id: burial.work.book(book).remove(value_id)
+
+
+_ACTS: Mapping[Rule, Callable[[Burial, str], None]] = {
+    Rule.FORMS: _form,
+    Rule.CASES: _case,
+    Rule.RECORDINGS: _recording,
+    Rule.CALLS: _call,
+    Rule.REQUESTS: _from(REQUESTS),
+    Rule.PEOPLE: _person,
+    Rule.BLOCKS: _from(BLOCKS),
+    Rule.LOGINS: _from(LOGINS),
+    Rule.EXPORTS: _from(EXPORTS),
+    Rule.UNREAD: lambda burial, key: burial.work.journal.forget_unread(key),
+    Rule.HOLDS: _from(HOLDS),
+}

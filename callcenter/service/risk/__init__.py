@@ -1,0 +1,1 @@
+"""People in danger: cases and rescues."""

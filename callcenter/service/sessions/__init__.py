@@ -1,0 +1,1 @@
+"""The record of an answered call: written, read, reviewed, amended."""

@@ -1,0 +1,1 @@
+"""Who runs the line: users, and how they sign in."""
