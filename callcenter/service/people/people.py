@@ -24,6 +24,7 @@ from callcenter.domain.people import (
     Suppression,
     SuppressionKind,
 )
+from callcenter.domain.reasons import checked_reason, storable
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -46,8 +47,6 @@ __all__ = [
     "storable",
 ]
 
-#: Fewer characters explain nothing to whoever reviews it.
-_SHORTEST_REASON = 4
 #: Tries at a free pseudonym of four letters, and after that of six.
 _TRIES = 20
 _MOST_PHONES = 10
@@ -250,21 +249,6 @@ def opt_out(
     work.people.add_suppression(wish)
     _note(work, actor, "people.optout", person, now, field=kind, reason=reason)
     return wish
-
-
-def storable(text: str) -> str:
-    """Return a text without the blanks around it, or raise `Refused` if no database can hold it."""
-    if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
-        raise Refused("文字里有无法保存的字符,请重新输入。")
-    return text.strip()
-
-
-def checked_reason(reason: str) -> str:
-    """Return a reason without its blanks, or raise `Refused` if it explains nothing."""
-    told = "".join(reason.split())
-    if len(told) < _SHORTEST_REASON or len(set(told)) < 2 or not any(map(str.isalnum, told)):
-        raise Refused(f"请写明理由,至少 {_SHORTEST_REASON} 个字:事后会有人逐条查看。")
-    return storable(reason)
 
 
 def _found(work: UnitOfWork, code: str, number: str, pseudonym: str) -> list[Person]:
