@@ -126,9 +126,11 @@ EVENT_WORDS = {
     "state": "状态",
     "owner": "负责人",
     "acknowledged": "督导确认",
+    "unacknowledged": "待督导重新确认",
     "proposed": "提议",
     "withdrawn": "撤回提议",
     "tried": "电话以外的尝试",
+    "contact": "完成一次随访",
     "closed": "结案",
     "reopened": "重开",
 }

@@ -101,8 +101,8 @@ class CaseEvent:
 
     id: str
     case: str
-    #: `opened`, `level`, `state`, `owner`, `acknowledged`, `proposed`, `withdrawn`, `ladder`, `tried`,
-    #: `closed`, `reopened`.
+    #: `opened`, `level`, `state`, `owner`, `acknowledged`, `unacknowledged`, `proposed`, `withdrawn`,
+    #: `ladder`, `tried`, `closed`, `reopened`.
     kind: str
     before: str = ""
     after: str = ""

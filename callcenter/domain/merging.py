@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from callcenter.domain.case_rules import is_alarming
+from callcenter.domain.cases import Case
 from callcenter.domain.people import Person, Phone, PhoneStatus
 from callcenter.domain.privacy import Merge
 
@@ -77,3 +79,48 @@ def _as_now(phone: Phone, present: Phone | None, was: Person) -> Phone | None:
     if present is None:
         return None
     return phone if present in was.phones else replace(phone, status=present.status)
+
+
+def one_case(going: Case, closing: Case) -> Case:
+    """Return the case that goes on for both.
+
+    Where a supervisor's name is missing on one of them it is missing on both, since the earlier moment:
+    who knew of the one danger need not know of the other. What was proposed was proposed of half of it.
+    """
+    both = replace(
+        going,
+        owner=going.owner or closing.owner,
+        steps=tuple(dict.fromkeys((*going.steps, *closing.steps))),
+        proposed=None,
+        ending=None,
+    )
+    waiting = [case.alarming_since or case.opened_at for case in (going, closing) if is_alarming(case)]
+    if not waiting:
+        return both
+    return replace(both, alarming_since=min(waiting), acknowledged_by=None, acknowledged_at=None)
+
+
+def own_case(now: Case, going: Case, closing: Case) -> Case:
+    """Return the case that went on as it is after both were parted: what is newer stays.
+
+    A name that the merge took off it comes back, unless the danger changed since.
+    """
+    both = one_case(going, closing)
+    theirs = set(closing.steps) - set(going.steps)
+    parted_case = replace(
+        now,
+        steps=tuple(step for step in now.steps if step not in theirs),
+        owner=going.owner if now.owner == both.owner else now.owner,
+    )
+    if _clock(now) != _clock(both):
+        return parted_case
+    return replace(
+        parted_case,
+        alarming_since=going.alarming_since,
+        acknowledged_by=going.acknowledged_by,
+        acknowledged_at=going.acknowledged_at,
+    )
+
+
+def _clock(case: Case) -> tuple[object, ...]:
+    return case.level, case.alarming_since, case.acknowledged_by, case.acknowledged_at

@@ -12,9 +12,10 @@ from datetime import datetime
 from uuid import uuid4
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import CASE_EVENTS, CASES, MERGES
+from callcenter.domain.books import CASE_EVENTS, CASES, MERGES, RESCUES
+from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason
-from callcenter.domain.merging import emptied, joined, parted
+from callcenter.domain.merging import emptied, joined, one_case, own_case, parted
 from callcenter.domain.people import Consent, ConsentKind, Person
 from callcenter.domain.privacy import Merge
 from callcenter.errors import Refused
@@ -27,6 +28,9 @@ from scheduler.obligations import Kind, Obligation
 
 #: Why the later of two routine debts ended.
 ONE_DEBT = "合并为同一人,例行回访只欠一次"
+#: Why nothing is proposed any more, and why a supervisor's name is gone.
+UNPROPOSED = "与另一个案合并,合并前的提议作废"
+UNKNOWN = "并入的个案还没有督导确认"
 
 
 @guarded(Verb.PEOPLE_MERGE)
@@ -56,7 +60,7 @@ def merge(
         by=actor,
         at=now,
         reason=told,
-        moved=_movable(work, kept, merged),
+        moved={**_movable(work, kept, merged), "rescue": _rescues(work, closing)},
         kept_before=kept,
         merged_before=merged,
         cases_before=(closing, going) if closing and going else (),
@@ -172,16 +176,32 @@ def _carry_out(work: UnitOfWork, done: Merge) -> None:
 
 
 def _make_one_case(work: UnitOfWork, done: Merge) -> None:
-    """End one of two open cases; what is owed under it goes on under the other."""
-    if not done.cases_before:
+    """End one of two open cases; what is owed under it, and who is being searched for, goes on (R12, R14)."""
+    if len(done.cases_before) < 2:
         return
     book = work.book(CASES)
     closing, going = (book.get(case.id) for case in done.cases_before)
-    steps = tuple(dict.fromkeys((*going.steps, *closing.steps)))
-    book.put(replace(going, owner=going.owner or closing.owner, steps=steps))
+    book.put(one_case(going, closing))
     ended = replace(closing, state=CaseState.CLOSED, close_reason=CloseReason.MERGED, closed_at=done.at)
-    book.put(replace(ended, proposed=None))
+    book.put(replace(ended, proposed=None, ending=None, alarming_since=None))
+    _move_rescues(work, done.moved["rescue"], closing, going)
+    for case in (going, closing):
+        if case.proposed is not None or case.ending is not None:
+            _log(work, case, "withdrawn", done.by, done.at, UNPROPOSED)
+    if going.acknowledged_at is not None and is_alarming(closing):
+        _log(work, going, "unacknowledged", done.by, done.at, UNKNOWN)
     _log(work, closing, "closed", done.by, done.at, CloseReason.MERGED)
+
+
+def _rescues(work: UnitOfWork, closing: Case | None) -> tuple[str, ...]:
+    found = work.book(RESCUES).where(case=closing.id) if closing else ()
+    return tuple(sorted(rescue.id for rescue in found))
+
+
+def _move_rescues(work: UnitOfWork, ids: Iterable[str], before: Case, after: Case) -> None:
+    for rescue in filter(None, map(work.book(RESCUES).one, ids)):
+        if rescue.case == before.id:
+            work.book(RESCUES).put(replace(rescue, case=after.id))
 
 
 def _move_sessions(work: UnitOfWork, ids: Iterable[str], before: str, after: str) -> None:
@@ -239,16 +259,16 @@ def _owe_again(work: UnitOfWork, obligation_id: str) -> None:
 
 
 def _part_cases(work: UnitOfWork, done: Merge, now: datetime) -> None:
-    if not done.cases_before:
+    if len(done.cases_before) < 2:
         return
     book, (closing, going) = work.book(CASES), done.cases_before
     present, ended = book.get(going.id), book.get(closing.id)
-    theirs = set(closing.steps) - set(going.steps)
-    steps = tuple(step for step in present.steps if step not in theirs)
-    owner = going.owner if present.owner == (going.owner or closing.owner) else present.owner
-    book.put(replace(present, steps=steps, owner=owner))
+    book.put(own_case(present, going, closing))
+    # A rescue goes back with what was learned in it since.
+    _move_rescues(work, done.moved.get("rescue", ()), going, closing)
     if ended.close_reason is CloseReason.MERGED:
-        book.put(replace(closing, person=ended.person, revision=ended.revision))
+        again = replace(closing, person=ended.person, revision=ended.revision, proposed=None, ending=None)
+        book.put(again)
         _log(work, closing, "reopened", done.by, now, "合并拆开")
 
 

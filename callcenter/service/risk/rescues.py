@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 
 from callcenter.config import Transfers
 from callcenter.domain.access import Verb, may
@@ -48,14 +49,17 @@ def asked_again(work: UnitOfWork, case: Case, *, session: str, by: str, now: dat
 
 
 def _new_form(work: UnitOfWork, case: Case, session: str, by: str, now: datetime) -> Rescue:
-    known = of_case(work, case.id)
-    number = len(known) + 1
-    form = Rescue(
-        id=f"re-{case.id}-{number}", case=case.id, session=session, state=RescueState.NEEDED, agency=""
-    )
+    form = Rescue(id=_next_id(work, case), case=case.id, session=session, state=RescueState.NEEDED, agency="")
     work.book(RESCUES).add(form)
     _note(work, by, "rescue.open", form, now)
     return form
+
+
+def _next_id(work: UnitOfWork, case: Case) -> str:
+    """Return the first free name: rescues of merged cases come and go."""
+    first = len(of_case(work, case.id)) + 1
+    names = (f"re-{case.id}-{n}" for n in count(first))
+    return next(name for name in names if work.book(RESCUES).one(name) is None)
 
 
 def of_case(work: UnitOfWork, case_id: str) -> tuple[Rescue, ...]:
