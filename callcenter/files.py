@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from callcenter.errors import Conflict
+from callcenter.errors import Conflict, Refused
 
 
 def write_private(file: Path, content: bytes) -> None:
@@ -33,6 +36,37 @@ def new_private(file: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def open_regular(file: Path) -> BufferedReader:
+    """Open a regular file for reading; raise `Refused` for a link, a pipe, a folder or a device.
+
+    A pipe nobody writes to would hold the reader up for ever; a link leads out of its folder.
+    """
+    _check_regular(file, file.lstat().st_mode)
+    # What it was may have been swapped since: asked again of what was opened, without waiting for it.
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_regular(file) from None
+        raise
+    opened = os.fdopen(descriptor, "rb")
+    try:
+        _check_regular(file, os.fstat(descriptor).st_mode)
+    except Refused:
+        opened.close()
+        raise
+    return opened
+
+
+def _check_regular(file: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise _not_regular(file)
+
+
+def _not_regular(file: Path) -> Refused:
+    return Refused(f"{file} 不是普通文件。")
 
 
 def sync_folder(folder: Path) -> None:

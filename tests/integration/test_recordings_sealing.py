@@ -313,3 +313,74 @@ def test_two_that_seal_the_same_moment_make_one_recording(
     assert replace(row, revision=0).call == CALL
     recordings.sweep(sql_store, folder, now=datetime.now(now.tzinfo) + timedelta(hours=2))
     assert [file.name for file in folder.iterdir()] == [row.file]
+
+
+def test_what_the_pbx_writes_right_after_the_call_waits_until_it_is_quiet(
+    store: Store, spool: Path, folder: Path, now: datetime
+) -> None:
+    begin(store, now)
+    wav = leave(spool, sound=VOICE[:1004])
+    os.utime(wav, (now.timestamp(), now.timestamp()))
+    assert recordings.seal_waiting(store, spool, folder, now=now + timedelta(seconds=5)) == 0
+    wav.write_bytes(VOICE)
+    os.utime(wav, (now.timestamp() + 6, now.timestamp() + 6))
+    assert recordings.seal_waiting(store, spool, folder, now=now + timedelta(seconds=20)) == 0
+    assert recordings.seal_waiting(store, spool, folder, now=now + timedelta(seconds=30)) == 1
+    assert heard(store, folder, now) == [VOICE]
+
+
+@pytest.mark.parametrize("step", ["_write_sealed", "_keep"])
+def test_what_is_written_while_it_is_sealed_is_not_lost(
+    store: Store, spool: Path, folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    begin(store, now)
+    wav = leave(spool, sound=VOICE[:1004])
+    real: Callable[..., object] = getattr(recordings, step)
+
+    def the_pbx_goes_on(*args: object) -> object:
+        result = real(*args)
+        with wav.open("ab") as late:
+            late.write(VOICE[1004:6004])
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recordings, step, the_pbx_goes_on)
+        assert recordings.seal_waiting(store, spool, folder, now=now) == 0
+    assert wav.exists()
+    assert recordings.seal_waiting(store, spool, folder, now=now) == 1
+    assert not wav.exists()
+    assert heard(store, folder, now)[-1] == VOICE[:6004]
+
+
+def test_another_file_put_in_the_place_of_the_one_being_sealed_stays(
+    store: Store, spool: Path, folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(store, now)
+    wav = leave(spool)
+    real = recordings._keep
+
+    def swapped(*args: object) -> None:
+        real(*args)  # type: ignore[arg-type]
+        (spool / "fresh").write_bytes(VOICE + b"more")
+        (spool / "fresh").replace(wav)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recordings, "_keep", swapped)
+        recordings.seal_waiting(store, spool, folder, now=now)
+    assert wav.read_bytes() == VOICE + b"more"
+    recordings.seal_waiting(store, spool, folder, now=now)
+    assert heard(store, folder, now) == [VOICE, VOICE + b"more"]
+
+
+def test_a_pipe_named_like_a_message_holds_up_no_other_and_is_said(
+    store: Store, spool: Path, folder: Path, now: datetime, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin(store, now)
+    os.mkfifo(spool / f"{CALL}-a_pipe.wav")
+    (tmp_path / "secret").write_bytes(VOICE)
+    (spool / f"{CALL}-b_link.wav").symlink_to(tmp_path / "secret")
+    leave(spool)
+    assert recordings.seal_waiting(store, spool, folder, now=now + timedelta(days=1)) == 1
+    assert heard(store, folder, now) == [VOICE]
+    assert len([r for r in caplog.records if "no regular file" in r.message]) == 2
+    assert (tmp_path / "secret").read_bytes() == VOICE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -126,7 +127,9 @@ def left(app: Clocked, tmp_path: Path) -> bytes:
     sound = b"RIFF" + bytes(range(256)) * 10
     spool = app.settings.pbx_home / "spool" / "messages"
     spool.mkdir(parents=True)
-    (spool / f"{CALL}-say_it.wav").write_bytes(sound)
+    wav = spool / f"{CALL}-say_it.wav"
+    wav.write_bytes(sound)
+    os.utime(wav, (app.at.timestamp() - 60, app.at.timestamp() - 60))
     with app.store() as work:
         record = CallRecord(id=CALL, direction=Direction.INBOUND, outcome=Outcome.PROMISED, started_at=app.at)
         work.calls.put_many([record])

@@ -1,7 +1,8 @@
 """Messages that callers leave: sealed within a minute after the call, heard with a reason, deleted whole.
 
-The PBX writes them in clear. Each is sealed under a key of its own, which stands in its row (sealed like
-every row): a change of the field key leaves the files as they are, and without its row a file is noise.
+The PBX writes them in clear, and to the end even after the call: a file is taken once it was quiet. Each is
+sealed under a key of its own, which stands in its row (sealed like every row): a change of the field key
+leaves the files as they are, and without its row a file is noise.
 First the sealed file is on the disk, then its row, and only then is the clear one removed; whatever dies
 in between, the next round goes on, and finds by the checksum what was sealed already.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import file_digest
+from io import BufferedReader
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
@@ -23,8 +25,8 @@ from uuid import uuid4
 from callcenter.domain.access import Verb
 from callcenter.domain.books import RECORDINGS
 from callcenter.domain.privacy import Recording
-from callcenter.errors import Conflict, NotFound
-from callcenter.files import new_private, sync_folder
+from callcenter.errors import Conflict, NotFound, Refused
+from callcenter.files import new_private, open_regular, sync_folder
 from callcenter.ports import AuditEntry, Store, UnitOfWork
 from callcenter.sealed_files import KEY_BYTES, open_file, seal_file
 from callcenter.service.access import allow, guarded
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 #: `<call id>-<node>.wav`, as the dialplan names them.
 _WAV = re.compile(r"(?P<call>[A-Za-z0-9][A-Za-z0-9._-]{0,79})-(?P<node>[a-z][a-z0-9_]{1,39})\.wav")
 _SEALED = ".sealed"
+#: The PBX may still write what the end of a call left over: nobody wrote for so long.
+_QUIET = timedelta(seconds=20)
 #: A message whose call is on no record (its journal was lost) is sealed once nobody has written so long.
 _UNKNOWN_CALL = timedelta(minutes=10)
 #: A sealed file may wait so long for its row: the store may be slow, or away.
@@ -55,14 +59,16 @@ class Message:
 
 
 def seal_waiting(store: Store, spool: Path, folder: Path, *, now: datetime) -> int:
-    """Seal every message in `spool` whose call has ended; return how many.
+    """Seal every message in `spool` whose call has ended and that nobody writes any more; return how many.
 
-    One that fails is logged and holds up no other.
+    One that fails is logged and holds up no other; what is no regular file is logged and left alone.
     """
     sealed = 0
     for wav in sorted(spool.glob("*.wav")):
         try:
             sealed += _seal(store, wav, folder, now)
+        except Refused:
+            log.warning("no regular file among the messages", extra={"action": "recordings.skip"})
         except Exception:
             log.exception("a message could not be sealed", extra={"action": "recordings.seal"})
     return sealed
@@ -70,36 +76,71 @@ def seal_waiting(store: Store, spool: Path, folder: Path, *, now: datetime) -> i
 
 def _seal(store: Store, wav: Path, folder: Path, now: datetime) -> bool:
     named = _WAV.fullmatch(wav.name)
-    if named is None or wav.is_symlink() or not _has_ended(store, named["call"], wav, now):
+    if named is None:
         return False
-    name, recording = _place_for(store, wav, folder, f"{named['call']}/{named['node']}")
-    if recording is None:
-        recording = _write_sealed(wav, folder, name, now)
-        try:
-            with store() as work:
-                _keep(work, recording)
-                work.commit()
-        except Conflict:  # somebody else sealed it this moment: theirs counts
-            (folder / recording.file).unlink(missing_ok=True)
+    with open_regular(wav) as source:
+        seen = os.fstat(source.fileno())
+        if not _has_ended(store, named["call"], seen, now):
             return False
-    wav.unlink(missing_ok=True)
+        name, recording = _place_for(store, source, folder, f"{named['call']}/{named['node']}")
+        if recording is None and not _is_kept(store, source, seen, folder, name, now):
+            return False
+        # Whatever was written meanwhile stands in the clear file only: then it stays for the next round.
+        if not _is_untouched(source, seen) or not _is_still(wav, seen):
+            return False
+        wav.unlink(missing_ok=True)
     sync_folder(wav.parent)
     return True
 
 
-def _has_ended(store: Store, call: str, wav: Path, now: datetime) -> bool:
-    """Tell whether the call is over; of a call nobody knows, whether its file is long finished."""
+def _is_kept(
+    store: Store, source: BufferedReader, seen: os.stat_result, folder: Path, name: str, now: datetime
+) -> bool:
+    """Seal the sound and keep its row; tell whether that was done, by us and whole."""
+    recording = _write_sealed(source, folder, name, now)
+    if not _is_untouched(source, seen):
+        (folder / recording.file).unlink(missing_ok=True)
+        return False
+    try:
+        with store() as work:
+            _keep(work, recording)
+            work.commit()
+    except Conflict:  # somebody else sealed it this moment: theirs counts
+        (folder / recording.file).unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _is_untouched(source: BufferedReader, seen: os.stat_result) -> bool:
+    """Tell whether nobody wrote into the open file since `seen`."""
+    now = os.fstat(source.fileno())
+    return (now.st_size, now.st_mtime_ns) == (seen.st_size, seen.st_mtime_ns)
+
+
+def _is_still(wav: Path, seen: os.stat_result) -> bool:
+    """Tell whether the name still leads to the file that was opened."""
+    try:
+        now = wav.lstat()
+    except FileNotFoundError:
+        return False
+    return (now.st_dev, now.st_ino) == (seen.st_dev, seen.st_ino)
+
+
+def _has_ended(store: Store, call: str, seen: os.stat_result, now: datetime) -> bool:
+    """Tell whether the call is over and its file is finished; of a call nobody knows, long finished."""
+    # A time in the future is of a clock that was set back since: nobody writes there now either.
+    quiet = abs(now - datetime.fromtimestamp(seen.st_mtime, UTC))
     with store() as work:
         try:
-            return not work.calls.get(call).is_open
+            return not work.calls.get(call).is_open and quiet >= _QUIET
         except NotFound:
-            return now - datetime.fromtimestamp(wav.stat().st_mtime, UTC) >= _UNKNOWN_CALL
+            return quiet >= _UNKNOWN_CALL
 
 
-def _place_for(store: Store, wav: Path, folder: Path, name: str) -> tuple[str, Recording | None]:
+def _place_for(store: Store, source: BufferedReader, folder: Path, name: str) -> tuple[str, Recording | None]:
     """Return the id for this sound, and its row if it was sealed already, or was deleted on purpose."""
-    with wav.open("rb") as file:
-        checksum = file_digest(file, "sha256").hexdigest()
+    source.seek(0)
+    checksum = file_digest(source, "sha256").hexdigest()
     with store() as work:
         for n in count(1):
             free = name if n == 1 else f"{name}/{n}"
@@ -112,11 +153,12 @@ def _place_for(store: Store, wav: Path, folder: Path, name: str) -> tuple[str, R
     raise RuntimeError("numbers do not end")
 
 
-def _write_sealed(wav: Path, folder: Path, name: str, now: datetime) -> Recording:
+def _write_sealed(source: BufferedReader, folder: Path, name: str, now: datetime) -> Recording:
     """Write the sealed file and return the row it needs. The file's name says nothing."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key, file = os.urandom(KEY_BYTES), f"{uuid4().hex}{_SEALED}"
-    with wav.open("rb") as source, new_private(folder / file) as out:
+    source.seek(0)
+    with new_private(folder / file) as out:
         content = seal_file(source, out, key, name)
     call, node = name.split("/")[:2]
     return Recording(
