@@ -76,6 +76,7 @@ def _of_store(app: App) -> Iterator[Check]:
     of_store: dict[str, Callable[[UnitOfWork], Check]] = {
         "audit": lambda work: looks.audit_chain(work, settings.home),
         "clock": lambda work: looks.clock(work, now),
+        "machine_names": line.machine_names,
         "alarm_chain": line.alarm_chain,
         "roster": lambda work: line.roster(work, now),
         "sessions": lambda work: line.unwritten_sessions(work, now),

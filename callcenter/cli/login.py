@@ -35,7 +35,7 @@ def login(app: App, code: str) -> None:
     try:
         token = signin.sign_in(app.store, code, password, digits, now=app.clock(), policy=policy)
     except signin.NeedsSecondFactor:
-        click.echo("您的角色要用动态码登录。现在设置:")
+        click.echo("您要用动态码登录,还没有设置。现在设置:")
         enrol(app, code)
         digits = click.prompt("设置好了。等手机上出现新的一组数字,再输入一次动态码")
         token = signin.sign_in(app.store, code, password, digits, now=app.clock(), policy=policy)

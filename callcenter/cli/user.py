@@ -191,22 +191,35 @@ def password(app: App, code: str, reason: str, actor: str) -> None:
 
 @user.command()
 @click.argument("code")
-@click.option("--remove", is_flag=True, help="取消动态码,如手机丢失;管理员可以替别人取消")
+@click.option("--remove", is_flag=True, help="取消动态码:本人要输入密码和动态码,管理员可以替别人取消")
 @_reason
 @actor_option
 @pass_app
 def totp(app: App, code: str, remove: bool, reason: str, actor: str) -> None:
-    """设置人员 CODE 登录用的动态码:显示二维码,用手机上的验证器扫描,再输入一次确认。"""
+    """设置人员 CODE 登录用的动态码:显示二维码,用手机上的验证器扫描,再输入一次确认。
+
+    手机丢了请管理员取消(写明原因,留痕);本人下次登录时要重新设置。
+    """
     if not remove:
         if actor != code:
             raise Forbidden("动态码只能由本人设置。")
         enrol(app, code)
         click.echo("动态码已启用。下次登录时要用。")
         return
-    with app.store() as work:
-        signin.remove_totp(work, code, actor=actor, now=app.clock(), reason=reason)
-        work.commit()
+    if actor == code:
+        _remove_own_totp(app, code, reason)
+    else:
+        with app.store() as work:
+            signin.reset_totp(work, code, actor=actor, now=app.clock(), reason=reason)
+            work.commit()
     click.echo(f"{code} 的动态码已取消。")
+
+
+def _remove_own_totp(app: App, code: str, reason: str) -> None:
+    secret = click.prompt("密码", hide_input=True)
+    digits = click.prompt("动态码(还没有确认过的直接回车)", default="", show_default=False)
+    policy = signin.policy_of(app.settings.access)
+    signin.remove_totp(app.store, code, secret, digits, now=app.clock(), policy=policy, reason=reason)
 
 
 @user.command()

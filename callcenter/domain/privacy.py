@@ -146,6 +146,8 @@ class Export:
     reason: str = field(repr=False)
     #: SHA-256 of the file, to tell a leaked copy by.
     checksum: str = ""
+    #: Id of the person whose own copy it is.
+    about: str = ""
     deleted_at: datetime | None = None
     revision: int = 0
 
@@ -164,8 +166,11 @@ class Credential:
     #: Last time step a code was accepted in: a code counts once.
     totp_step: int = 0
     changed_at: datetime
-    #: Wrong tries in a row.
+    #: An administrator took the second factor off: it has to be set anew before the next login.
+    totp_due: bool = False
+    #: Wrong passwords and wrong codes since the last full sign-in.
     failures: int = 0
+    totp_failures: int = 0
     locked_until: datetime | None = None
     revision: int = 0
 

@@ -103,19 +103,36 @@ def is_locked(credential: Credential, now: datetime) -> bool:
     return credential.locked_until is not None and now < credential.locked_until
 
 
-def after_failure(credential: Credential, now: datetime, policy: SignInPolicy) -> Credential:
-    """Return the credential with one more wrong try. While it is locked none is counted."""
+def after_failure(
+    credential: Credential, now: datetime, policy: SignInPolicy, *, of_code: bool = False
+) -> Credential:
+    """Return the credential with one more wrong password, or wrong code. While it is locked none is counted.
+
+    The two are counted apart: who has the password but not the telephone cannot wipe out wrong codes.
+    """
     if is_locked(credential, now):
         return credential
-    failures = credential.failures + 1
-    pause = pause_after(failures, policy)
-    return replace(credential, failures=failures, locked_until=now + pause if pause else None)
+    if of_code:
+        after = replace(credential, totp_failures=credential.totp_failures + 1)
+        pause = pause_after(after.totp_failures, policy)
+    else:
+        after = replace(credential, failures=credential.failures + 1)
+        pause = pause_after(after.failures, policy)
+    return replace(after, locked_until=now + pause if pause else None)
 
 
 def after_success(credential: Credential, *, step: int | None = None) -> Credential:
-    """Return the credential with its wrong tries forgotten, and the time step of its code used up."""
+    """Return the credential after a full sign-in: wrong tries forgotten, the time step of its code used."""
     used = credential.totp_step if step is None else step
-    return replace(credential, failures=0, locked_until=None, totp_step=used)
+    return replace(credential, failures=0, totp_failures=0, locked_until=None, totp_step=used)
+
+
+def after_reset(credential: Credential) -> Credential:
+    """Return the credential whose password an administrator set anew: wrong passwords are forgotten.
+
+    Wrong codes are not: the new password says nothing of the telephone.
+    """
+    return replace(credential, failures=0, locked_until=None)
 
 
 # --- logins --------------------------------------------------------------------------------

@@ -55,6 +55,18 @@ def test_no_window_of_time_lets_more_wrong_tries_through_than_the_pauses_allow(
         assert at - judged[before - 1] >= pause
 
 
+@given(policy=POLICIES, tries=st.lists(st.booleans(), max_size=60))
+def test_wrong_passwords_and_wrong_codes_are_counted_apart(policy: SignInPolicy, tries: list[bool]) -> None:
+    credential, now, counted = fresh(), START, {False: 0, True: 0}
+    for of_code in tries:
+        now = credential.locked_until or now
+        credential = after_failure(credential, now, policy, of_code=of_code)
+        counted[of_code] += 1
+        pause = pause_after(counted[of_code], policy)
+        assert credential.locked_until == (now + pause if pause else None)
+    assert (credential.failures, credential.totp_failures) == (counted[False], counted[True])
+
+
 @given(policy=POLICIES, failures=st.integers(0, 10_000))
 def test_pauses_grow_and_end_within_the_longest(policy: SignInPolicy, failures: int) -> None:
     pause, more = pause_after(failures, policy), pause_after(failures + 1, policy)

@@ -183,7 +183,18 @@ def test_one_sets_up_takes_off_and_no_other_may(desk: Desk, monkeypatch: pytest.
     assert "登录不成功" in refused(app.types("login", "c017", typed=f"{PASSWORD}\n\n"))
     words = ("user", "totp", "c017", "--remove", "--as")
     assert isinstance(app.types(*words, "s001", "--reason", "手机丢失").exception, Forbidden)
+    stolen = app.types(*words, "c017", typed=f"{PASSWORD}\n\n")
+    assert "登录不成功" in refused(stolen), "the telephone's code is asked, not only the login"
     assert app.types(*words, "admin", "--reason", "手机丢失").exit_code == 0
+    app.now += timedelta(minutes=5)
+    totp = pyotp.TOTP(secret)
+    later = (totp.at(app.now), totp.at(app.now + timedelta(seconds=30)))
+    done = app.types("login", "c017", typed=f"{PASSWORD}\n\n{later[0]}\n{later[1]}\n")
+    assert done.exit_code == 0, done.output
+    assert "现在设置" in done.output
+    app.now += timedelta(minutes=5)
+    own = app.types(*words, "c017", typed=f"{PASSWORD}\n{totp.at(app.now)}\n")
+    assert own.exit_code == 0, own.output
     assert app.types("login", "c017", typed=f"{PASSWORD}\n\n").exit_code == 0
 
 

@@ -85,11 +85,11 @@ def audited(store: MemoryStore) -> list[tuple[str, str, str, str]]:
         return [(e.actor, e.verb, e.object, e.field) for e in work.audit.recent(99)]
 
 
-def with_totp(store: MemoryStore, code: str = "c017") -> pyotp.TOTP:
+def with_totp(store: MemoryStore, code: str = "c017", now: datetime = NOW) -> pyotp.TOTP:
     with store() as work:
-        secret = signin.set_totp(work, actor=code, now=NOW)
+        secret = signin.set_totp(work, actor=code, now=now)
         totp = pyotp.TOTP(secret)
-        signin.confirm_totp(work, totp.at(NOW), actor=code, now=NOW)
+        signin.confirm_totp(work, totp.at(now), actor=code, now=now)
         work.commit()
     return totp
 
@@ -319,14 +319,71 @@ def test_a_lost_telephone_is_taken_off_by_the_administrator_with_a_reason(
     token = enter(store, totp=pyotp.TOTP(credential(store).totp or "").at(NOW + MINUTE), now=NOW + MINUTE)
     with store() as work:
         with pytest.raises(Refused, match="原因"):
-            signin.remove_totp(work, "c017", actor="admin", now=NOW, reason=" ")
+            signin.reset_totp(work, "c017", actor="admin", now=NOW, reason=" ")
         with pytest.raises(Forbidden):
-            signin.remove_totp(work, "c017", actor="s001", now=NOW, reason="手机丢失")
-        signin.remove_totp(work, "c017", actor="admin", now=NOW, reason="手机丢失")
+            signin.reset_totp(work, "c017", actor="s001", now=NOW, reason="手机丢失")
+        signin.reset_totp(work, "c017", actor="admin", now=NOW, reason="手机丢失")
         work.commit()
     with pytest.raises(Forbidden):
         whose(store, token, NOW + MINUTE)
-    assert enter(store)
+    with pytest.raises(signin.NeedsSecondFactor):
+        enter(store)
+    anew = with_totp(store, now=NOW + 3 * MINUTE)
+    assert enter(store, totp=anew.at(NOW + 5 * MINUTE), now=NOW + 5 * MINUTE)
+    assert ("admin", "signin.totp_remove", "user:c017", "") in audited(store)
+
+
+def test_who_has_the_password_but_not_the_telephone_gets_no_more_codes_by_changing_it(
+    store: MemoryStore,
+) -> None:
+    totp, now = with_totp(store), NOW + 10 * MINUTE
+    wrong = "000000" if totp.at(now) != "000000" else "000001"
+    passwords, judged = [PASSWORD, OTHER], 0
+    for _ in range(6):
+        for _ in range(POLICY.attempts - 1):
+            judged += credential(store).locked_until is None
+            with pytest.raises(Refused):
+                enter(store, password=passwords[0], totp=wrong, now=now)
+        if credential(store).locked_until is None:
+            signin.change_password(store, "c017", *passwords, now=now, policy=POLICY)
+            passwords.reverse()
+    assert judged <= POLICY.attempts
+    assert credential(store).totp_failures == POLICY.attempts
+    assert credential(store).locked_until == now + POLICY.lock
+
+
+def test_an_administrators_new_password_does_not_wipe_out_wrong_codes(store: MemoryStore) -> None:
+    totp, now = with_totp(store), NOW + 10 * MINUTE
+    wrong = "000000" if totp.at(now) != "000000" else "000001"
+    for _ in range(POLICY.attempts):
+        with pytest.raises(Refused):
+            enter(store, totp=wrong, now=now)
+    with store() as work:
+        signin.set_password(work, "c017", OTHER, actor="admin", now=now, reason="忘记密码")
+        work.commit()
+    with pytest.raises(Refused):
+        enter(store, password=OTHER, totp=wrong, now=now)
+    assert credential(store).locked_until == now + 2 * POLICY.lock
+    later = now + 3 * POLICY.lock
+    assert enter(store, password=OTHER, totp=totp.at(later), now=later)
+    assert (credential(store).totp_failures, credential(store).locked_until) == (0, None)
+
+
+def test_ones_own_second_factor_goes_only_by_password_and_code(store: MemoryStore) -> None:
+    totp, now = with_totp(store), NOW + MINUTE
+    wrong = "000000" if totp.at(now) != "000000" else "000001"
+    with store() as work, pytest.raises(Refused, match="自己"):
+        signin.reset_totp(work, "admin", actor="admin", now=now, reason="手机丢失")
+    with store() as work, pytest.raises(Forbidden):
+        signin.reset_totp(work, "c017", actor="c017", now=now, reason="手机丢失")
+    for password, digits in ((OTHER, totp.at(now)), (PASSWORD, wrong), (PASSWORD, "")):
+        with pytest.raises(Refused, match="登录不成功"):
+            signin.remove_totp(store, "c017", password, digits, now=now, policy=POLICY)
+    assert credential(store).totp is not None
+    assert (credential(store).failures, credential(store).totp_failures) == (1, 2)
+    signin.remove_totp(store, "c017", PASSWORD, totp.at(now), now=now, policy=POLICY)
+    assert credential(store).totp is None
+    assert enter(store, now=now)
 
 
 def test_where_the_site_asks_for_it_supervisors_need_it_and_counsellors_do_not(store: MemoryStore) -> None:

@@ -14,6 +14,8 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
+from callcenter.service.health.doctor import State
+from callcenter.service.health.doctor_line import machine_names
 from callcenter.service.staff.users import (
     add_first_admin,
     add_user,
@@ -183,3 +185,20 @@ def test_showing_a_phones_account_needs_an_administrator_a_reason_and_is_on_reco
         note_account_shown(work, "c009", actor="admin", now=now, reason="换话机")
         newest = work.audit.recent(1)[0]
     assert (newest.verb, newest.object, newest.reason) == ("show_account", "user:c009", "换话机")
+
+
+@pytest.mark.parametrize("code", ["system", "trunk", "root"])
+def test_nobody_is_called_what_machines_are_audited_as(now: datetime, code: str) -> None:
+    store = MemoryStore()
+    with store() as work:
+        with pytest.raises(Refused, match="留给系统"):
+            add_first_admin(work, code, "周敏", now=now)
+        add_first_admin(work, "admin", "周敏", now=now)
+        with pytest.raises(Refused, match="留给系统"):
+            add_user(
+                work, User(code=code, name="李静", roles=frozenset({Role.AUDITOR})), actor="admin", now=now
+            )
+        assert machine_names(work).state is State.OK
+        work.users.add(User(code=code, name="李静", roles=frozenset({Role.AUDITOR})))
+        found = machine_names(work)
+    assert (found.state, code in found.sentence) == (State.BAD, True)

@@ -165,7 +165,13 @@ def private_folders(pbx_home: Path, recordings: Path) -> Check:
 
 def unsealed_messages(spool: Path, now: datetime) -> Check:
     """Look whether messages of callers lie in clear for longer than a call and a minute take."""
-    old = [w for w in spool.glob("*.wav") if now.timestamp() - w.stat().st_mtime > 3600]
+    seen = {wav: wav.lstat() for wav in spool.glob("*.wav")}
+    odd = [wav.name for wav, found in seen.items() if not stat.S_ISREG(found.st_mode)]
+    if odd:
+        return warn(
+            "messages", f"留言文件夹里有不是普通文件的东西,请查明后移走:{'、'.join(sorted(odd)[:3])}。"
+        )
+    old = [found for found in seen.values() if now.timestamp() - found.st_mtime > 3600]
     if old:
         return bad(
             "messages", f"{len(old)} 条留言没有加密,已超过一小时。确认 hotline serve 在运行,并查它的日志。"

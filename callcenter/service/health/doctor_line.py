@@ -13,6 +13,7 @@ from callcenter.service.health.doctor import Check, bad, ok, warn
 from callcenter.service.line.alarms import chain
 from callcenter.service.line.duty import Lack, gaps_between
 from callcenter.service.line.risk_clock import unacknowledged
+from callcenter.service.staff.users import named_like_machines
 from scheduler.calendar import Calendar
 from scheduler.risk_ladder import RiskRules
 
@@ -71,7 +72,9 @@ def unwritten_sessions(work: UnitOfWork, now: datetime) -> Check:
     """Look whether answered calls wait for their record longer than a day."""
     late = [s for s in work.sessions.all(SessionStatus.OPEN) if now - s.opened_at > _WRITTEN_WITHIN]
     if late:
-        return warn("sessions", f"{len(late)} 份接访记录超过 24 小时没有写。看 hotline sessions list。")
+        return warn(
+            "sessions", f"{len(late)} 份接访记录超过 24 小时没有写。看 hotline sessions list --late。"
+        )
     return ok("sessions", "没有超过 24 小时未写的接访记录。")
 
 
@@ -97,6 +100,18 @@ def second_factors(work: UnitOfWork, *, demanded: bool) -> Check:
             f"没有第二重验证:{' '.join(without)}。请本人运行 hotline user totp 代码。",
         )
     return ok("second_factor", "督导和管理员都有第二重验证。")
+
+
+def machine_names(work: UnitOfWork) -> Check:
+    """Look whether somebody's code is one that machines are audited under."""
+    found = named_like_machines(work)
+    if found:
+        return bad(
+            "machine_names",
+            f"人员代码与系统自己的重名,留痕里分不清:{' '.join(found)}。"
+            "换一个代码重新登记,再 hotline user disable。",
+        )
+    return ok("machine_names", "没有人员代码与系统自己的重名。")
 
 
 def _has_factor(work: UnitOfWork, code: str) -> bool:

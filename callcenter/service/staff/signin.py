@@ -31,6 +31,7 @@ from callcenter.domain.signin import (
     LONGEST,
     SignInPolicy,
     after_failure,
+    after_reset,
     after_success,
     check_password,
     is_live,
@@ -102,7 +103,7 @@ def change_password(
 ) -> None:
     """Change one's own password and end all one's logins. A wrong old one counts as a wrong try.
 
-    Raises `Refused`.
+    A right one forgets no wrong try: only a full sign-in does. Raises `Refused`.
     """
 
     def changed(work: UnitOfWork, user: User) -> bool:
@@ -127,7 +128,8 @@ def _save_password(
     if before is None:
         book.add(Credential(id=user.code, password=hashed, changed_at=now))
     else:
-        book.put(replace(after_success(before), password=hashed, changed_at=now))
+        kept = before if actor == user.code else after_reset(before)
+        book.put(replace(kept, password=hashed, changed_at=now))
     end_logins(work, user.code, now)
     _note(work, actor, "signin.password", user.code, now, reason=reason)
 
@@ -161,24 +163,58 @@ def confirm_totp(work: UnitOfWork, digits: str, *, actor: str, now: datetime) ->
     step = _step_of(credential.totp_pending, digits, now, after=credential.totp_step)
     if step is None:
         raise Refused("动态码不对。请核对手机的时间是否准确,用新的一组数字再试。")
-    on = replace(credential, totp=credential.totp_pending, totp_pending=None, totp_step=step)
+    on = replace(credential, totp=credential.totp_pending, totp_pending=None, totp_step=step, totp_due=False)
     work.book(CREDENTIALS).put(on)
     _note(work, actor, "signin.totp", actor, now)
 
 
-@guarded(Verb.SELF_SECRET, Verb.USERS_MANAGE)
-def remove_totp(work: UnitOfWork, code: str, *, actor: str, now: datetime, reason: str) -> None:
-    """Turn the second factor off (a lost telephone) and end all logins. A reason is required.
+@guarded(Verb.USERS_MANAGE)
+def reset_totp(work: UnitOfWork, code: str, *, actor: str, now: datetime, reason: str) -> None:
+    """Take off another's second factor (a lost telephone) and end all their logins. A reason is required.
 
-    One's own, or as an administrator anybody's. Raises `Forbidden`, `Refused`.
+    They have to set a new one before they are let in again. Raises `Forbidden`, `Refused`: one's own is
+    taken off by proving it (`remove_totp`).
     """
-    allow(work, actor, Verb.SELF_SECRET if actor == code else Verb.USERS_MANAGE)
+    allow(work, actor, Verb.USERS_MANAGE)
+    if actor == code:
+        raise Refused("取消自己的动态码要输入密码和动态码。手机丢了,请另一位管理员来取消。")
     if not reason.strip():
         raise Refused("取消动态码必须写明原因。")
+    _take_off_totp(work, code, is_due=True, actor=actor, now=now, reason=reason)
+
+
+def remove_totp(
+    store: Store,
+    code: str,
+    password: str,
+    digits: str,
+    *,
+    now: datetime,
+    policy: SignInPolicy,
+    reason: str = "",
+) -> None:
+    """Take off one's own second factor, proved by password and code as a sign-in is; end all one's logins.
+
+    A token that lies about is not enough. What is wrong counts as a wrong try. Raises `Refused`.
+    """
+
+    def taken_off(work: UnitOfWork, user: User) -> bool:
+        allow(work, user.code, Verb.SELF_SECRET)
+        _take_off_totp(work, code, is_due=False, actor=code, now=now, reason=reason)
+        return True
+
+    _prove(store, code, password, digits, taken_off, now=now, policy=policy)
+
+
+def _take_off_totp(
+    work: UnitOfWork, code: str, *, is_due: bool, actor: str, now: datetime, reason: str
+) -> None:
     credential = work.book(CREDENTIALS).one(code)
     if credential is None or (credential.totp is None and credential.totp_pending is None):
         raise Refused(f"{code} 没有设置动态码。")
-    work.book(CREDENTIALS).put(replace(credential, totp=None, totp_pending=None))
+    due = is_due and credential.totp is not None
+    off = replace(credential, totp=None, totp_pending=None, totp_due=due, totp_failures=0)
+    work.book(CREDENTIALS).put(off)
     end_logins(work, code, now)
     _note(work, actor, "signin.totp_remove", code, now, reason=reason)
 
@@ -221,7 +257,7 @@ def sign_in(
     """Return the token of a new login. Only its hash is kept.
 
     Raises `Refused`, the same for every kind of wrong, and `NeedsSecondFactor` where the password is
-    right and the role needs a second factor that is not set yet.
+    right and a second factor that is needed is not set yet.
     """
     token = secrets.token_urlsafe(32)
 
@@ -262,7 +298,7 @@ def _prove(
         verdict = _judged(user, seen, password, totp, now, with_totp=with_totp)
         try:
             with store() as work:
-                _settle(work, verdict, password, now, policy)
+                _settle(work, verdict, password, now, policy, is_full=with_totp)
                 done = then(work, verdict.user) if verdict.user is not None and not verdict.fault else None
                 work.commit()
         except Conflict:
@@ -305,18 +341,29 @@ def _judged(
     return _Verdict(user=user, seen=seen, fault="" if step is not None else "totp", step=step)
 
 
-def _settle(work: UnitOfWork, verdict: _Verdict, password: str, now: datetime, policy: SignInPolicy) -> None:
-    """Write what a try came to; raise `Conflict` if the credential is no longer as it was seen."""
+def _settle(
+    work: UnitOfWork,
+    verdict: _Verdict,
+    password: str,
+    now: datetime,
+    policy: SignInPolicy,
+    *,
+    is_full: bool,
+) -> None:
+    """Write what a try came to; raise `Conflict` if the credential is no longer as it was seen.
+
+    `is_full`: all that a sign-in asks was asked, so that a right try forgets the wrong ones.
+    """
     seen = verdict.seen
     if seen is None:
         # What was typed in the place of a code may be a password: it is not repeated.
         _note(work, _NOBODY, "signin.fail", "?", now, field=verdict.fault)
         return
     if verdict.fault:
-        after = after_failure(seen, now, policy)
+        after = after_failure(seen, now, policy, of_code=verdict.fault == "totp")
         _note(work, _NOBODY, "signin.fail", seen.id, now, field=verdict.fault)
     else:
-        after = after_success(seen, step=verdict.step)
+        after = after_success(seen, step=verdict.step) if is_full else seen
         if HASHER.check_needs_rehash(seen.password):
             after = replace(after, password=HASHER.hash(plain_password(password)))
     # Also unchanged: that somebody came between must be noticed here.
@@ -324,8 +371,9 @@ def _settle(work: UnitOfWork, verdict: _Verdict, password: str, now: datetime, p
 
 
 def _lacks_factor(work: UnitOfWork, user: User, policy: SignInPolicy) -> bool:
-    needs = policy.second_factor and bool(user.roles & {Role.SUPERVISOR, Role.ADMIN})
-    return needs and work.book(CREDENTIALS).get(user.code).totp is None
+    credential = work.book(CREDENTIALS).get(user.code)
+    by_role = policy.second_factor and bool(user.roles & {Role.SUPERVISOR, Role.ADMIN})
+    return (by_role or credential.totp_due) and credential.totp is None
 
 
 def _matches(hashed: str, password: str) -> bool:

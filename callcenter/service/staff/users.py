@@ -24,6 +24,11 @@ from callcenter.service.staff.signin import end_logins
 
 #: Actor of what nobody in particular did.
 SYSTEM = "system"
+#: Codes nobody may have: what machines do is audited under them, or the PBX's files name parts so.
+RESERVED = frozenset(
+    {SYSTEM, "nobody", "anonymous", "root", "hotline", "serve", "scheduler", "asterisk", "bridge"}
+    | {"trunk", "phone", "global", "udp", "tcp", "default", "general", "queue", "self", "selfdial"}
+)
 
 _AUDITED_AS = {"pin_verifier": "pin"}
 
@@ -46,6 +51,7 @@ def add_first_admin(work: UnitOfWork, code: str, name: str, *, now: datetime) ->
     """Add the administrator who adds all others; raise `Refused` if there are users already."""
     if work.users.all():
         raise Refused("已有人员,不能再建第一位管理员。用 hotline user add。")
+    _check_free(code)
     admin = User(code=code, name=_checked_name(name), roles=frozenset({Role.ADMIN}))
     work.users.add(admin)
     _record(work, SYSTEM, "add", admin.code, now)
@@ -57,6 +63,7 @@ def add_user(work: UnitOfWork, user: User, *, actor: str, now: datetime, reason:
     """Add a user; raise `Conflict` if the code is taken, `Refused` if `actor` may not or it has no role."""
     allow(work, actor, Verb.USERS_MANAGE)
     _check_sane(user)
+    _check_free(user.code)
     work.users.add(user)
     _record(work, actor, "add", user.code, now, reason=reason)
     return user
@@ -146,6 +153,16 @@ def check_pin(pin: str) -> str:
 def pin_verifier(salt: str, code: str, pin: str) -> str:
     """Return what dialplan compares: SHA-1, the one digest Asterisk computes (func_sha1), in lower hex."""
     return sha1(f"{salt}{code}{pin}".encode(), usedforsecurity=False).hexdigest()
+
+
+def named_like_machines(work: UnitOfWork) -> list[str]:
+    """Return the codes of active users whom the audit cannot tell from a machine. For the doctor."""
+    return sorted(user.code for user in work.users.all() if user.active and user.code in RESERVED)
+
+
+def _check_free(code: str) -> None:
+    if code in RESERVED:
+        raise Refused(f"代码 {code} 留给系统自己用,留痕里会分不清是谁。请换一个,如 a001。")
 
 
 def _check_sane(user: User) -> None:
