@@ -18,7 +18,7 @@ from callcenter.service.privacy.copies import answer_access
 from callcenter.service.privacy.erasing import Erasure, Item
 from callcenter.service.privacy.erasing import erase as erase_person
 from callcenter.service.privacy.export_files import FileKind
-from callcenter.service.privacy.exports import save
+from callcenter.service.privacy.exports import remove_file, save
 
 _KINDS = {RequestKind.ACCESS: "查阅", RequestKind.CORRECTION: "更正", RequestKind.ERASURE: "删除"}
 _STATES = {RequestState.OPEN: "待答复", RequestState.ANSWERED: "已答复", RequestState.REFUSED: "已拒绝"}
@@ -144,7 +144,7 @@ def erase(app: App, request_id: str, reason: str, dry_run: bool, actor: str, as_
         if not dry_run:
             work.commit()
     if not dry_run:
-        _delete_sound(app, done)
+        _delete_files(app, done)
     _show_erasure(done, dry_run, as_json)
 
 
@@ -169,7 +169,9 @@ def _copy(app: App, request_id: str, form: FileKind, with_facts: bool, actor: st
         click.echo("请当面交给本人;文件带有编号,到期自动删除。")
 
 
-def _delete_sound(app: App, done: Erasure) -> None:
+def _delete_files(app: App, done: Erasure) -> None:
+    for export in done.copies:
+        remove_file(app.settings.exports_folder, export)
     for name in done.files:
         (app.settings.recordings_folder / Path(name).name).unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callcenter.domain.alarms import AlarmAck
+from callcenter.domain.books import TOMBSTONES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.fold import Facts, ProbeSeen
 from callcenter.domain.sessions import SessionRow
@@ -43,10 +44,11 @@ _NONE = Hooks()
 
 def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -> Applied:
     """Store calls, sessions and presence acts, and tell the hooks. The caller commits."""
-    work.calls.put_many(facts.calls)
-    opened = work.sessions.open_many(map(_session, filter(was_talk, facts.calls)))
+    calls = [_without_buried(work, call) for call in facts.calls]
+    work.calls.put_many(calls)
+    opened = work.sessions.open_many(map(_session, filter(was_talk, calls)))
     heard = sum(work.roster.add_presence(event) for event in facts.presence)
-    closed = [call for call in facts.calls if not call.is_open]
+    closed = [call for call in calls if not call.is_open]
     if closed:
         for tell_closed in hooks.on_closed:
             tell_closed(work, closed, now)
@@ -77,6 +79,14 @@ def count_outcomes(calls: Sequence[CallRecord]) -> dict[Outcome, int]:
     for call in calls:
         counts[call.outcome] += 1
     return counts
+
+
+def _without_buried(work: UnitOfWork, call: CallRecord) -> CallRecord:
+    """Return a call without what was deleted of it: a journal told again brings no number back (R42, R43)."""
+    if call.number is None and not call.kept and not call.answers:
+        return call
+    is_buried = bool(work.book(TOMBSTONES).where(object=f"call:{call.id}"))
+    return replace(call, number=None, kept=(), answers=()) if is_buried else call
 
 
 def _session(call: CallRecord) -> SessionRow:

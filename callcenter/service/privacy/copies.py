@@ -17,7 +17,7 @@ from callcenter.domain.people import Person
 from callcenter.domain.privacy import RequestKind, RequestState
 from callcenter.domain.sessions import SessionRow
 from callcenter.domain.spreadsheets import Cell, Sheet
-from callcenter.errors import Refused
+from callcenter.errors import Forbidden, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named, own_numbers
@@ -67,13 +67,17 @@ def answer_access(
 ) -> Made:
     """Answer a request for access with a copy, written down as an export; `exports.save` makes the file.
 
-    `with_facts`: somebody has read the records' texts through and found nobody else in them.
+    `with_facts`: somebody has read the records' texts through and found nobody else in them. Raises
+    `Forbidden` to whoever wrote the request down: no copy leaves by one person's word alone.
     """
     allow(work, actor, Verb.REQUEST_ANSWER)
     found = still_open(work, request_id)
     if found.kind is not RequestKind.ACCESS:
         raise Refused(f"{request_id} 不是查阅请求。")
-    sheets = copy_of(work, named(work, found.person), zone, with_facts=with_facts)
+    if found.by == actor:
+        raise Forbidden("您登记的查阅请求,副本要由另一位督导核对后做。")
+    person = named(work, found.person)
+    sheets = copy_of(work, person, zone, with_facts=with_facts)
     made = make(
         work,
         Kind.PERSON,
@@ -83,7 +87,8 @@ def answer_access(
         zone=zone,
         actor=actor,
         now=now,
-        reason=f"{reason} ({request_id})",
+        reason=f"{reason}{',含接访文字' if with_facts else ''} ({request_id})",
+        about=person.id,
     )
     told = f"已提供本人副本,导出编号 {made.export.id}"
     close(work, found, RequestState.ANSWERED, told, by=actor, now=now)

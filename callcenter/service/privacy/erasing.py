@@ -7,19 +7,30 @@ to be looked after is not erased: that would be forgetting them, not their data.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import BLOCKS, CALLER_PLANS, CASES, DRAFTS, RECORDINGS, SESSION_VERSIONS
+from callcenter.domain.books import (
+    BLOCKS,
+    CALLER_PLANS,
+    CASES,
+    DRAFTS,
+    EXPORTS,
+    RECORDINGS,
+    REQUESTS,
+    SESSION_VERSIONS,
+)
+from callcenter.domain.calls import CallRecord
 from callcenter.domain.people import FileStatus, Person
-from callcenter.domain.privacy import RequestKind, RequestState
+from callcenter.domain.privacy import Export, Recording, RequestKind, RequestState
 from callcenter.domain.retention import FLOORS, Going, Rule
 from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named, open_cases, own_numbers
 from callcenter.service.people.people import checked_reason
+from callcenter.service.privacy.exports import Kind
 from callcenter.service.privacy.holds import held
 from callcenter.service.privacy.requests import close, open_requests_of, still_open
 from callcenter.service.privacy.retention_acts import Burial
@@ -48,6 +59,8 @@ class Erasure:
     hindered: tuple[str, ...]
     #: Sound files to delete once this is committed.
     files: tuple[str, ...] = ()
+    #: Exports whose files are to be deleted as well: copies made for them.
+    copies: tuple[str, ...] = ()
 
 
 @guarded(Verb.PEOPLE_ERASE)
@@ -78,7 +91,8 @@ def erase(
     if found.hindered:
         raise Refused("还不能删除:" + ";".join(found.hindered) + "。")
     burial = Burial(work=work, ground=ground, by=actor, at=now, reason=f"{told} ({request_id})", zone=zone)
-    _forget_numbers(work, person)
+    copies = _forget_copies(work, person, actor, now, told)
+    _forget_calls(burial, person)
     for going in goings:
         burial.take(going)
     burial.leave_counts()
@@ -93,6 +107,7 @@ def erase(
         stays=found.stays,
         hindered=(),
         files=tuple(burial.files),
+        copies=copies,
     )
 
 
@@ -107,10 +122,9 @@ def _goings(ground: Ground, person: Person) -> Iterator[Going]:
         for case in work.book(CASES).where(person=entry):
             if case.closed_at is not None and ground.is_due(Rule.CASES, case.closed_at):
                 yield Going(rule=Rule.CASES, object=f"case:{case.id}", since=case.closed_at)
-        for call in {session.call for session in work.sessions.of_person(entry)}:
-            for recording in work.book(RECORDINGS).where(call=call):
-                if ground.is_due(Rule.RECORDINGS, recording.at):
-                    yield Going(rule=Rule.RECORDINGS, object=f"recording:{recording.id}", since=recording.at)
+    for recording in _recordings(work, person):
+        if ground.is_due(Rule.RECORDINGS, recording.at):
+            yield Going(rule=Rule.RECORDINGS, object=f"recording:{recording.id}", since=recording.at)
     yield Going(rule=Rule.PEOPLE, object=f"person:{person.id}", since=ground.until)
 
 
@@ -118,16 +132,16 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
     work, group = ground.work, group_of(ground.work, person)
     going = {rule: sum(one.rule is rule for one in goings) for rule in Rule}
     entries = [work.people.get(entry) for entry in group]
-    numbers = own_numbers(work, person)
     plans = sum(work.book(CALLER_PLANS).one(entry) is not None for entry in group)
     goes = (
         Item(what="姓名、出生年月、来电口令", count=sum(one.name is not None for one in entries)),
         Item(what="电话号码", count=sum(len(one.phones) for one in entries)),
-        Item(what="通话登记中的号码与留下的按键内容", count=sum(_calls(work, n) for n in numbers)),
+        Item(what="通话登记中的号码与留下的按键内容", count=len(_calls(work, person))),
         Item(what="约定(接听须知)", count=plans),
         Item(what="满三年的接访记录", count=going[Rule.FORMS]),
         Item(what="满三年的个案", count=going[Rule.CASES]),
-        Item(what="录音", count=going[Rule.RECORDINGS]),
+        Item(what="录音与留言", count=going[Rule.RECORDINGS]),
+        Item(what="为本人做的副本(导出的文件)", count=len(_copies(work, person))),
     )
     return Erasure(
         person=person.id,
@@ -153,6 +167,11 @@ def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[I
     )
     yield Item(what="个案", count=cases - going[Rule.CASES], why="同上,结案后保存三年")
     yield Item(
+        what="录音与留言",
+        count=sum(bool(one.file) for one in _recordings(work, person)) - going[Rule.RECORDINGS],
+        why="不满三十日,到期自动删除",
+    )
+    yield Item(
         what="同意与撤回的凭据",
         count=len(work.people.consents(person.id)),
         why="证明当时是否同意,不含姓名号码",
@@ -172,8 +191,8 @@ def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[I
 
 def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
     work, group = ground.work, group_of(ground.work, person)
-    if ground.held.binds(*(f"person:{entry}" for entry in group)):
-        yield "已依法保全"
+    if bound := next(_bound(ground, person), None):
+        yield f"已依法保全({bound})"
     if open_cases(work, person):
         yield "还有未结的个案,先由负责人结案"
     if any(work.debts.open(person=entry) for entry in group):
@@ -184,14 +203,64 @@ def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
         yield "本人还有别的请求没有答复"
 
 
-def _forget_numbers(work: UnitOfWork, person: Person) -> None:
-    """Blank their numbers in the register of calls; one they share with somebody else is that one's too."""
-    for number in own_numbers(work, person):
-        work.calls.forget_number(number)
+def _bound(ground: Ground, person: Person) -> Iterator[str]:
+    """Yield what a legal hold keeps of all that erasing would touch, also where no record is written yet."""
+    work = ground.work
+    for entry in group_of(work, person):
+        yield from (name for name in (f"person:{entry}",) if ground.held.binds(name))
+        for session in work.sessions.of_person(entry):
+            yield from (n for n in (f"session:{session.id}", f"call:{session.call}") if ground.held.binds(n))
+    for call in _calls(work, person):
+        session_id = ground.session_of(call.id)
+        if session_id and ground.held.binds(f"session:{session_id}"):
+            yield f"session:{session_id}"
+        if ground.holds_call(call):
+            yield f"call:{call.id}"
 
 
-def _calls(work: UnitOfWork, number: str) -> int:
-    return len(work.calls.of_number(number, 100_000))
+def _calls(work: UnitOfWork, person: Person) -> list[CallRecord]:
+    """Return the calls from and to their numbers; one they share with somebody else is that one's too."""
+    found = [call for number in own_numbers(work, person) for call in work.calls.of_number(number, 100_000)]
+    return list({call.id: call for call in found}.values())
+
+
+def _recordings(work: UnitOfWork, person: Person) -> list[Recording]:
+    """Return what they said to a machine: in calls with a record about them, and from their numbers."""
+    calls = {call.id for call in _calls(work, person)}
+    calls |= {s.call for entry in group_of(work, person) for s in work.sessions.of_person(entry)}
+    return [recording for call in sorted(calls) for recording in work.book(RECORDINGS).where(call=call)]
+
+
+def _copies(work: UnitOfWork, person: Person) -> list[Export]:
+    """Return the copies made for them whose files still lie in the exports folder."""
+    group = group_of(work, person)
+    asked = [f"({one.id})" for entry in group for one in work.book(REQUESTS).where(person=entry)]
+    return [
+        one
+        for one in work.book(EXPORTS).where(deleted_at=None)
+        if one.kind == Kind.PERSON and (one.about in group or one.reason.endswith(tuple(asked)))
+    ]
+
+
+def _forget_copies(
+    work: UnitOfWork, person: Person, actor: str, now: datetime, reason: str
+) -> tuple[str, ...]:
+    found = _copies(work, person)
+    for export in found:
+        work.book(EXPORTS).put(replace(export, deleted_at=now))
+        gone = AuditEntry(
+            actor=actor, verb="export.delete", object=f"export:{export.id}", at=now, reason=reason
+        )
+        work.audit.append(gone)
+    return tuple(export.id for export in found)
+
+
+def _forget_calls(burial: Burial, person: Person) -> None:
+    """Blank their numbers in the register of calls; a tombstone keeps the journal from telling them again."""
+    for call in _calls(burial.work, person):
+        burial.take(Going(rule=Rule.CALLS, object=f"call:{call.id}", since=call.started_at))
+    for number in own_numbers(burial.work, person):
+        burial.work.calls.forget_number(number)
 
 
 def _answer(found: Erasure) -> str:

@@ -78,6 +78,7 @@ def make(
     actor: str,
     now: datetime,
     reason: str,
+    about: str = "",
 ) -> Made:
     """Write an export down and return its bytes, marked and harmless; `save` puts them into a file.
 
@@ -98,6 +99,7 @@ def make(
         rows=sum(len(sheet.rows) for _, sheet, _ in clean),
         reason=told,
         checksum=sha256(content).hexdigest(),
+        about=about,
     )
     work.book(EXPORTS).add(export)
     _note(work, f"export.{kind}", export, actor, now, told)

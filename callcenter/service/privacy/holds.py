@@ -58,10 +58,25 @@ def is_held(work: UnitOfWork, object: str) -> bool:
     if kind == "recording":
         found = work.book(RECORDINGS).one(value)
         return bound.binds(object, f"call:{found.call}" if found else None)
-    if kind == "call":
+    if kind == "session":
         with suppress(NotFound):
-            return bound.binds(object, number=work.calls.get(value).number)
+            return bound.binds(object) or _call_is_bound(work, bound, work.sessions.get(value).call)
+    if kind == "call":
+        return _call_is_bound(work, bound, value)
     return bound.binds(object)
+
+
+def check_free(work: UnitOfWork, object: str) -> None:
+    """Raise `Refused` while a legal hold binds `kind:id`: then nothing of it is thrown away (R42)."""
+    if is_held(work, object):
+        raise Refused(f"{object} 已依法保全，不能删除或丢弃。用 hotline audit holds 查看是谁设的。")
+
+
+def _call_is_bound(work: UnitOfWork, bound: Held, call: str) -> bool:
+    """Tell whether a call is bound: by itself, or by whose number it is."""
+    with suppress(NotFound):
+        return bound.binds(f"call:{call}", number=work.calls.get(call).number)
+    return bound.binds(f"call:{call}")
 
 
 def _people_of(work: UnitOfWork, object: str) -> Sequence[str]:

@@ -21,6 +21,7 @@ from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import resolve
 from callcenter.service.people.people import checked_reason
+from callcenter.service.privacy.holds import check_free
 from callcenter.service.sessions.access import check_reads, check_writes
 from callcenter.service.sessions.forms import form_of
 
@@ -258,11 +259,12 @@ def _storable(text: str) -> str:
 
 @guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
 def discard_draft(work: UnitOfWork, session_id: str, *, actor: str, now: datetime) -> None:
-    """Throw away what was typed. Raises `NotFound` if nothing was."""
+    """Throw away what was typed. Raises `NotFound` if nothing was, and `Refused` under a legal hold (R42)."""
     user = allow(work, actor, Verb.SESSION_WRITE)
     check_writes(user, work.sessions.get(session_id))
     if work.book(DRAFTS).one(session_id) is None:
         raise NotFound(f"{session_id} 没有草稿。")
+    check_free(work, f"session:{session_id}")
     work.book(DRAFTS).remove(session_id)
     note(work, actor, "session.draft_discard", session_id, now)
 
