@@ -107,7 +107,7 @@ def load_instruments(folder: Path | None = None) -> Mapping[str, Instrument]:
         if read.id in found:
             raise InstrumentError(f"{file}:1: `{read.id}` stands in two files. Keep one of them.")
         if read.id in ours:
-            _check_keeps(read, ours[read.id], file)
+            check_keeps(read, ours[read.id], f"{file}:1")
         found[read.id] = read
     return MappingProxyType({**ours, **found})
 
@@ -183,26 +183,64 @@ def _check_whole(read: Instrument, top: Mapping[str, Marked]) -> None:
             raise top["range"].fail(f"the items add up to {low} at least and {high} at most.")
 
 
-def _check_keeps(site: Instrument, ours: Instrument, file: Path) -> None:
-    """Refuse a site's wording of one of ours that asks other things or raises fewer alarms."""
-    mine = {i.id: tuple(sorted(i.options)) for i in ours.items.values()}
-    if {i.id: tuple(sorted(i.options)) for i in site.items.values()} != mine:
-        raise InstrumentError(f"{file}:1: `{site.id}` is ours: keep its items and answers, or name it anew.")
+def overridden(folder: Path) -> tuple[Instrument, ...]:
+    """Return the site's instruments that stand for one of ours. Raises `InstrumentError`."""
+    ours, found = _shipped(), load_instruments(folder)
+    return tuple(one for name, one in found.items() if name in ours and one != ours[name])
+
+
+def check_keeps(site: Instrument, ours: Instrument, where: str) -> None:
+    """Refuse a site's wording of one of ours that asks or counts otherwise, or raises fewer alarms.
+
+    `where` names the file and the line. Raises `InstrumentError`. What passes never finds a milder level.
+    """
+    if _asked(site) != _asked(ours):
+        raise InstrumentError(f"{where}: `{site.id}` is ours: keep its items and answers, or name it anew.")
+    for name, key in _COUNTED.items():
+        if getattr(site, name) != (kept := getattr(ours, name)):
+            raise InstrumentError(f"{where}: `{site.id}` is ours: keep its `{key}` ({name} is {kept}).")
+    for item in site.items.values():
+        _check_direction(item, ours.items[item.id], where)
     if site.version == ours.version and site.checksum != ours.checksum:
         raise InstrumentError(
-            f"{file}:1: `{site.id}` differs from ours: give it another `version`, such as 100."
+            f"{where}: `{site.id}` differs from ours: give it another `version`, such as 100."
         )
     for floor in ours.floors:
         if not any(_covers(mine_too, floor, ours.worse) for mine_too in site.floors):
-            where = floor.item or "score"
             raise InstrumentError(
-                f"{file}:1: the floor of `{where}` from {floor.at:g} to level {int(floor.level)} is gone. "
-                "Put it back: a site may add floors, and may not take any away."
+                f"{where}: the floor of `{floor.item or 'score'}` from {floor.at:g} to level "
+                f"{int(floor.level)} is gone. Put it back: a site may add floors, and may not take any away."
             )
 
 
+#: What decides how answers are counted, and the key of the file where it stands.
+_COUNTED = {
+    "worse": "worse",
+    "sums": "sum",
+    "times": "times",
+    "may_miss": "may_miss",
+    "least": "range",
+    "most": "range",
+}
+
+
+def _asked(one: Instrument) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return what is asked, when, and which answers there are; not the words."""
+    return {item.id: (item.only_if, tuple(sorted(item.options))) for item in one.items.values()}
+
+
+def _check_direction(site: Item, ours: Item, where: str) -> None:
+    """Refuse answers whose words changed places: "never" would count like "every day"."""
+    meant = {says: value for value, says in ours.options.items()}
+    for value, says in site.options.items():
+        if meant.get(says, value) != value:
+            raise InstrumentError(f"{where}: `{site.id}`: `{says}` is answer {meant[says]}, not {value}.")
+
+
 def _covers(site: Floor, ours: Floor, worse: str) -> bool:
-    as_early = site.at <= ours.at if worse == "high" else site.at >= ours.at
+    """Tell whether a floor is reached whenever ours is. Only a score may be worse the lower it is."""
+    is_low = worse == "low" and not ours.item
+    as_early = site.at >= ours.at if is_low else site.at <= ours.at
     return site.item == ours.item and site.level <= ours.level and as_early
 
 

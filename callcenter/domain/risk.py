@@ -27,6 +27,12 @@ _SAID = (
     ("attempt_lately", Level.HIGH, "最近两周内有过自杀行为"),
     ("thoughts", Level.MEDIUM, "有自杀的想法"),
 )
+#: The same, where the answer stayed unclear.
+_UNCLEAR = {
+    "plan_soon": "有没有72小时内的计划没有说清，至少按有念头处理",
+    "attempt_lately": "最近两周有没有行动没有说清，至少按有念头处理",
+    "thoughts": "轻生念头没有说清，按有处理",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,18 +118,29 @@ def finding(
 
 
 def scored(answers: RiskAnswers, instruments: Mapping[str, Instrument]) -> tuple[Scored, ...]:
-    """Return what each instrument comes to. Raises `Refused` where one is answered and taken over too."""
-    if twice := sorted(answers.items.keys() & answers.scores.keys()):
-        raise Refused(f"{twice[0]} 既有逐题答案又有外来分数，请只留一个。")
-    asked = [score(instrument_of(instruments, name), given) for name, given in answers.items.items() if given]
-    return (
-        *asked,
-        *(taken_over(instrument_of(instruments, name), found) for name, found in answers.scores.items()),
-    )
+    """Return what each instrument comes to.
+
+    Beside a total taken over may stand the answers that set a floor by themselves, and no others: raises
+    `Refused` for these.
+    """
+    asked = [
+        score(instrument_of(instruments, name), given)
+        for name, given in answers.items.items()
+        if given and name not in answers.scores
+    ]
+    brought = [
+        taken_over(instrument_of(instruments, name), found, answers.items.get(name))
+        for name, found in answers.scores.items()
+    ]
+    return (*asked, *brought)
 
 
 def _said(answers: RiskAnswers) -> list[tuple[Level, str]]:
-    return [(level, reason) for name, level, reason in _SAID if getattr(answers, name)]
+    """Judge what was said; what stayed unclear counts as thoughts at least, and is not said to be known."""
+    said = {name: (level, why) for name, level, why in _SAID if getattr(answers, name)}
+    # `thoughts` may have been set because it is unclear; no other may.
+    unclear = answers.unclear - (said.keys() - {"thoughts"})
+    return [*{**said, **{name: (Level.MEDIUM, _UNCLEAR[name]) for name in sorted(unclear)}}.values()]
 
 
 def _intent(intent: tuple[int | None, int | None], end_intent: int) -> list[tuple[Level, str]]:

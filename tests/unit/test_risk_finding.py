@@ -77,6 +77,47 @@ def test_an_instrument_answered_and_taken_over_too_is_refused() -> None:
         found(items={"phq9": {"phq9_1": 1}}, scores={"phq9": 3})
 
 
+def test_r13_what_stayed_unclear_is_told_as_unclear_and_counts_as_thoughts() -> None:
+    unclear = found(thoughts=True, unclear=frozenset({"thoughts"}))
+    assert (unclear.level, unclear.reasons) == (Level.MEDIUM, ("轻生念头没有说清，按有处理",))
+    plan = found(unclear=frozenset({"plan_soon"}))
+    assert plan.level is Level.MEDIUM
+    assert "没有说清" in plan.reasons[0]
+    both = found(plan_soon=True, unclear=frozenset({"thoughts", "attempt_lately"}))
+    assert both.level is Level.HIGH
+
+
+def test_r13_a_total_that_hides_item_9_is_never_no_danger_until_somebody_tells_the_item() -> None:
+    hidden = found(scores={"phq9": 14})
+    assert hidden.level is Level.MEDIUM
+    assert "第9题不明" in hidden.reasons[0]
+    assert hidden.needs_plan
+    with pytest.raises(Refused, match="理由"):
+        ruling(hidden, RiskAnswers(asked=True, given=Level.GENERAL))
+    assert found(scores={"phq9": 14}, items={"phq9": {"phq9_9": 0}}).level is None
+    assert found(scores={"phq9": 14}, items={"phq9": {"phq9_9": 3}}).reasons == (
+        "PHQ-9 第9题有不如死掉或伤害自己的念头",
+    )
+
+
+@pytest.mark.parametrize(("total", "level"), [(0, None), (1, Level.MEDIUM), (27, Level.MEDIUM)])
+def test_a_total_at_an_end_of_its_scale_tells_every_item(total: int, level: Level | None) -> None:
+    told = found(scores={"phq9": total})
+    assert told.level is level
+    assert any("不明" in reason for reason in told.reasons) is (total == 1)
+
+
+@pytest.mark.parametrize(("total", "nine"), [(2, 3), (27, 0)])
+def test_a_total_that_item_9_contradicts_is_refused(total: int, nine: int) -> None:
+    with pytest.raises(Refused, match="对不上"):
+        found(scores={"phq9": total}, items={"phq9": {"phq9_9": nine}})
+
+
+def test_a_scale_that_has_no_sum_takes_over_none() -> None:
+    with pytest.raises(Refused, match="没有总分"):
+        found(scores={"cssrs": 0})
+
+
 @given(st.lists(st.sampled_from(YES_NO), unique=True), RATINGS, RATINGS, st.sampled_from(YES_NO))
 def test_one_more_sign_of_danger_never_improves_the_level(
     signs: list[str], start: int | None, end: int | None, more: str

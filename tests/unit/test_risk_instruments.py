@@ -194,6 +194,15 @@ def test_a_score_outside_the_scale_is_refused(result: float) -> None:
         taken_over(BEIJING, result)
 
 
+def test_the_calculator_takes_short_numbers_and_answers_in_words() -> None:
+    assert parse_answers(PHQ, ["1=2", "9＝好几天"]) == {"phq9_1": 2, "phq9_9": 1}
+    assert parse_answers(CSSRS, ["1=是", "6_recent=否"]) == {"cssrs_1": 1, "cssrs_6_recent": 0}
+    with pytest.raises(Refused, match="phq9_9 写了两次"):
+        parse_answers(PHQ, ["9=0", "phq9_9=1"])
+    with pytest.raises(Refused, match="0（否）"):
+        parse_answers(CSSRS, ["1=有"])
+
+
 # --- properties ---------------------------------------------------------------------------------
 
 
