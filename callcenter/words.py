@@ -6,7 +6,9 @@ import re
 
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Outcome
-from callcenter.domain.cases import CaseState, RescueState
+from callcenter.domain.cases import CASE_WORDS as CASE_WORDS
+from callcenter.domain.cases import RESCUE_WORDS as RESCUE_WORDS
+from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
 from scheduler.obligations import Kind, Mode, Result
 
@@ -103,23 +105,6 @@ def step_words(step: str) -> str:
     return "约定的随访" if step == "agreed" else "没有作出结论前的每月随访"
 
 
-#: How great the danger is, and where a case or a rescue stands.
-LEVEL_WORDS = {0: "0 紧急", 1: "1 高危", 2: "2 中危", 3: "3 一般", 4: "4 咨询"}
-CASE_WORDS = {
-    CaseState.OPEN: "待接手",
-    CaseState.ACTIVE: "跟进中",
-    CaseState.WATCH: "观察",
-    CaseState.CLOSED: "已结案",
-}
-RESCUE_WORDS = {
-    RescueState.NEEDED: "待呼叫救援",
-    RescueState.REQUESTED: "已请求救援",
-    RescueState.DISPATCHED: "已出动",
-    RescueState.CONTACT_CONFIRMED: "已确认见到本人",
-    RescueState.NOT_FOUND: "没有找到本人",
-    RescueState.FURTHER_STEP: "进一步行动",
-    RescueState.CLOSED: "已结束",
-}
 EVENT_WORDS = {
     "opened": "建立",
     "level": "级别",

@@ -181,8 +181,12 @@ def step_of(situation: Situation) -> Step:
 
 
 def check_human(situation: Situation) -> tuple[Verdict, ...]:
-    """Return the verdicts that also bind a human who dials: the rest is their judgement."""
-    return tuple(_human_verdict(gate, situation) for gate in _FOR_HUMANS)
+    """Return the verdicts that also bind a human who dials: the rest is their judgement.
+
+    Without a line in sight nobody can say how many of it are free; `LINE_UNKNOWN` refuses.
+    """
+    unseen = _OF_THE_LIVE_LINE if situation.line is None else frozenset()
+    return tuple(_human_verdict(gate, situation) for gate in _FOR_HUMANS if gate not in unseen)
 
 
 def check_line(situation: Situation) -> tuple[Verdict, ...]:

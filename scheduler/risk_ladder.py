@@ -62,6 +62,8 @@ STEPS: Mapping[int, tuple[After, ...]] = MappingProxyType(
 #: Level -> how long after its hour a step is a breach.
 _GRACE = {0: timedelta(hours=4), 1: timedelta(hours=4), 2: timedelta(hours=24), 3: timedelta(days=7)}
 _ONE_DAY_HOURS = 24
+#: How early a contact counts for a step: a quarter of the time from the call to the step, a week at most.
+_EARLY_PART, _EARLY_MOST = 4, timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +130,15 @@ def _span(
     if brought < ended_at or (level == 0 and step.unit == "h" and step.amount < _ONE_DAY_HOURS):
         return ended_at, plain
     return brought, _breach(brought, _GRACE[level], windows)
+
+
+def counts_from(opened_at: datetime, due_at: datetime) -> datetime:
+    """Return from when on a contact keeps a step that was opened at `opened_at` and falls due at `due_at`.
+
+    A contact long before is one more contact, and not the one that is owed.
+    """
+    length = max(due_at - opened_at, timedelta(0))
+    return due_at - min(length / _EARLY_PART, _EARLY_MOST)
 
 
 def at_step(step: After, ended_at: datetime, hour: time, windows: Windows) -> datetime:

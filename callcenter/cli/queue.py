@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
 from callcenter.bootstrap import App, Telephony
 from callcenter.cli.common import actor_option, console, json_option, pass_app, show_one, show_rows
 from callcenter.cli.hardship import plain_row
+from callcenter.domain.levels import Level
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup import debt_rows
-from callcenter.service.followup.debt_views import DebtView
+from callcenter.service.followup.case_contacts import unwritten
+from callcenter.service.followup.debt_views import OTHER_NUMBER, DebtView, who_may_dial
 from callcenter.service.followup.debts import (
     LineFacts,
     close,
@@ -24,24 +28,27 @@ from callcenter.service.followup.debts import (
 )
 from callcenter.service.followup.dispatch import DebtRound, LineDialler, note_dial
 from callcenter.service.line import recordings
-from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS
+from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, LEVEL_WORDS
 from scheduler.errors import LineUnreachable
-from scheduler.gates import Line
+from scheduler.gates import Line, Verdict
 from scheduler.ladder import Who
 from scheduler.obligations import Attempt, Kind
 
 _LIST = [
     ("id", "编号"),
+    ("level", "级"),
     ("kind_text", "事由"),
     ("name", "对象"),
     ("due_text", "应联系"),
     ("overdue_text", "逾期"),
-    ("last_result", "上次"),
-    ("reason", "现状"),
+    ("owner", "负责"),
+    ("short", "情况"),
 ]
 _SHOW = [
     ("id", "编号"),
     ("kind_text", "事由"),
+    ("level_text", "级别"),
+    ("owner", "负责人"),
     ("name", "对象"),
     ("code", "代号"),
     ("phone", "电话"),
@@ -74,12 +81,23 @@ def queue() -> None:
 @json_option
 @pass_app
 def list_queue(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
-    """列出该办的事：紧急的最先，然后是结果不明的、逾期最久的，再按轻重和到期。"""
+    """列出该办的事：紧急的最先，然后是结果不明的、逾期最久的，再按轻重和到期。
+
+    今天稍后到期的另列一栏。级：本人个案的级别，数越小越危险。
+    """
     with app.store() as work:
-        found = debt_rows.queue(work, _facts(app, work), actor=actor, all_of_them=all_of_them)
-    show_rows([_row(v) for v in found], _LIST, as_json)
-    if not as_json:
-        console().print(f"共 {len(found)} 件。说明：hotline queue why 编号")
+        facts = _facts(app, work)
+        found = debt_rows.queue(work, facts, actor=actor, all_of_them=all_of_them, today=True)
+    if as_json:
+        show_rows([_row(v) for v in found], _LIST, as_json=True)
+        return
+    owed = [v for v in found if v.is_owed]
+    later = [v for v in found if not v.is_owed]
+    show_rows([_row(v) for v in owed], _LIST)
+    if later:
+        console().print("还没到期：" if all_of_them else "今天到期，时间还没到：")
+        show_rows([_row(v) for v in later], _LIST)
+    console().print(f"共 {len(found)} 件。说明：hotline queue why 编号")
 
 
 @queue.command("next")
@@ -89,7 +107,7 @@ def list_queue(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
 def next_one(app: App, actor: str, as_json: bool) -> None:
     """显示工作人员该办的下一件。"""
     with app.store() as work:
-        found = debt_rows.queue(work, _facts(app, work), actor=actor)
+        found = debt_rows.queue(work, _facts(app, work), actor=actor)  # what is due, and nothing later
     human = next((v for v in found if v.step.who is Who.HUMAN), None)
     if human is None:
         click.echo("null" if as_json else "现在没有要工作人员办的事。")
@@ -115,25 +133,30 @@ def show(app: App, obligation: str, actor: str, as_json: bool) -> None:
 @json_option
 @pass_app
 def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
-    """说明为何欠着、试过什么、此刻每一道关口过不过。"""
+    """说明为何欠着、试过什么、现在能不能拨。能自动拨打的，也列出每一道关口过不过。"""
     line = asyncio.run(_line(app))
     with app.store() as work:
         facts = line_facts(work, app.clock(), line, rules_of(app.settings))
         found = debt_rows.one_debt(work, obligation, facts, actor=actor)
         chain = debt_rows.why(work, found, facts, actor=actor)
-    gates: list[dict[str, object]] = [
-        {"gate": v.gate, "passed": v.passed, "sentence": v.sentence, "retry_at": v.retry_at}
-        for v in found.verdicts
-    ]
+    machine = found.verdicts if found.may_be_automatic else ()
     if as_json:
-        row = {**_row(found, nested=True), "recordings": _recordings(app, found)}
-        show_one({**row, "chain": chain, "gates": [plain_row(g) for g in gates]}, [], as_json=True)
+        row = {**_row(found, nested=True), "recordings": _recordings(app, found), "chain": chain}
+        gates = {"gates": _gates(machine), "human_gates": _gates(found.for_humans)}
+        show_one({**row, **gates}, [], as_json=True)
         return
-    for sentence in chain:
+    for sentence in (*chain, who_may_dial(found)):
         console().print(sentence, markup=False)
-    console().print("此刻的关口:")
-    for verdict in found.verdicts:
+    console().print("此刻的关口（自动拨打）:" if machine else "此刻的关口（工作人员拨打）:")
+    for verdict in machine or found.for_humans:
         console().print(f"  {'过' if verdict.passed else '拦'} {verdict.sentence}", markup=False)
+
+
+def _gates(verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
+    return [
+        plain_row({"gate": v.gate, "passed": v.passed, "sentence": v.sentence, "retry_at": v.retry_at})
+        for v in verdicts
+    ]
 
 
 @queue.command()
@@ -153,21 +176,52 @@ def dial(app: App, obligation: str, agent: str | None, actor: str) -> None:
 @click.argument("obligation")
 @click.option("--call", help="凭据：与本人的一通已接通的电话（通话编号）")
 @click.option("--visit", help="凭据：上门走访记录表的编号")
+@click.option("--at", type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]), help="走访的时间（当地）")
+@click.option("--met", default="", help="见到了谁；有危险的人必须见到「本人」")
+@click.option("--note", default="", help="走访的情况（有危险的人必填，加密保存）")
+@click.option("--visitor", "visitors", multiple=True, help="谁去的，写两次：人员代码，或外单位人员的姓名")
 @actor_option
 @pass_app
-def done(app: App, obligation: str, call: str | None, visit: str | None, actor: str) -> None:
-    """凭一通接通的电话或一次走访，登记为完成。没有凭据不能完成。"""
+def done(
+    app: App,
+    obligation: str,
+    call: str | None,
+    visit: str | None,
+    at: datetime | None,
+    met: str,
+    note: str,
+    visitors: tuple[str, ...],
+    actor: str,
+) -> None:
+    """凭一通接通的电话或一次走访，登记为完成。没有凭据不能完成。
+
+    有危险的人：由个案负责人或督导登记；一次联系只完成一步，时候未到的不算；
+    走访要写 --at、--met 本人、--note 和两次 --visitor。
+    """
     if (call is None) == (visit is None):
         raise Refused("完成一件事要有一个凭据：--call 通话编号，或 --visit 走访编号。")
-    now = app.clock()
+    now, made = app.clock(), at.replace(tzinfo=app.settings.site.zone) if at else None
     with app.store() as work:
         if call is not None:
             proof = done_by_call(work, obligation, call, actor=actor, now=now)
         else:
-            proof = done_by_visit(work, obligation, visit or "", actor=actor, now=now)
+            proof = done_by_visit(
+                work,
+                obligation,
+                visit or "",
+                actor=actor,
+                now=now,
+                at=made,
+                met=met,
+                note=note,
+                visitors=visitors,
+            )
         sweep(work, now, rules=rules_of(app.settings))
+        still = unwritten(work, proof)
         work.commit()
     click.echo(f"{obligation} 已完成，凭据 {proof.reference}。")
+    if still:
+        click.echo(still)
 
 
 @queue.command("close")
@@ -217,9 +271,17 @@ def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
     row["who_text"] = _WHO[shown.step.who]
     row["due_text"] = shown.obligation.due_at.astimezone(zone).strftime("%m-%d %H:%M")
     row["overdue_text"] = _ago(shown)
+    row["level_text"] = None if shown.level is None else LEVEL_WORDS[Level(shown.level)]
+    row["short"] = shown.short
     row["poster_code"] = shown.poster_code
-    row["remark"] = ELSEWHERE_WORDS if shown.wants_other_number else None
+    row["remark"] = _remark(shown)
     return plain_row(row) if nested else row
+
+
+def _remark(shown: DebtView) -> str | None:
+    """Say what has to be known before anybody dials, in whole sentences."""
+    said = (ELSEWHERE_WORDS if mark == OTHER_NUMBER else mark for mark in shown.marks)
+    return "；".join(said) or None
 
 
 def _recordings(app: App, shown: DebtView) -> list[str]:

@@ -63,6 +63,12 @@ DEBT_FIELDS: Mapping[str, DataClass] = {
     "due_at": _HARDSHIP,
     "breach_at": _HARDSHIP,
     "overdue_days": _HARDSHIP,
+    "is_due": _HARDSHIP,
+    # How great somebody's danger is, and who looks after them.
+    "level": _COUNSELLING,
+    "owner": _COUNSELLING,
+    "marks": _COUNSELLING,
+    "next_at": _COUNSELLING,
     "who_next": _COUNSELLING,
     "why": _COUNSELLING,
     "refused_by": _COUNSELLING,

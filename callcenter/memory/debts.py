@@ -108,16 +108,15 @@ class MemoryDebts:
         closing = checked(Closing(at=at, reason=reason, by=by))
         self._state.obligations[obligation_id] = replace(standing, closing=closing)
 
-    def last_contact(self, person: str) -> datetime | None:
-        """Return when evidence last proved a contact with this person."""
-        theirs = {o.id for o in self._state.obligations.values() if o.person == person}
-        return max((e.at for e in self._state.evidence.values() if e.obligation in theirs), default=None)
+    def last_contact(self, person: str, kind: Kind | None = None) -> datetime | None:
+        """Return when evidence (of this kind of debt, if given) last proved a contact with this person."""
+        return self.last_contacts(kind).get(person)
 
-    def last_contacts(self) -> dict[str, datetime]:
-        """Return, per person who has any evidence, when it last proved a contact."""
-        owner = {o.id: o.person for o in self._state.obligations.values()}
-        oldest_first = sorted(self._state.evidence.values(), key=lambda e: e.at)
-        return {owner[e.obligation]: e.at for e in oldest_first}
+    def last_contacts(self, kind: Kind | None = None) -> dict[str, datetime]:
+        """Return, per person with any evidence (of this kind of debt), when it last proved a contact."""
+        asked = {o.id: o.person for o in self._state.obligations.values() if kind in (None, o.kind)}
+        proofs = (e for e in self._state.evidence.values() if e.obligation in asked)
+        return {asked[e.obligation]: e.at for e in sorted(proofs, key=lambda e: e.at)}
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""

@@ -312,6 +312,22 @@ def test_the_same_proof_counts_once(store: Store, now: datetime) -> None:
         assert work.debts.last_contacts() == {"p1": later.at}
 
 
+def test_contacts_are_told_apart_by_what_was_owed(store: Store, now: datetime) -> None:
+    add(store, owed(1, now, kind=Kind.HARDSHIP))
+    add(store, owed(2, now, kind=Kind.HIGH_RISK, person="p1"))
+    with store() as work:
+        work.debts.add_evidence(proof(1, now, obligation="ob-1"))
+        work.debts.add_evidence(proof(2, now, obligation="ob-2", at=now + HOUR))
+        work.commit()
+    with store() as work:
+        assert work.debts.last_contact("p1") == now + HOUR
+        assert work.debts.last_contact("p1", Kind.HARDSHIP) == proof(1, now).at
+        assert work.debts.last_contact("p1", Kind.CALLBACK) is None
+        assert work.debts.last_contacts(Kind.HARDSHIP) == {"p1": proof(1, now).at}
+        assert work.debts.last_contacts(kind=Kind.HIGH_RISK) == {"p1": now + HOUR}
+        assert work.debts.last_contacts(kind=Kind.CALLBACK) == {}
+
+
 def test_nothing_is_proven_without_naming_what_proves_it(store: Store, now: datetime) -> None:
     add(store, owed(1, now))
     with store() as work:

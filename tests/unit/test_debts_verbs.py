@@ -15,7 +15,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person, Phone
 from callcenter.errors import CallCenterError, Conflict, Forbidden, NotFound, Refused
 from callcenter.memory import MemoryStore, MemoryUnit
-from callcenter.service.followup import debt_views, debts, dispatch, settling
+from callcenter.service.followup import debt_views, debts, dispatch, ending, settling
 from callcenter.service.followup.debts import close, done_by_call, done_by_visit, settle, sweep
 from callcenter.service.hardship import importing as hardship_import
 from scheduler.cadence import SHANGHAI
@@ -133,14 +133,19 @@ def test_two_files_of_one_person_are_one_debt_and_do_not_chase_each_other(work: 
     assert sweep(work, LATER).moved == ()
 
 
-def test_a_human_talk_about_something_else_counts_as_the_routine_contact(work: MemoryUnit) -> None:
-    sweep(work, NOW - 3 * DAY)
+def test_r39_a_talk_about_something_else_is_no_routine_contact_unless_somebody_says_so(
+    work: MemoryUnit,
+) -> None:
+    (routine_debt,) = sweep(work, NOW - 3 * DAY).opened
     promise = talk("c1", outcome=Outcome.PROMISED, answered_at=None, started_at=NOW - DAY, ended_at=NOW - DAY)
     settle(work, [promise], NOW)
     work.calls.put_many([talk("c2")])
     kept = next(o for o in work.debts.open() if o.kind is Kind.CALLBACK)
     done_by_call(work, kept.id, "c2", actor="c017", now=LATER)
-    assert len(sweep(work, LATER).moved) == 1
+    assert sweep(work, LATER).moved == ()
+    assert [o.id for o in routine(work)] == [routine_debt]
+    done_by_call(work, routine_debt, "c2", actor="c017", now=LATER)
+    sweep(work, LATER)
     assert routine(work)[0].window_end.date() == date(2026, 12, 24)
 
 
@@ -173,6 +178,7 @@ def test_the_next_period_is_counted_from_that_call(work: MemoryUnit) -> None:
         (talk("c1", number="13700003333"), "不是与这位职工"),
         (talk("c1", number=None), "不是与这位职工"),
         (talk("c1", answered_at=NOW - 40 * DAY), "早于"),
+        (talk("c1", started_at=LATER, answered_at=LATER + MINUTE), "将来"),
     ],
 )
 def test_a_call_that_proves_nothing_is_refused(work: MemoryUnit, record: CallRecord, word: str) -> None:
@@ -261,7 +267,7 @@ def test_r39_a_clerk_records_visits_for_routine_check_ins_and_nothing_of_other_d
     [debt] = routine(work)
     settle(work, [talk("c9", answered_at=None, outcome=Outcome.OVERFLOWED, promises=("callback",))], NOW)
     promise = next(o for o in work.debts.open() if o.kind is Kind.CALLBACK)
-    with pytest.raises(Forbidden):
+    with pytest.raises(NotFound):
         done_by_visit(work, promise.id, "走访-7", actor="k001", now=LATER)
     with pytest.raises(Forbidden):
         done_by_call(work, debt.id, "c9", actor="k001", now=LATER)
@@ -290,7 +296,7 @@ def test_a_promise_may_be_closed_by_name_and_reason_a_routine_debt_not(work: Mem
 
 #: Verbs that take a proof by their very signature.
 WITH_PROOF = {"done_by_call", "done_by_visit"}
-MODULES: tuple[ModuleType, ...] = (debts, settling, dispatch, hardship_import, debt_views)
+MODULES: tuple[ModuleType, ...] = (debts, ending, settling, dispatch, hardship_import, debt_views)
 
 
 def verbs() -> dict[str, Callable[..., object]]:

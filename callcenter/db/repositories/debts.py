@@ -146,20 +146,16 @@ class SqlDebts(Repository):
             self.get(obligation_id)
             raise Conflict(f"待办 {obligation_id} 早已关闭。")
 
-    def last_contact(self, person: str) -> datetime | None:
-        """Return when evidence last proved a contact with this person."""
-        joined = tables.evidence.join(obligations, obligations.c.id == tables.evidence.c.obligation)
-        last = (
-            select(func.max(tables.evidence.c.at)).select_from(joined).where(obligations.c.person == person)
-        )
+    def last_contact(self, person: str, kind: Kind | None = None) -> datetime | None:
+        """Return when evidence (of this kind of debt, if given) last proved a contact with this person."""
+        last = _proven(kind, func.max(tables.evidence.c.at)).where(obligations.c.person == person)
         at: datetime | None = self._connection.scalar(last)
         return at
 
-    def last_contacts(self) -> dict[str, datetime]:
-        """Return, per person who has any evidence, when it last proved a contact."""
-        joined = tables.evidence.join(obligations, obligations.c.id == tables.evidence.c.obligation)
+    def last_contacts(self, kind: Kind | None = None) -> dict[str, datetime]:
+        """Return, per person with any evidence (of this kind of debt), when it last proved a contact."""
         last = func.max(tables.evidence.c.at)
-        query = select(obligations.c.person, last).select_from(joined).group_by(obligations.c.person)
+        query = _proven(kind, obligations.c.person, last).group_by(obligations.c.person)
         return {person: at for person, at in self._connection.execute(query)}
 
     def add_attempt(self, attempt: Attempt) -> None:
@@ -298,6 +294,13 @@ def _open(person: str | None = None) -> Select[Any]:
     unproven = ~exists().where(tables.evidence.c.obligation == obligations.c.id)
     query = select(obligations).where(obligations.c.closed_at.is_(None), unproven)
     return query if person is None else query.where(obligations.c.person == person)
+
+
+def _proven(kind: Kind | None, *what: ColumnElement[Any]) -> Select[Any]:
+    """Select of evidence and its obligations, of one kind or of all."""
+    joined = tables.evidence.join(obligations, obligations.c.id == tables.evidence.c.obligation)
+    query = select(*what).select_from(joined)
+    return query if kind is None else query.where(obligations.c.kind == kind.value)
 
 
 def _urgent_first(query: Select[Any]) -> Select[Any]:

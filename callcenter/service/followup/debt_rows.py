@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callcenter.domain.access import Verb, sees
+from callcenter.domain.access import DataClass, Verb, sees
 from callcenter.domain.fields import DEBT_FIELDS, FILE_FIELDS, class_of, visible
 from callcenter.domain.numbers import mask_name, mask_number
-from callcenter.domain.people import FileStatus, HardshipFile, Person
+from callcenter.domain.people import FileStatus, HardshipFile, Person, Phone, PhoneStatus
 from callcenter.domain.users import User
 from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
@@ -33,10 +33,15 @@ class Owed:
 
 
 @guarded(Verb.QUEUE_SEE)
-def queue(work: UnitOfWork, facts: LineFacts, *, actor: str, all_of_them: bool = False) -> list[DebtView]:
-    """Return the open debts that are due (or all), the most pressing first (R29); raise `Forbidden`."""
+def queue(
+    work: UnitOfWork, facts: LineFacts, *, actor: str, all_of_them: bool = False, today: bool = False
+) -> list[DebtView]:
+    """Return the open debts that are due, the most pressing first (R29); raise `Forbidden`.
+
+    `today`: also what falls due before midnight; `all_of_them`: everything.
+    """
     user = allow(work, actor, Verb.QUEUE_SEE)
-    found = debt_views.queue(work, facts, all_of_them=all_of_them)
+    found = debt_views.queue(work, facts, all_of_them=all_of_them, today=today)
     return [view for view in found if _tells(user, view)]
 
 
@@ -72,7 +77,7 @@ def files(work: UnitOfWork, *, actor: str, left: bool = False) -> list[Row]:
     """Return the hardship files (`left`: only those that left) as rows; raise `Forbidden`."""
     user = allow(work, actor, Verb.HARDSHIP_SEE)
     return [
-        visible(user.roles, _file_row(work, file, person), FILE_FIELDS)
+        visible(user.roles, _file_row(work, user, file, person), FILE_FIELDS)
         for file, person in debt_views.files(work)
         if not left or file.status is FileStatus.CLOSED
     ]
@@ -92,7 +97,7 @@ def one_file(work: UnitOfWork, file_no: str, facts: LineFacts, *, actor: str) ->
     person = work.people.get(file.person)
     views = [debt_views.view(work, one, facts) for one in work.debts.open(person=person.id)]
     mine = [view for view in views if _tells(user, view)]
-    row = _file_row(work, file, person) | {
+    row = _file_row(work, user, file, person) | {
         "union_unit": file.union_unit,
         "liaison": mask_name(file.liaison) if file.liaison else None,
         "owed": any(view.is_owed and view.obligation.kind is Kind.HARDSHIP for view in mine),
@@ -113,13 +118,18 @@ def whole_row(shown: DebtView) -> Row:
         "name": shown.who,
         "phone": shown.phone,
         "kind": shown.obligation.kind,
+        "level": shown.level,
+        "owner": shown.owner,
+        "marks": list(shown.marks),
         "grade": shown.file.grade if shown.file else None,
         "district": shown.file.district if shown.file else None,
         "owed_since": shown.obligation.due_at.astimezone(shown.situation.rules.windows.zone).date(),
         "due_at": shown.obligation.due_at,
         "breach_at": shown.obligation.window_end,
         "overdue_days": shown.overdue.days if shown.overdue is not None else None,
+        "is_due": shown.is_owed,
         "who_next": shown.step.who,
+        "next_at": shown.step.not_before or shown.obligation.next_at,
         "why": shown.step.why,
         "refused_by": [v.gate.value for v in shown.refused],
         "reason": shown.reason,
@@ -133,7 +143,11 @@ def whole_row(shown: DebtView) -> Row:
 
 
 def _debt_row(user: User, shown: DebtView) -> Row:
-    return visible(user.roles, whole_row(shown), DEBT_FIELDS)
+    row = whole_row(shown)
+    if not sees(user.roles, DataClass.COUNSELLING):
+        told = [p.number for p in _told_phones(user, shown.person) if p.status is PhoneStatus.OK]
+        row["phone"] = mask_number(told[0]) if told else "无"
+    return visible(user.roles, row, DEBT_FIELDS)
 
 
 def _tells(user: User, shown: DebtView) -> bool:
@@ -141,7 +155,14 @@ def _tells(user: User, shown: DebtView) -> bool:
     return sees(user.roles, class_of(shown.obligation.kind))
 
 
-def _file_row(work: UnitOfWork, file: HardshipFile, person: Person) -> Row:
+def _told_phones(user: User, person: Person) -> list[Phone]:
+    """Return the numbers a user may know of: one that no list held would tell a clerk who called (R39)."""
+    sees_all = sees(user.roles, DataClass.COUNSELLING)
+    return [phone for phone in person.phones if sees_all or phone.listed]
+
+
+def _file_row(work: UnitOfWork, user: User, file: HardshipFile, person: Person) -> Row:
+    phones = _told_phones(user, person)
     return {
         "file_no": file.file_no,
         "code": person.code,
@@ -149,8 +170,8 @@ def _file_row(work: UnitOfWork, file: HardshipFile, person: Person) -> Row:
         "grade": file.grade,
         "status": file.status,
         "since": file.since,
-        "phone": " ".join(mask_number(p.number) for p in person.phones) or None,
-        "phone_status": [p.status.value for p in person.phones],
+        "phone": " ".join(mask_number(p.number) for p in phones) or None,
+        "phone_status": [p.status.value for p in phones],
         "district": file.district,
         "consent": has_ivr_consent(work, person.id),
         "human_only": person.no_ivr,

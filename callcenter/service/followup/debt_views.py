@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from callcenter.domain.books import CASES
+from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.case_steps import case_of, step_name
 from callcenter.service.followup.debts import LineFacts, due_of, has_ivr_consent, situation_of
 from callcenter.service.followup.settling import URGENT_PRIORITY, details_of, numbers_for
+from callcenter.service.people.entries import open_cases, resolve
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
-from scheduler.gates import Gate, Situation, Verdict, check, refusals, step_of
+from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
-from scheduler.obligations import Attempt, Kind, Obligation
+from scheduler.obligations import Attempt, Kind, Mode, Obligation
+from scheduler.risk_ladder import counts_from
 
 #: Gates whose refusal says nothing about the person, least telling last.
 _TELLING = [
@@ -24,6 +27,26 @@ _TELLING = [
     *(Gate.HUMAN_ONLY, Gate.NO_IVR_CONSENT, Gate.NOT_DUE, Gate.COOL_DOWN, Gate.PERSON_DAY_CAP),
 ]
 
+
+#: What a list says where there is no room for a sentence; a step nobody has to be told of says nothing.
+_SHORT = {
+    Why.HUMAN_ONLY: "",
+    Why.IN_DOUBT: "先核实上次",
+    Why.RESULT_MISSING: "结果待登记",
+    Why.ASKED_FOR_HUMAN: "要人工",
+    Why.OPTED_OUT: "不接自动来电",
+    Why.PHONE_LOST: "号码待核实",
+    Why.NO_AUTOMATION: "由人联系",
+    Why.HUMAN_HAS_IT: "已转人工",
+    Why.LADDER_EXHAUSTED: "已转人工",
+}
+_STANDING = (CaseState.OPEN, CaseState.ACTIVE, CaseState.WATCH)
+#: What to do for somebody whom no number reaches.
+_WITHOUT_NUMBER = (
+    "没有可拨的号码：请补登号码（hotline people phone），或找紧急联系人、单位、社区，或上门走访。"
+)
+#: The mark of somebody who asked to be called elsewhere and left no number.
+OTHER_NUMBER = "要改打别的号码"
 
 #: What a caller was promised.
 _PROMISES = {
@@ -44,8 +67,12 @@ class DebtView:
     situation: Situation = field(repr=False)
     step: Step
     verdicts: tuple[Verdict, ...]
+    #: The verdicts that bind a person who dials.
+    for_humans: tuple[Verdict, ...]
     priority: int
     last_contact: datetime | None
+    #: The person's worst open case, whatever this debt is.
+    case: Case | None = field(default=None, repr=False)
 
     @property
     def id(self) -> str:
@@ -79,6 +106,40 @@ class DebtView:
         return self.situation.now >= self.obligation.due_at
 
     @property
+    def no_number(self) -> bool:
+        """Tell whether there is nothing that may be dialled."""
+        return not numbers_for(self.person, self.obligation)
+
+    @property
+    def level(self) -> int | None:
+        """Return how great the person's danger is, whatever is owed to them here."""
+        return int(self.case.level) if self.case is not None else None
+
+    @property
+    def owner(self) -> str | None:
+        """Return whose it is: the case's owner, else who tried last by hand."""
+        if self.case is not None and self.case.owner:
+            return self.case.owner
+        return next((a.by for a in reversed(self.situation.attempts) if not a.is_automatic), None)
+
+    @property
+    def may_be_automatic(self) -> bool:
+        """Tell whether a machine could ever place the call."""
+        return self.obligation.mode is Mode.IVR_OK and not self.situation.person.high_risk
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return what somebody has to know before they dial."""
+        asked = self.situation.person
+        found = {
+            "拒绝来电": asked.no_outbound,
+            "不接自动来电": asked.no_automation and not asked.no_outbound,
+            OTHER_NUMBER: self.wants_other_number,
+            "有号码不宜拨打": any(not phone.safe_to_call for phone in self.person.phones),
+        }
+        return tuple(mark for mark, is_so in found.items() if is_so)
+
+    @property
     def overdue(self) -> timedelta | None:
         """Return how long the promise or period has been broken; None before its end."""
         late = self.situation.now - self.obligation.window_end
@@ -108,6 +169,8 @@ class DebtView:
     def reason(self) -> str:
         """Say in one sentence why it is not kept yet."""
         refused = {v.gate: v for v in self.refused}
+        if self.no_number and not {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys():
+            return WHY_SENTENCES[Why.NO_NUMBER]
         by_gate = self.step.why in {Why.NO_AUTOMATION, Why.NO_NUMBER}  # there the gate says it better
         under_way = {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys()
         if self.step.who is Who.HUMAN and not by_gate and not under_way:
@@ -117,29 +180,50 @@ class DebtView:
         return first.sentence if first is not None else "排队待拨"
 
     @property
+    def short(self) -> str:
+        """Say what stands about it in a list: marks, tries and how the last ended, what holds it up."""
+        tried = f"{len(self.situation.attempts)}次，{self.last_result}" if self.last_attempt else "未拨打"
+        holds = _SHORT.get(self.step.why) if self.step.who is Who.HUMAN else self.reason
+        if self.no_number:
+            holds = "没有可拨的号码"
+        return "；".join(part for part in (*self.marks, tried, holds) if part)
+
+    @property
     def rank(self) -> tuple[object, ...]:
-        """Return the place in the queue: urgent, in doubt, then R29 (breach, priority, due)."""
+        """Return the place in the queue: urgent, in doubt, then R29 (breach, priority, due).
+
+        What is not due yet comes by its time alone: a step in half a year is not before tonight's.
+        """
         doubtful = self.step.why is Why.IN_DOUBT
         breached = self.overdue is not None
         breach = (
             self.obligation.window_end if breached else datetime.max.replace(tzinfo=self.situation.now.tzinfo)
         )
-        urgent = self.obligation.priority <= URGENT_PRIORITY
+        urgent = self.obligation.priority <= URGENT_PRIORITY and self.is_owed
         return (
             not urgent,
             not doubtful,
             not breached,
             breach,
-            self.priority,
+            not self.is_owed,
+            self.priority if self.is_owed else 0,
             self.obligation.due_at,
+            self.priority,
             self.id,
         )
 
 
 def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
     """Return one debt as it stands."""
+    cases = open_cases(work, resolve(work, obligation.person))
+    return _view(work, obligation, facts, cases[0] if cases else None)
+
+
+def _view(work: UnitOfWork, obligation: Obligation, facts: LineFacts, case: Case | None) -> DebtView:
     situation = situation_of(work, obligation, facts)
-    last = work.debts.last_contact(obligation.person)
+    # R39: a routine debt is reckoned from routine contacts alone, and so is its place in a clerk's list.
+    kind = Kind.HARDSHIP if obligation.kind is Kind.HARDSHIP else None
+    last = work.debts.last_contact(obligation.person, kind)
     return DebtView(
         obligation=obligation,
         person=work.people.get(obligation.person),
@@ -147,15 +231,37 @@ def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView
         situation=situation,
         step=step_of(situation),
         verdicts=check(situation),
+        for_humans=check_human(situation),
         priority=priority(obligation, situation.attempts, answered_before=last is not None),
         last_contact=last,
+        case=case,
     )
 
 
-def queue(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
-    """Return the open debts that are due (or all), the most pressing first (R29)."""
-    chosen = (o for o in work.debts.open() if all_of_them or o.due_at <= facts.now)
-    return sorted((view(work, o, facts) for o in chosen), key=lambda v: v.rank)
+def queue(
+    work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False, today: bool = False
+) -> list[DebtView]:
+    """Return the open debts that are due (`today`: or will be before midnight; or all), R29's order."""
+    until = _midnight_after(facts) if today else facts.now
+    chosen = [o for o in work.debts.open() if all_of_them or o.due_at <= until]
+    cases = _worst_cases(work)
+    return sorted((_view(work, o, facts, cases.get(o.person)) for o in chosen), key=lambda v: v.rank)
+
+
+def _midnight_after(facts: LineFacts) -> datetime:
+    """Return the last instant of the site's day."""
+    wall = facts.now.astimezone(facts.rules.windows.zone)
+    return wall.replace(hour=23, minute=59, second=59, microsecond=999999)
+
+
+def _worst_cases(work: UnitOfWork) -> dict[str, Case]:
+    """Return, per person (merges followed), the worst of their open cases."""
+    found: dict[str, Case] = {}
+    standing = [case for state in _STANDING for case in work.book(CASES).where(state=state)]
+    for case in sorted(standing, key=lambda case: (-case.level, case.id)):
+        for person in {case.person, resolve(work, case.person).id}:
+            found[person] = case
+    return found
 
 
 def owed(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
@@ -172,7 +278,16 @@ def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
 
 def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     """Return the chain of reasons, a sentence each: why it is owed, what was tried, what comes next."""
-    return [*_why_owed(work, shown, facts), *_tried(shown, facts), *_next(shown, facts)]
+    missing = [_WITHOUT_NUMBER] if shown.no_number else []
+    return [*_why_owed(work, shown, facts), *_tried(shown, facts), *missing, *_next(shown, facts)]
+
+
+def who_may_dial(shown: DebtView) -> str:
+    """Say whether a person may dial now, and else why not."""
+    refused = refusals(shown.for_humans)
+    if not refused:
+        return "工作人员现在可以拨打。"
+    return f"工作人员现在不能拨打：{'；'.join(verdict.sentence for verdict in refused)}。"
 
 
 def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
@@ -224,6 +339,7 @@ def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[s
         f"{KIND_WORDS[one.kind]}：个案 {case_of(one)}{owner}。",
         f"{step_words(step_name(one))}，从 {since} 起算。",
         f"{_wall(one.due_at, facts)} 起应联系，只能由工作人员联系。",
+        f"{_wall(counts_from(one.created_at, one.due_at), facts)} 起与本人的联系可以算这一步。",
     ]
 
 

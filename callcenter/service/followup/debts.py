@@ -6,32 +6,26 @@ id of something that proves a contact, or a closing with a name and a reason.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from callcenter.config import Settings
-from callcenter.domain.access import Verb
-from callcenter.domain.calls import CallRecord, Outcome
 from callcenter.domain.people import (
     ConsentKind,
     FileStatus,
     Grade,
     HardshipFile,
-    Person,
     SuppressionKind,
 )
-from callcenter.errors import Conflict, Refused
+from callcenter.errors import Conflict
 from callcenter.ports import UnitOfWork
-from callcenter.service.access import allow, guarded
-from callcenter.service.followup.case_steps import keep_followed
+from callcenter.service.followup.ending import close, done_by_call, done_by_visit, still_open
 from callcenter.service.followup.settling import (
     ATTEMPT_PREFIX,
     SYSTEM,
     digest,
-    evidence_id,
     finish,
     note,
     numbers_for,
@@ -44,15 +38,10 @@ from scheduler.cadence import Due, next_due
 from scheduler.calendar import Calendar
 from scheduler.gates import Line, Rules, Situation
 from scheduler.obligations import (
-    Attempt,
-    Evidence,
-    EvidenceKind,
     Kind,
     Mode,
     Obligation,
     Result,
-    Status,
-    status_of,
 )
 from scheduler.risk_ladder import RiskRules, steps
 from scheduler.windows import Windows
@@ -127,7 +116,8 @@ def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None) -> Swe
     """
     rules = rules or Rules()
     standing = {o.person: o for o in work.debts.open() if o.kind is Kind.HARDSHIP}
-    contacts = work.debts.last_contacts()
+    # R39: what follows from a call for help moves no routine debt, or the clerk would see that it was there.
+    contacts = work.debts.last_contacts(kind=Kind.HARDSHIP)
     busy = {a.obligation for a in work.debts.attempts_in_doubt()}
     opened, moved, left = [], [], []
     seen: set[str] = set()
@@ -310,132 +300,3 @@ def has_ivr_consent(work: UnitOfWork, person_id: str) -> bool:
 def _midnight(now: datetime, rules: Rules) -> datetime:
     wall = now.astimezone(rules.windows.zone)
     return wall.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-# --- ending a debt -------------------------------------------------------------------------
-
-
-@guarded(Verb.QUEUE_WORK)
-def done_by_call(
-    work: UnitOfWork, obligation_id: str, call_id: str, *, actor: str, now: datetime
-) -> Evidence:
-    """Record that a human talked with the person in an answered call on record.
-
-    Raises `NotFound` for an unknown obligation or call, `Refused` when the call proves nothing: not
-    answered, with somebody else, older than the debt, or a machine's call nobody was put through in.
-    """
-    allow(work, actor, Verb.QUEUE_WORK)
-    obligation = still_open(work, obligation_id, now)
-    call = work.calls.get(call_id)
-    attempt = work.debts.attempt(call_id)
-    _check_proof(work, obligation, call, attempt)
-    at = call.answered_at or call.started_at
-    proof = _prove(work, obligation, EvidenceKind.HUMAN_TALK, call_id, at, actor, now)
-    if attempt is not None and attempt.obligation == obligation.id:
-        talked = replace(attempt, result=Result.REACHED_SELF_HUMAN, settled_at=attempt.settled_at or now)
-        finish(work, talked, now, Rules())
-    return proof
-
-
-#: What a paper's number looks like. It stands in clear, so that nothing else may be written there.
-_VISIT = re.compile(r"(?:走访|家访|入户|慰问)?[A-Za-z0-9./_-]{1,32}号?", re.ASCII)
-_LONG_NUMBER = re.compile(r"[0-9]{7}")
-
-
-@guarded(Verb.HARDSHIP_VISIT, Verb.QUEUE_WORK)
-def done_by_visit(
-    work: UnitOfWork, obligation_id: str, visit: str, *, actor: str, now: datetime, at: datetime | None = None
-) -> Evidence:
-    """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number.
-
-    Who keeps the register records visits for routine check-ins only: `Forbidden` for any other debt.
-    """
-    allow(work, actor, Verb.HARDSHIP_VISIT)
-    if work.debts.get(obligation_id).kind is not Kind.HARDSHIP:
-        allow(work, actor, Verb.QUEUE_WORK)
-    obligation = still_open(work, obligation_id, now)
-    if not _VISIT.fullmatch(visit.strip()) or _LONG_NUMBER.search(visit):
-        raise Refused(
-            "上门走访要有走访记录表上的编号：字母、数字和 - / . _，"
-            "前面可加「走访」「家访」「入户」或「慰问」。编号不加密保存，请不要写姓名、电话或证件号。"
-        )
-    made = at or now
-    if made > now or made < obligation.created_at:
-        raise Refused("走访时间不能在将来，也不能早于这项回访产生之前。")
-    return _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now)
-
-
-@guarded(Verb.QUEUE_CLOSE)
-def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: datetime) -> None:
-    """End a promise without contact, by name and with a reason.
-
-    A routine debt is not closed: as long as the file stands it would be owed again the same minute.
-    """
-    allow(work, actor, Verb.QUEUE_CLOSE)
-    obligation = still_open(work, obligation_id, now)
-    if not reason.strip():
-        raise Refused("结束一项承诺必须写明理由。")
-    if obligation.kind in {Kind.HIGH_RISK, Kind.MID_RISK}:
-        raise Refused("随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases）。")
-    if obligation.kind is Kind.HARDSHIP:
-        raise Refused("困难职工的例行回访不能单独结束：请更新档案（退档），或登记本人的拒绝。")
-    work.debts.close(obligation.id, reason.strip(), actor, now)
-    note(work, actor, "obligation.close", obligation.id, now, reason=reason.strip())
-
-
-def still_open(work: UnitOfWork, obligation_id: str, now: datetime) -> Obligation:
-    """Return an obligation that is neither satisfied nor closed; raise `NotFound` or `Refused`."""
-    obligation = work.debts.get(obligation_id)
-    status = status_of(obligation, tuple(work.debts.evidence(obligation_id)), now)
-    if status in {Status.SATISFIED, Status.CLOSED}:
-        raise Refused(f"{obligation_id} 已经完成或结束。")
-    return obligation
-
-
-def _check_proof(work: UnitOfWork, obligation: Obligation, call: CallRecord, attempt: Attempt | None) -> None:
-    if call.is_open:
-        raise Refused("通话还没有结束，结束后再登记。")
-    if call.answered_at is None or call.outcome is Outcome.SYSTEM_FAILURE:
-        raise Refused("这通电话没有接通，不能作为完成的凭据。")
-    if call.answered_at < obligation.created_at:
-        raise Refused("这通电话早于这项回访产生的时间，不能作为凭据。")
-    if not _is_with(call, attempt, obligation, work.people.get(obligation.person)):
-        raise Refused("这通电话不是与这位职工的通话。")
-    if attempt is not None and attempt.is_automatic and not _was_put_through(call, attempt):
-        raise Refused("这是一通自动回访，没有转给工作人员，不能算作人工通话。")
-
-
-def _was_put_through(call: CallRecord, attempt: Attempt) -> bool:
-    return attempt.result is Result.REACHED_SELF_TRANSFER and call.answered_by is not None
-
-
-def _is_with(call: CallRecord, attempt: Attempt | None, obligation: Obligation, person: Person) -> bool:
-    if attempt is not None and attempt.obligation == obligation.id:
-        return True
-    if call.id == obligation.origin:  # the promising call itself proves no call back
-        return False
-    return call.number is not None and call.number in {phone.number for phone in person.phones}
-
-
-def _prove(
-    work: UnitOfWork,
-    obligation: Obligation,
-    kind: EvidenceKind,
-    reference: str,
-    at: datetime,
-    actor: str,
-    now: datetime,
-) -> Evidence:
-    proof = Evidence(
-        id=evidence_id(obligation.id, reference),
-        obligation=obligation.id,
-        kind=kind,
-        at=at,
-        reference=reference,
-        by=actor,
-    )
-    if not work.debts.add_evidence(proof):
-        raise Conflict(f"{obligation.id}: 这个凭据已经登记过。")
-    note(work, actor, "obligation.done", obligation.id, now, reason=reference)
-    keep_followed(work, obligation, now=now, rules=Rules())
-    return proof
