@@ -29,6 +29,7 @@ from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Kind, Mode
+from scheduler.risk_ladder import counts_from
 
 PEOPLE = ("p1", "p2")
 RULES = Rules()
@@ -119,16 +120,26 @@ class Cases(RuleBasedStateMachine):
         }
         self._on_case(data, acts[verb])
 
-    @rule(person=st.sampled_from(PEOPLE), place=st.integers(0, 9), by=WHO)
-    def a_step_is_kept(self, person: str, place: int, by: str) -> None:
-        self.serial += 1
+    @rule(person=st.sampled_from(PEOPLE), place=st.integers(0, 9), by=WHO, again=st.booleans())
+    def a_step_is_kept(self, person: str, place: int, by: str, again: bool = False) -> None:
+        """Somebody is visited when a step falls due; `again`: under the number of the last visit."""
+        self.serial += not again
 
         def keep(work: UnitOfWork) -> None:
             mine = work.debts.open(person=person)
             if mine:
                 one = mine[place % len(mine)]
+                self.now = max(self.now, one.due_at, one.created_at)
                 done_by_visit(
-                    work, one.id, f"走访-{self.serial}", actor=by, now=max(self.now, one.created_at)
+                    work,
+                    one.id,
+                    f"走访-{self.serial}",
+                    actor=by,
+                    now=self.now,
+                    at=self.now,
+                    met="本人",
+                    note="在家",
+                    visitors=("c017", "c018"),
                 )
 
         self._try(keep)
@@ -198,6 +209,22 @@ class Cases(RuleBasedStateMachine):
                     assert event.second.startswith("s")
                     assert event.by != event.second
                     assert event.reason
+
+    @invariant()
+    def one_visit_keeps_one_step(self) -> None:
+        with self.store() as work:
+            for person in PEOPLE:
+                steps = work.debts.of_person(person)
+                used = [proof.reference for one in steps for proof in work.debts.evidence(one.id)]
+                assert len(used) == len(set(used))
+
+    @invariant()
+    def nothing_is_kept_before_its_time(self) -> None:
+        with self.store() as work:
+            for one in (o for person in PEOPLE for o in work.debts.of_person(person)):
+                for proof in work.debts.evidence(one.id):
+                    assert proof.at >= counts_from(one.created_at, one.due_at)
+                    assert proof.at >= one.created_at
 
     @invariant()
     def people_only_call_people_in_danger(self) -> None:

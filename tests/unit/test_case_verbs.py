@@ -272,7 +272,17 @@ def test_i3_after_the_last_step_somebody_is_still_owed_a_contact_each_month(work
     case = opened(work)
     for n, step in enumerate(case.steps):
         at = work.debts.get(step).due_at
-        done_by_visit(work, step, f"走访-{n}", actor="c017", now=at + HOUR, at=at)
+        done_by_visit(
+            work,
+            step,
+            f"走访-{n}",
+            actor="c017",
+            now=at + HOUR,
+            at=at,
+            met="本人",
+            note="在家，情绪平稳",
+            visitors=("c017", "c018"),
+        )
     (owed,) = work.debts.open(person="p1")
     assert owed.kind is Kind.HIGH_RISK
     assert owed.id in work.book(CASES).get(case.id).steps
