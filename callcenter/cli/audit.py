@@ -53,7 +53,7 @@ for _command in (retention, hold, holds, release, tombstones):
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="最多几条")
 @click.option("--actor", "by", help="只看某人的操作（人员代码）")
 @click.option("--verb", help="只看某种操作，如 people.reveal")
-@click.option("--object", "object_", help="只看某个对象的历史，如 person:编号")
+@click.option("--object", "object_", help="只看某个对象的历史，如 person:编号或代号")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="从何时起（当地时间）")
 @json_option
 @actor_option

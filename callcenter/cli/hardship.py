@@ -163,7 +163,7 @@ def _show_diff(diff: Diff, dry_run: bool, as_json: bool) -> None:
 def _show_change(change: Change, *, is_new: bool) -> None:
     said = [f"{what} {before or '空'} → {after or '空'}" for what, before, after in change.fields]
     mark = "新增" if is_new else "变更"
-    console().print(f"  {mark} {change.file_no} {';'.join([*said, *change.remarks])}", markup=False)
+    console().print(f"  {mark} {change.file_no} {';'.join(said)}", markup=False)
 
 
 def _show_some(rest: Sequence[Change], text: str) -> None:

@@ -34,6 +34,7 @@ _ELSEWHERE = {
     "plan": "people_change",
     "merge": "people_merging",
     "unmerge": "people_merging",
+    "duplicates": "people_merging",
     "block": "people_blocks",
     "unblock": "people_blocks",
     "blocks": "people_blocks",
@@ -101,6 +102,7 @@ def show(app: App, person: str, actor: str, as_json: bool) -> None:
     """看一个人:电话、同意、个案、应做的联系、接访记录、约定。"""
     with app.store() as work:
         found = profile(work, person, actor=actor, now=app.clock(), rules=app.settings.people)
+        work.commit()
     show_one(_profile_row(found), _SHOW, as_json)
 
 
@@ -173,11 +175,18 @@ def _profile_row(found: Profile) -> dict[str, object]:
         "code": found.code,
         "name": found.name,
         "phones": [
-            {"place": p.place, "number": p.number, "status": p.status.value, "safe_to_call": p.safe_to_call}
+            {
+                "place": p.place,
+                "number": p.number,
+                "status": p.status.value,
+                "safe_to_call": p.safe_to_call,
+                "confirmed": p.is_known,
+            }
             for p in found.phones
         ],
         "phones_text": _lines(
-            f"{p.place}. {p.number} {PHONE_WORDS[p.status]}{'' if p.safe_to_call else ',不宜拨打'}"
+            f"{p.place}. {p.number} {PHONE_WORDS[p.status]}"
+            f"{'' if p.safe_to_call else ',不宜拨打'}{'' if p.is_known else ',待督导核实'}"
             for p in found.phones
         ),
         "speaks": found.speaks,

@@ -41,7 +41,10 @@ def phone() -> None:
 @json_option
 @pass_app
 def add_phone(app: App, person: str, number: str, unsafe: bool, actor: str, as_json: bool) -> None:
-    """添一个号码,排在最后。别处已知打错的号码,在这里也不会拨打。"""
+    """添一个号码,排在最后。别处已知打错的号码,在这里也不会拨打。
+
+    咨询员添的号码可以拨打;从它来电时认不认作此人,要等督导核实(phone set --confirmed)。
+    """
     with app.store() as work:
         changed = service.add_phone(
             work,
@@ -64,6 +67,7 @@ def add_phone(app: App, person: str, number: str, unsafe: bool, actor: str, as_j
     type=click.Choice([status.value for status in PhoneStatus]),
     help="wrong:打错了,各处都不再拨打;ok:已由人核实",
 )
+@click.option("--confirmed", is_flag=True, help="督导已核实:手工添的号码确是本人的,从它来电可认人")
 @click.option("--reason", default="", help="改状态的理由")
 @actor_option
 @json_option
@@ -74,13 +78,14 @@ def set_phone(
     place: int,
     safe: bool | None,
     status: str | None,
+    confirmed: bool,
     reason: str,
     actor: str,
     as_json: bool,
 ) -> None:
     """改一个号码:宜不宜拨打、打错了、已核实。第几个号码见 hotline people show。"""
-    if safe is None and status is None:
-        raise Refused("请说明要改什么:--safe、--unsafe 或 --status。")
+    if safe is None and status is None and not confirmed:
+        raise Refused("请说明要改什么:--safe、--unsafe、--status 或 --confirmed。")
     with app.store() as work:
         changed = service.change_phone(
             work,
@@ -88,6 +93,7 @@ def set_phone(
             place,
             safe_to_call=safe,
             status=PhoneStatus(status) if status else None,
+            confirmed=confirmed,
             actor=actor,
             now=app.clock(),
             reason=reason,
@@ -155,13 +161,13 @@ def consent(
 
 @click.command()
 @person_argument
-@click.option("--all", "all_calls", is_flag=True, help="任何来电都不要;不写则只是不要自动电话")
+@click.option("--all", "all_calls", is_flag=True, help="本人任何电话都不要了(人工的也不要)")
 @click.option("--reason", default="", help="本人怎么说的")
 @actor_option
 @json_option
 @pass_app
 def optout(app: App, person: str, all_calls: bool, reason: str, actor: str, as_json: bool) -> None:
-    """登记本人不愿再接电话。立即生效,重新导入名单也不会丢。"""
+    """登记本人不愿再接自动电话;加 --all 则任何电话都不再打。立即生效,重新导入名单也不会丢。"""
     kind = SuppressionKind.ALL_OUTBOUND if all_calls else SuppressionKind.AUTOMATION
     with app.store() as work:
         wish = service.opt_out(work, person, kind, actor=actor, now=app.clock(), reason=reason)

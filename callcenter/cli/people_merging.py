@@ -5,11 +5,14 @@ from __future__ import annotations
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, pass_app, show_one
+from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
 from callcenter.cli.people import person_argument
+from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.privacy import Merge
 from callcenter.errors import NotFound
 from callcenter.service.people import merging as service
+from callcenter.service.people.duplicates import Pair
+from callcenter.service.people.duplicates import duplicates as find_duplicates
 
 _ROWS = [
     ("id", "合并编号"),
@@ -22,6 +25,16 @@ _ROWS = [
     ("case", "个案"),
     ("file", "困难档案"),
     ("remark", "注意"),
+]
+
+_PAIRS = [
+    ("number", "号码"),
+    ("one", "代号"),
+    ("one_name", "姓名"),
+    ("one_text", "有"),
+    ("other", "代号"),
+    ("other_name", "姓名"),
+    ("other_text", "有"),
 ]
 
 reason_option = click.option("--reason", required=True, help="理由(至少 4 个字)")
@@ -68,6 +81,26 @@ def unmerge(
         if not dry_run:
             work.commit()
     _show(done, dry_run, as_json)
+
+
+@click.command()
+@actor_option
+@json_option
+@pass_app
+def duplicates(app: App, actor: str, as_json: bool) -> None:
+    """列出号码相同的两份资料:也许是同一个人,也许是一家人共用电话。核对后用 merge 合并。"""
+    with app.store() as work:
+        found = find_duplicates(work, actor=actor)
+    show_rows([_pair_row(pair) for pair in found], _PAIRS, as_json)
+
+
+def _pair_row(pair: Pair) -> dict[str, object]:
+    row: dict[str, object] = {"number": mask_number(pair.number)}
+    for n, (key, person) in enumerate((("one", pair.one), ("other", pair.other))):
+        marks = [word for word, is_so in (("档案", pair.filed[n]), ("接访", pair.recorded[n])) if is_so]
+        row |= {key: person.code, f"{key}_name": mask_name(person.name), f"{key}_filed": pair.filed[n]}
+        row |= {f"{key}_recorded": pair.recorded[n], f"{key}_text": "、".join(marks)}
+    return row
 
 
 def _show(done: Merge, dry_run: bool, as_json: bool) -> None:

@@ -250,6 +250,9 @@ phones = Table(
     _sealed("number_hash"),
     _text("status"),
     _flag("safe_to_call"),
+    # How we came to know that it is theirs; and whether the register's newest list holds it (R39).
+    Column("source", Text, nullable=False, server_default=text("'line'")),
+    Column("listed", Boolean, nullable=False, server_default=text("false")),
     Index(None, "number_hash"),
 )
 

@@ -6,11 +6,15 @@ from dataclasses import replace
 
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case
-from callcenter.domain.people import Person, Phone, PhoneStatus
+from callcenter.domain.people import Person, Phone, PhoneSource, PhoneStatus
 from callcenter.domain.privacy import Merge
 
 #: What the kept entry takes over where it says nothing itself.
 _FILLED = ("name", "birth_month", "birth_year", "speaks")
+
+
+#: How a number is known, the surest first: what was learned on the line outlives every list.
+_SUREST = (PhoneSource.LINE, PhoneSource.REGISTER, PhoneSource.HAND)
 
 
 def joined(kept: Person, merged: Person) -> Person:
@@ -65,7 +69,13 @@ def _careful(phone: Phone, other: Phone | None) -> Phone:
     if other is None:
         return phone
     status = phone.status if phone.status is not PhoneStatus.OK else other.status
-    return replace(phone, status=status, safe_to_call=phone.safe_to_call and other.safe_to_call)
+    return replace(
+        phone,
+        status=status,
+        safe_to_call=phone.safe_to_call and other.safe_to_call,
+        source=min(phone.source, other.source, key=_SUREST.index),
+        listed=phone.listed or other.listed,
+    )
 
 
 def _unmerged(phone: Phone, was: Person, before: Person) -> Phone:

@@ -8,10 +8,12 @@ import re
 def normalise(raw: str | None) -> str | None:
     """Return the digits of a Chinese dialling number without +86/0086, or None if there is none.
 
-    A hostile or empty caller ID gives None: such a caller is routed and recorded all the same.
+    A mobile number is the same one behind a bare 86 and behind a trunk 0. A hostile or empty caller ID
+    gives None: such a caller is routed and recorded all the same. The dialplan spells alike.
     """
     digits = re.sub(r"[\s().-]", "", raw or "")
     digits = re.sub(r"^(\+86|0086)(?=\d{7,})", "", digits).removeprefix("+")
+    digits = re.sub(r"^(86)?0?(?=1[3-9]\d{9}$)", "", digits)
     return digits if re.fullmatch(r"[0-9]{3,15}", digits) else None
 
 

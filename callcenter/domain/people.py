@@ -19,6 +19,16 @@ class PhoneStatus(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class PhoneSource(StrEnum):
+    """How we came to know that a number is somebody's."""
+
+    #: They called from it, or left it by key; or a supervisor made sure.
+    LINE = "line"
+    REGISTER = "register"
+    #: A counsellor typed it: it may be dialled, and tells of nobody who calls until a supervisor made sure.
+    HAND = "hand"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Phone:
     """One number of a person."""
@@ -26,6 +36,14 @@ class Phone:
     number: str = field(repr=False)
     status: PhoneStatus = PhoneStatus.OK
     safe_to_call: bool = True
+    source: PhoneSource = PhoneSource.LINE
+    #: The newest list of the register holds it: what a clerk sees of somebody's numbers (R39).
+    listed: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether somebody who calls from it may be taken for them."""
+        return self.source is not PhoneSource.HAND
 
 
 class ConsentKind(StrEnum):

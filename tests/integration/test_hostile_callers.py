@@ -54,6 +54,8 @@ CALLERS: dict[str, dict[str, Any]] = {
     "our own outbound number": {"number": "051085000966"},
     "our own public number": {"number": "4000850966"},
     "another country's spelling": {"number": "+8613800138000"},
+    "a bare country code": {"number": "8613800138000"},
+    "a trunk 0 before a mobile number": {"number": "013800138000"},
     "right to left and zero width": {"name": "\u202eabc\u200b\ufeff"},
     "escape codes for a terminal": {"name": "\x1b[2J\x1b]0;x\x07"},
 }

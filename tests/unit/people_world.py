@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from callcenter.domain.books import CASES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.cases import Case, CaseState
-from callcenter.domain.people import Person, Phone
+from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person, Phone
 from callcenter.domain.risk import Level
 from callcenter.domain.sessions import SessionRow
 from callcenter.domain.users import Role, User
-from callcenter.ports import Store
+from callcenter.ports import Store, UnitOfWork
 from scheduler.obligations import Kind, Mode, Obligation
 
 SHEN = Person(id="p1", code="P-7F3K", name="沈建国", birth_month=11, phones=(Phone(number="13861705555"),))
@@ -70,6 +70,25 @@ def a_session(call_id: str, now: datetime, **changes: object) -> SessionRow:
     """Return the head of a call's record."""
     given = {"counsellor": "c017", **changes}
     return SessionRow(id=f"se-{call_id}", call=call_id, opened_at=now, **given)  # type: ignore[arg-type]
+
+
+def near(work: UnitOfWork, now: datetime, *people: str, by: str = "c017") -> None:
+    """Let a counsellor have records still to be written about these people."""
+    work.sessions.open_many(
+        a_session(f"near-{by}-{person}", now, person=person, counsellor=by) for person in people
+    )
+
+
+def on_file(work: UnitOfWork, person: str, **changes: object) -> None:
+    """Put somebody on the register of hardship workers."""
+    plain = HardshipFile(
+        file_no=f"WX-{person}",
+        person=person,
+        grade=Grade.DEEP,
+        status=FileStatus.ACTIVE,
+        since=date(2026, 9, 1),
+    )
+    work.people.put_file(replace(plain, **changes))  # type: ignore[arg-type]
 
 
 def a_promise(name: str, person: str, now: datetime, **changes: object) -> Obligation:

@@ -36,6 +36,7 @@ ASK_NOTHING = {
     "line.alarms.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
     "line.alarms.Bell.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
     "line.self_dial.settle": "writes what a probe found; a person's probe asks through `allow_test`",
+    "people.nearness.changed_by": "asks for the verb it is given, then for nearness",
     "followup.settling.note": "writes the audit for who was let through",
     "followup.dispatch.DebtRound.dial": "asks through `note_dial` before anything is dialled",
 }

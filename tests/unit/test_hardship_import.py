@@ -409,7 +409,10 @@ def test_r32_an_older_list_does_not_grant_a_withdrawn_consent_again(work: Memory
     work.people.add_consent(withdrawn)
     diff = bring(work, entries, at=NOW + timedelta(days=1))
     assert not has_ivr_consent(work, person)
-    assert "不采用" in diff.changed[0].remarks[0]
+    assert diff.changed == (), "that they said otherwise on the line is not the clerk's to learn (R39)"
+    bring(work, read(tmp_path, HEAD, SHEN.replace("是,2026-09-01", "否,")), at=NOW - timedelta(days=30))
+    bring(work, entries, at=NOW + timedelta(days=2))
+    assert not has_ivr_consent(work, person)
 
 
 def test_a_consent_given_anew_after_a_withdrawal_counts(work: MemoryUnit, tmp_path: Path) -> None:
@@ -478,7 +481,8 @@ def test_a_file_renumbered_in_the_same_list_is_no_clash(work: MemoryUnit, tmp_pa
 def test_a_list_without_numbers_does_not_take_numbers_away(work: MemoryUnit, tmp_path: Path) -> None:
     bring(work, read(tmp_path, HEAD, SHEN))
     bring(work, read(tmp_path, "档案编号,姓名,困难类别,建档日期", "WX-001,沈建国,深度困难,2026-09-01"))
-    assert work.people.get(work.people.files()[0].person).phones == (Phone(number="13800001111"),)
+    [phone] = work.people.get(work.people.files()[0].person).phones
+    assert (phone.number, phone.listed) == ("13800001111", True)
 
 
 def test_who_is_marked_for_humans_only_is_so_until_a_list_says_otherwise(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
-from people_world import QIAN, SHEN, a_call, a_promise, a_session, peopled, with_case
+from people_world import QIAN, SHEN, a_call, a_promise, a_session, on_file, peopled, with_case
 
 from callcenter.domain.books import (
     ASSESSMENTS,
@@ -72,6 +72,7 @@ def test_the_sites_own_holidays_count(store: Store) -> None:
     monday = datetime(2026, 11, 23, 10, tzinfo=SHANGHAI)
     off = Calendar(site={date(2026, 11, 24): False})
     with store() as work:
+        on_file(work, "p1")
         kinds = (RequestKind.ACCESS, Calendar()), (RequestKind.CORRECTION, off)
         due = [
             open_request(
@@ -99,7 +100,7 @@ def test_r43_overdue_requests_are_listed_until_they_are_answered(store: Store, n
 def test_a_request_says_how_it_was_made_sure_who_asks(store: Store, now: datetime) -> None:
     peopled(store)
     with store() as work:
-        with pytest.raises(Refused, match="理由"):
+        with pytest.raises(Refused, match="怎样核实是本人"):
             open_request(work, "p1", RequestKind.ACCESS, identity_check="是", actor="c017", now=now)
         ask(work, RequestKind.ACCESS, now)
         with pytest.raises(Refused, match="不必再登记"):
@@ -299,7 +300,7 @@ def test_r43_names_numbers_and_plans_go_and_young_records_stay_without_their_per
     with store() as work:
         recorded(work, "1.1", now - YEARS_AGO, caller_type="本人", codes=["睡眠"], facts="很久以前的话")
         recorded(work, "1.2", now - timedelta(days=30), caller_type="本人", facts="上个月的话")
-        set_plan(work, "p1", instructions="慢一点说", actor="c017", now=now)
+        set_plan(work, "p1", instructions="慢一点说", actor="s001", now=now)
         work.debts.add(a_promise("x", "p1", now, detail="number=13700000001"))
         work.debts.close("ob-x", "沈建国说不用回了", "s001", now)
         done = erased(work, now)

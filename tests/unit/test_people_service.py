@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from people_world import QIAN, SHEN, a_call, a_promise, a_session, peopled, with_case
+from people_world import QIAN, SHEN, a_call, a_promise, a_session, near, peopled, with_case
 
 from callcenter.domain.cases import CaseState
 from callcenter.domain.people import Person, Phone, PhoneStatus
@@ -139,6 +139,7 @@ def test_whom_we_called_is_whom_the_attempt_was_for(store: Store, now: datetime)
 def test_a_code_works_after_a_merge_and_a_new_one_voids_both(store: Store, now: datetime) -> None:
     peopled(store)
     with store() as work:
+        near(work, now, "p1", "p2")
         old = {who: give_code(work, who, actor="c017", now=now) for who in ("p1", "p2")}
         merge(work, "p1", "p2", actor="s001", now=now, reason="同一个人,两次登记")
         for digits in old.values():
@@ -172,6 +173,7 @@ def test_r17_everybody_with_a_familys_number_is_found_merges_followed(store: Sto
 def test_r33_what_is_known_of_a_number_is_known_wherever_it_is_added(store: Store, now: datetime) -> None:
     peopled(store)
     with store() as work:
+        near(work, now, "p1", "p2")
         change_phone(work, "p1", 1, status=PhoneStatus.WRONG, actor="c017", now=now, reason="接的人说打错了")
         added = add_phone(work, "p2", NUMBER, actor="c017", now=now)
         assert added.phones[1].status is PhoneStatus.WRONG
@@ -207,6 +209,8 @@ def test_calls_about_somebody_from_others_do_not_make_them_a_repeat_caller(
 def test_a_plan_is_kept_field_by_field_and_read_across_a_merge(store: Store, now: datetime) -> None:
     peopled(store)
     with store() as work:
+        near(work, now, "p2")
+        near(work, now, "p2", by="c018")
         set_plan(work, "p2", worker="c017", times="每周二 19:00", actor="c017", now=now)
         set_plan(work, "p2", instructions="慢一点说", actor="c018", now=now)
         with pytest.raises(Refused, match="没有在用的人员"):

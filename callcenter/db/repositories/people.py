@@ -30,6 +30,7 @@ from callcenter.domain.people import (
     HardshipFile,
     Person,
     Phone,
+    PhoneSource,
     PhoneStatus,
     Suppression,
     SuppressionKind,
@@ -285,6 +286,8 @@ class SqlPeople(Repository):
             "number_hash": self._cipher.lookup(phone.number),
             "status": phone.status.value,
             "safe_to_call": phone.safe_to_call,
+            "source": phone.source.value,
+            "listed": phone.listed,
         }
 
     def _phone(self, row: Row) -> Phone:
@@ -292,6 +295,8 @@ class SqlPeople(Repository):
             number=self._cipher.open(row["number"], "phones.number") or "",
             status=PhoneStatus(row["status"]),
             safe_to_call=row["safe_to_call"],
+            source=PhoneSource(row["source"]),
+            listed=row["listed"],
         )
 
     def _suppression(self, row: Row) -> Suppression:

@@ -1,7 +1,9 @@
 """Bringing a union's list of hardship workers into the store: all of it, or nothing.
 
-What a person told us stands above what a list says: opt-outs, withdrawn consent and numbers found
-wrong survive every import (R32, R33). Who is missing from a new list is shown, never dropped.
+What a person told us stands above what a list says: opt-outs, withdrawn consent, numbers learned on the
+line and numbers found wrong survive every import (R32, R33). Who is missing from a new list is shown, never
+dropped. A list is compared with what lists said before, and with nothing else: the clerk who brings it does
+not learn from it who called (R39).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from callcenter.domain.access import Verb
+from callcenter.domain.books import CASES
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import (
     Consent,
@@ -22,17 +25,20 @@ from callcenter.domain.people import (
     HardshipFile,
     Person,
     Phone,
+    PhoneSource,
     PhoneStatus,
+    Suppression,
 )
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.settling import note, pseudonym
 from callcenter.service.hardship.fields import Columns, Entry, Field, understand
 from callcenter.service.hardship.tables import ImportRefused, Problem, Progress, read_rows
+from callcenter.service.people.entries import group_of, resolve
 from scheduler.cadence import SHANGHAI
 
-#: Finds whom a number belongs to, as things stood before the import.
-Known = Callable[[str], Person | None]
+#: Finds whose a number is, as things stood before the import.
+Known = Callable[[str], Sequence[Person]]
 #: Consents that came with a list.
 CHANNEL = "hardship_import"
 
@@ -45,8 +51,6 @@ class Change:
     file_no: str
     #: (what, before, after).
     fields: tuple[tuple[str, str, str], ...] = ()
-    #: What the list says and we do not follow, and why.
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +76,8 @@ class _Target:
     file_before: HardshipFile | None
     file: HardshipFile
     consent: Consent | None
-    remarks: tuple[str, ...]
+    #: What others with these numbers refused: it binds this entry too (R32).
+    refused: tuple[Consent | Suppression, ...] = ()
 
 
 def read_list(
@@ -99,7 +104,7 @@ def import_entries(
     """
     allow(work, actor, Verb.HARDSHIP_IMPORT)
     files = {file.file_no: file for file in work.people.files()}
-    known = cache(work.people.by_number)
+    known = cache(work.people.having)
     _check_numbers(known, entries, files)
     people = work.people.many({file.person for file in files.values()})
     planner = _Planner(work, known, files, people, now, zone)
@@ -129,9 +134,9 @@ class _Planner:
     def target(self, entry: Entry) -> _Target:
         """Return the entry's before and after."""
         file_before = self._files.get(entry.file_no)
-        before = self._people[file_before.person] if file_before else self._known_caller(entry)
+        before = self._people[file_before.person] if file_before else self._known_worker(entry)
         person_id = before.id if before else f"p-{uuid4().hex}"
-        consent, remarks = self._consent(entry, person_id if before else None)
+        consent = self._consent(entry, person_id if before else None)
         return _Target(
             entry=entry,
             person_before=before,
@@ -139,18 +144,44 @@ class _Planner:
             file_before=file_before,
             file=_file(entry, person_id),
             consent=replace(consent, person=person_id) if consent else None,
-            remarks=remarks,
+            refused=self._refused(entry, person_id) if before is None else (),
         )
 
-    def _known_caller(self, entry: Entry) -> Person | None:
-        """Return somebody we know by number and who is, as far as anybody knows, this person."""
+    def _known_worker(self, entry: Entry) -> Person | None:
+        """Return who is, as far as anybody knows, this person: number and name, or a number and nothing else.
+
+        A telephone is a family's. So nobody of whom there is a record or a case becomes a worker by their
+        number: a supervisor finds the two entries (`callcenter.service.people.duplicates`) and merges them.
+        """
         for number in entry.phones:
-            found = self._known(number)
-            if found is None or found.id in self._linked or found.name not in {None, entry.name}:
-                continue
-            self._linked.add(found.id)
-            return found
+            for found in map(self._standing, self._known(number)):
+                is_worker = found.name == entry.name and bool(self._work.people.files_of(found.id))
+                if found.id in self._linked or not (is_worker or self._is_blank(found)):
+                    continue
+                self._linked.add(found.id)
+                return found
         return None
+
+    def _standing(self, person: Person) -> Person:
+        return resolve(self._work, person.id)
+
+    def _is_blank(self, person: Person) -> bool:
+        """Tell whether nothing is known of somebody but a number they called from or left."""
+        group = group_of(self._work, person)
+        return person.name is None and not any(
+            self._work.sessions.of_person(one) or self._work.book(CASES).where(person=one) for one in group
+        )
+
+    def _refused(self, entry: Entry, person_id: str) -> tuple[Consent | Suppression, ...]:
+        """Return what those refused who have these numbers: whoever it is, it is their telephone (R32)."""
+        found: dict[object, Consent | Suppression] = {}
+        for one in (one for number in entry.phones for one in self._known(number)):
+            for wish in self._work.people.suppressions(one.id):
+                found[wish.kind] = replace(wish, person=person_id, reason="")
+            said = [c for c in self._work.people.consents(one.id) if c.kind is ConsentKind.IVR_CHECKIN]
+            if said and not said[-1].granted:
+                found[said[-1].kind] = replace(said[-1], person=person_id)
+        return tuple(found.values())
 
     def _person(self, entry: Entry, before: Person | None, person_id: str) -> Person:
         blank = Person(id=person_id, code=pseudonym(person_id))
@@ -166,36 +197,38 @@ class _Planner:
         )
 
     def _phones(self, entry: Entry, person: Person) -> tuple[Phone, ...]:
-        """Return the list's numbers with what we know of them; a number found bad is not forgotten."""
+        """Return the list's numbers first, with what we know of them, and those that outlive a list."""
         if not entry.phones:
             return person.phones
         known = {phone.number: phone for phone in person.phones}
-        listed = tuple(known.get(number) or self._new_phone(number) for number in entry.phones)
-        bad = tuple(
-            p for p in person.phones if p.number not in entry.phones and p.status is not PhoneStatus.OK
-        )
-        return listed + bad
+        listed = tuple(self._listed(number, known.get(number)) for number in entry.phones)
+        others = (replace(p, listed=False) for p in person.phones if p.number not in entry.phones)
+        return listed + tuple(phone for phone in others if self._outlives(phone))
 
-    def _new_phone(self, number: str) -> Phone:
-        elsewhere = self._known(number)
-        others = elsewhere.phones if elsewhere is not None else ()
-        status = next((p.status for p in others if p.number == number), PhoneStatus.OK)
-        return Phone(number=number, status=status)
+    def _outlives(self, phone: Phone) -> bool:
+        """Tell whether a number stays that the register lets go: learned on the line, or found bad (R33)."""
+        is_learned = phone.source is not PhoneSource.REGISTER or phone.status is not PhoneStatus.OK
+        return is_learned or bool(self._work.calls.of_number(phone.number, 1))
 
-    def _consent(self, entry: Entry, known_as: str | None) -> tuple[Consent | None, tuple[str, ...]]:
+    def _listed(self, number: str, known: Phone | None) -> Phone:
+        if known is not None:
+            is_typed = known.source is PhoneSource.HAND
+            return replace(known, listed=True, source=PhoneSource.REGISTER if is_typed else known.source)
+        others = (p for one in self._known(number) for p in one.phones if p.number == number)
+        status = next((p.status for p in others if p.status is not PhoneStatus.OK), PhoneStatus.OK)
+        return Phone(number=number, status=status, source=PhoneSource.REGISTER, listed=True)
+
+    def _consent(self, entry: Entry, known_as: str | None) -> Consent | None:
+        """Return what the list says of consent, if no list has said so before. The newest by date counts."""
         if entry.consent is None:
-            return None, ()
+            return None
         said = self._work.people.consents(known_as) if known_as else ()
-        last = max((c for c in said if c.kind is ConsentKind.IVR_CHECKIN), key=lambda c: c.at, default=None)
-        if entry.consent is (last is not None and last.granted):
-            return None, ()
+        listed = [c for c in said if c.kind is ConsentKind.IVR_CHECKIN and c.channel == CHANNEL]
+        if entry.consent is bool(listed and listed[-1].granted):
+            return None
         day = entry.consent_date
         at = datetime.combine(day, time(), self._zone) if day else self._now
-        if last is not None and at <= last.at:
-            return None, ("本人后来另有表示，名单里的同意情况不采用",)
-        return Consent(
-            person="", kind=ConsentKind.IVR_CHECKIN, granted=entry.consent, at=at, channel=CHANNEL
-        ), ()
+        return Consent(person="", kind=ConsentKind.IVR_CHECKIN, granted=entry.consent, at=at, channel=CHANNEL)
 
 
 def _check_numbers(known: Known, entries: Sequence[Entry], files: Mapping[str, HardshipFile]) -> None:
@@ -209,7 +242,8 @@ def _check_numbers(known: Known, entries: Sequence[Entry], files: Mapping[str, H
         Problem(row=entry.row, column="", message=f"电话号码已登记在另一份档案（{other}）")
         for entry in entries
         for number in entry.phones
-        if (found := known(number)) is not None
+        for found in known(number)
+        if any(phone.listed and phone.number == number for phone in found.phones)
         and (other := owner.get(found.id)) is not None
         and other != entry.file_no
     ]
@@ -239,8 +273,11 @@ def _write(work: UnitOfWork, target: _Target, actor: str, now: datetime) -> None
     elif target.person_before != target.person:
         work.people.update(target.person)
     work.people.put_file(target.file)
-    if target.consent is not None:
-        work.people.add_consent(target.consent)
+    for said in (target.consent, *target.refused):
+        if isinstance(said, Suppression):
+            work.people.add_suppression(said)
+        elif said is not None:
+            work.people.add_consent(said)
     verb = "hardship.add" if target.file_before is None else "hardship.change"
     note(work, actor, verb, target.file.file_no, now, reason="、".join(what for what, _, _ in changes))
 
@@ -248,7 +285,7 @@ def _write(work: UnitOfWork, target: _Target, actor: str, now: datetime) -> None
 #: What is compared: title, and how to read it, masked, from a person and a file.
 _READERS: tuple[tuple[str, Callable[[Person, HardshipFile], object]], ...] = (
     ("姓名", lambda p, f: mask_name(p.name)),
-    ("电话", lambda p, f: " ".join(mask_number(phone.number) for phone in p.phones)),
+    ("电话", lambda p, f: " ".join(mask_number(number) for number in _listed(p))),
     ("出生月份", lambda p, f: "已登记" if p.birth_month else ""),
     ("出生年份", lambda p, f: "已登记" if p.birth_year else ""),
     ("仅人工联系", lambda p, f: "是" if p.no_ivr else "否"),
@@ -280,7 +317,7 @@ def _raw(what: str, person: Person, file: HardshipFile) -> object:
         case "姓名":
             return person.name
         case "电话":
-            return person.phones
+            return _listed(person)
         case "出生月份":
             return person.birth_month
         case "出生年份":
@@ -291,18 +328,21 @@ def _raw(what: str, person: Person, file: HardshipFile) -> object:
             return dict(_READERS)[what](person, file)
 
 
+def _listed(person: Person) -> tuple[str, ...]:
+    """Return the numbers that the register holds: others are none of the clerk's business (R39)."""
+    return tuple(phone.number for phone in person.phones if phone.listed)
+
+
 def _diff(
     targets: Sequence[_Target], files: Mapping[str, HardshipFile], unused_columns: tuple[str, ...]
 ) -> Diff:
     changes = [(t, _changes(t)) for t in targets]
-    said = [
-        (t, Change(row=t.entry.row, file_no=t.file.file_no, fields=c, remarks=t.remarks)) for t, c in changes
-    ]
+    said = [(t, Change(row=t.entry.row, file_no=t.file.file_no, fields=c)) for t, c in changes]
     listed = {t.file.file_no for t in targets}
     return Diff(
         new=tuple(c for t, c in said if t.file_before is None),
-        changed=tuple(c for t, c in said if t.file_before is not None and (c.fields or c.remarks)),
-        unchanged=sum(t.file_before is not None and not c.fields and not c.remarks for t, c in said),
+        changed=tuple(c for t, c in said if t.file_before is not None and c.fields),
+        unchanged=sum(t.file_before is not None and not c.fields for t, c in said),
         missing=tuple(
             no for no, f in files.items() if no not in listed and f.status is not FileStatus.CLOSED
         ),

@@ -28,6 +28,10 @@ from callcenter.service.people.people import checked_reason
 LONGEST = timedelta(days=30)
 #: Whoever has a case at this level or worse is put through whatever they did.
 PROTECTED = Level.MEDIUM
+#: Shorter ones are not subscribers': 110, 120, 119, 12356 and the like call us about somebody in danger.
+SHORTEST = 7
+#: Newest calls from a number that are looked through.
+_MOST_CALLS = 1000
 _SYSTEM = "system"
 
 
@@ -37,17 +41,20 @@ def block(
 ) -> Block:
     """Block a number for at most 30 days.
 
-    Raises `Refused` while a case at level 2 or worse is open for anybody with that number, without a
-    reason, or for too long; `Conflict` if it is blocked already.
+    Raises `Refused` while a case at level 2 or worse is open for anybody with that number or whom a call
+    from it was about, without a reason, for a short number, or for too long; `Conflict` if it is blocked
+    already.
     """
     allow(work, actor, Verb.PEOPLE_BLOCK)
     told, known = checked_reason(reason), normalise(number)
     if known is None:
         raise Refused("号码应是 3 至 15 位数字。不显示号码的来电不能停接。")
+    if len(known) < SHORTEST:
+        raise Refused("短号码(110、120、12356 等)是公共服务,不能停接。")
     if not timedelta(0) < length <= LONGEST:
         raise Refused(f"停接最长 {LONGEST.days} 天。")
     if protected(work, known):
-        raise Refused("这个号码的人有风险等级 2 或更高的个案,任何时候都要接通,不能停接。")
+        raise Refused("这个号码的人,或从它来电谈到的人,有风险等级 2 或更高的个案:任何时候都要接通,不能停接。")
     if any(one.number == known for one in standing(work, now)):
         raise Conflict("这个号码正在停接中。要改期限,先解除再停接。")
     made = Block(
@@ -94,15 +101,14 @@ def blocks(work: UnitOfWork, *, actor: str, now: datetime, everything: bool = Fa
 
 
 def lift_for_case(work: UnitOfWork, person_id: str, *, now: datetime) -> list[Block]:
-    """End every block on a number of somebody whose case is at level 2 or worse (R19); return which.
+    """End every block on a number that is protected now (R19), because of this case or another.
 
     Called by whatever opens or raises a case, in the same transaction.
     """
     person = resolve(work, person_id)
     if not _is_protected(work, person):
         return []
-    theirs = {phone.number for phone in person.phones}
-    found = [one for one in standing(work, now) if one.number in theirs]
+    found = [one for one in standing(work, now) if protected(work, one.number)]
     return [_lift(work, one, _SYSTEM, now, "case opened (R19)") for one in found]
 
 
@@ -112,8 +118,12 @@ def standing(work: UnitOfWork, now: datetime) -> list[Block]:
 
 
 def protected(work: UnitOfWork, number: str) -> bool:
-    """Tell whether anybody with this number has an open case at level 2 or worse."""
-    return any(_is_protected(work, resolve(work, one.id)) for one in work.people.having(number))
+    """Tell whether this number, or a call from it, is of anybody with an open case at level 2 or worse."""
+    if any(_is_protected(work, resolve(work, one.id)) for one in work.people.having(number)):
+        return True
+    talks = (work.sessions.of_call(call.id) for call in work.calls.of_number(number, _MOST_CALLS))
+    people = {talk.person for talk in talks if talk is not None and talk.person is not None}
+    return any(_is_protected(work, resolve(work, one)) for one in people)
 
 
 def block_facts(work: UnitOfWork, now: datetime, salt: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named
+from callcenter.service.people.nearness import changed_by
 from callcenter.service.people.people import storable
 
 _LONGEST = 2000
@@ -34,10 +35,11 @@ def set_plan(
 ) -> CallerPlan:
     """Set what is given of somebody's plan and leave the rest; an empty text takes one away.
 
-    Raises `Refused` for a worker who is not here or a text that is too long.
+    Raises `Refused` for a worker who is not here or a text that is too long, and `Forbidden` to a
+    counsellor who does not work with them.
     """
-    allow(work, actor, Verb.PEOPLE_PLAN)
-    person, book = named(work, person_id), work.book(CALLER_PLANS)
+    person = changed_by(work, person_id, verb=Verb.PEOPLE_PLAN, actor=actor, now=now)
+    book = work.book(CALLER_PLANS)
     given: dict[str, str] = {
         name: storable(text)
         for name, text in (("times", times), ("links", links), ("instructions", instructions))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from callcenter.domain.books import CASES
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.cases import Case
-from callcenter.domain.people import Person
+from callcenter.domain.numbers import normalise
+from callcenter.domain.people import Person, PhoneSource
 from callcenter.errors import Conflict, NotFound
 from callcenter.ports import UnitOfWork
 from callcenter.service.names import ATTEMPT_PREFIX, anonymous_id
@@ -49,9 +50,12 @@ def group_of(work: UnitOfWork, person: Person) -> tuple[str, ...]:
 
 
 def own_numbers(work: UnitOfWork, person: Person) -> list[str]:
-    """Return somebody's numbers that nobody else has: a family's phone is not theirs alone."""
+    """Return somebody's numbers that nobody else has: a family's phone is not theirs alone.
+
+    One that a counsellor typed may be anybody's until a supervisor made sure.
+    """
     group = set(group_of(work, person))
-    numbers = {phone.number for one in group for phone in work.people.get(one).phones}
+    numbers = {phone.number for one in group for phone in work.people.get(one).phones if phone.is_known}
     return sorted(n for n in numbers if all(one.id in group for one in work.people.having(n)))
 
 
@@ -64,13 +68,26 @@ def open_cases(work: UnitOfWork, person: Person) -> list[Case]:
 def caller_of(work: UnitOfWork, call: CallRecord) -> Person | None:
     """Return whom a call was with: whom we dialled, whose number it is, or who was promised something.
 
-    Of a family's phone the first by id. None: nobody we know, or the number was withheld.
+    A number that a counsellor typed tells of nobody until a supervisor made sure (decision 0025). Of a
+    shared phone whoever called before goes before whom only a list names, then the first by id. None:
+    nobody we know, or the number was withheld.
     """
     attempt = work.debts.attempt(call.id) if call.id.startswith(ATTEMPT_PREFIX) else None
     if attempt is not None:
         return resolve(work, work.debts.get(attempt.obligation).person)
-    known = work.people.by_number(call.number) if call.number else None
-    if known is not None:
-        return _standing(work, known)
+    known = _having(work, call.number) if call.number else []
+    if known:
+        return _standing(work, known[0])
     promised = anonymous_id(call.id)
     return resolve(work, promised) if work.people.many([promised]) else None
+
+
+def _having(work: UnitOfWork, number: str) -> list[Person]:
+    """Return who may be taken for the caller, by a number that is known to be theirs."""
+    spelling = normalise(number) or number
+    found: list[tuple[bool, Person]] = []
+    for one in work.people.having(number):
+        for phone in one.phones:
+            if phone.is_known and (normalise(phone.number) or phone.number) == spelling:
+                found.append((phone.source is PhoneSource.REGISTER, one))
+    return [one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1].id))]

@@ -12,24 +12,27 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
-from callcenter.domain.access import Verb
+from callcenter.domain.access import Verb, may
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import (
     Consent,
     ConsentKind,
     Person,
     Phone,
+    PhoneSource,
     PhoneStatus,
     Speech,
     Suppression,
     SuppressionKind,
 )
 from callcenter.domain.reasons import checked_reason, storable
-from callcenter.errors import Conflict, NotFound, Refused
+from callcenter.domain.users import Role, User
+from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.names import code_to_keep, short_pseudonym
-from callcenter.service.people.entries import caller_of, group_of, named, resolve
+from callcenter.service.people.entries import caller_of, group_of, resolve
+from callcenter.service.people.nearness import asked_for, changed_by, check_changes
 
 __all__ = [
     "add_phone",
@@ -109,9 +112,11 @@ def find(
 
 @guarded(Verb.PEOPLE_CHANGE)
 def give_code(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) -> str:
-    """Return six digits for a caller to keep, by which they are known again; one given before is void."""
-    allow(work, actor, Verb.PEOPLE_CHANGE)
-    person = named(work, person_id)
+    """Return six digits for a caller to keep, by which they are known again; one given before is void.
+
+    Like everything that changes somebody: `Forbidden` to a counsellor who does not work with them.
+    """
+    person = changed_by(work, person_id, verb=Verb.PEOPLE_CHANGE, actor=actor, now=now)
     digits = code_to_keep()
     while work.people.by_spoken(digits) is not None:
         digits = code_to_keep()
@@ -127,16 +132,26 @@ def give_code(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) ->
 def add_phone(
     work: UnitOfWork, person_id: str, number: str, *, safe_to_call: bool = True, actor: str, now: datetime
 ) -> Person:
-    """Add a number, tried last. What is known of it elsewhere (wrong, vacant) stays known (R33)."""
-    allow(work, actor, Verb.PEOPLE_CHANGE)
-    person, known = named(work, person_id), normalise(number)
+    """Add a number, tried last. What is known of it elsewhere (wrong, vacant) stays known (R33).
+
+    What a counsellor types may be dialled, but who calls from it is nobody's caller, and makes nobody
+    near, until a supervisor made sure (decision 0025).
+    """
+    person = changed_by(work, person_id, verb=Verb.PEOPLE_CHANGE, actor=actor, now=now)
+    known = normalise(number)
     if known is None:
         raise Refused("号码应是 3 至 15 位数字,可带 +86、空格或短横。")
     if any(phone.number == known for phone in person.phones):
         raise Conflict("这个号码已经登记在此人名下。")
     if len(person.phones) >= _MOST_PHONES:
         raise Refused(f"一个人最多登记 {_MOST_PHONES} 个号码。")
-    phone = Phone(number=known, status=_status_elsewhere(work, known), safe_to_call=safe_to_call)
+    is_sure = Role.SUPERVISOR in work.users.get(actor).roles
+    phone = Phone(
+        number=known,
+        status=_status_elsewhere(work, known),
+        safe_to_call=safe_to_call,
+        source=PhoneSource.LINE if is_sure else PhoneSource.HAND,
+    )
     changed = replace(person, phones=(*person.phones, phone))
     work.people.update(changed)
     _note(work, actor, "people.phone_add", person, now, field="phones")
@@ -151,6 +166,7 @@ def change_phone(
     *,
     safe_to_call: bool | None = None,
     status: PhoneStatus | None = None,
+    confirmed: bool = False,
     actor: str,
     now: datetime,
     reason: str = "",
@@ -158,10 +174,12 @@ def change_phone(
     """Change what holds for the number at this place (1-based); a status needs a reason.
 
     Found wrong, a number is left alone wherever it stands (R33). That it is right again is said of this
-    person only: it needs somebody who made sure.
+    person only: it needs somebody who made sure. `confirmed`: a supervisor made sure that a number
+    somebody typed is theirs.
     """
-    allow(work, actor, Verb.PEOPLE_CHANGE)
-    person = named(work, person_id)
+    person = changed_by(work, person_id, verb=Verb.PEOPLE_CHANGE, actor=actor, now=now)
+    if confirmed and Role.SUPERVISOR not in work.users.get(actor).roles:
+        raise Forbidden("号码是不是本人的,由督导核实后确认。")
     if not 1 <= place <= len(person.phones):
         raise NotFound(f"没有第 {place} 个号码。先用 hotline people show 查看。")
     if status is not None:
@@ -169,9 +187,10 @@ def change_phone(
     if status is not None and status is not PhoneStatus.OK:
         work.people.set_phone_status(person.phones[place - 1].number, status)
         person = work.people.get(person.id)
-    changed = _with_phone(person, place, safe_to_call, status)
+    changed = _with_phone(person, place, safe_to_call, status, confirmed)
     work.people.update(changed)
-    for field in (*(["status"] if status else []), *(["safe_to_call"] if safe_to_call is not None else [])):
+    given = {"status": status is not None, "safe_to_call": safe_to_call is not None, "confirmed": confirmed}
+    for field in (name for name, is_given in given.items() if is_given):
         _note(work, actor, "people.phone_change", person, now, field=field, reason=reason)
     return changed
 
@@ -187,8 +206,7 @@ def change_care(
     now: datetime,
 ) -> Person:
     """Set what somebody is best spoken to in, and whether people alone may call and answer them."""
-    allow(work, actor, Verb.PEOPLE_CHANGE)
-    person = named(work, person_id)
+    person = changed_by(work, person_id, verb=Verb.PEOPLE_CHANGE, actor=actor, now=now)
     changed = replace(
         person,
         speaks=person.speaks if speaks is None else speaks,
@@ -220,11 +238,11 @@ def record_consent(
     now: datetime,
 ) -> Consent:
     """Append what somebody agreed to or took back; the last statement of a kind counts (PIPL art. 15)."""
-    allow(work, actor, Verb.PEOPLE_CONSENT)
+    user = allow(work, actor, Verb.PEOPLE_CONSENT)
     if channel not in CHANNELS or not _SCRIPT.fullmatch(script_version):
         ways = "、".join(CHANNELS)
         raise Refused(f"同意的途径是其中一种:{ways};话术版本只写字母、数字和 . _ -(如 2026-1)。")
-    person = named(work, person_id)
+    person = _of_whom(work, user, person_id, now)
     said = Consent(
         person=person.id,
         kind=kind,
@@ -243,12 +261,20 @@ def opt_out(
     work: UnitOfWork, person_id: str, kind: SuppressionKind, *, actor: str, now: datetime, reason: str = ""
 ) -> Suppression:
     """Append an opt-out. It works at once, binds every entry of theirs, and survives imports (R32)."""
-    allow(work, actor, Verb.PEOPLE_CONSENT)
-    person = named(work, person_id)
+    user = allow(work, actor, Verb.PEOPLE_CONSENT)
+    person = _of_whom(work, user, person_id, now)
     wish = Suppression(person=person.id, kind=kind, at=now, reason=storable(reason))
     work.people.add_suppression(wish)
     _note(work, actor, "people.optout", person, now, field=kind, reason=reason)
     return wish
+
+
+def _of_whom(work: UnitOfWork, user: User, name: str, now: datetime) -> Person:
+    """Return whose wishes somebody may write down: whom they work with; a clerk, of those with a file."""
+    person = asked_for(work, name, user=user)
+    if may(user.roles, Verb.PEOPLE_CHANGE):
+        check_changes(work, user, person, now)
+    return person
 
 
 def _found(work: UnitOfWork, code: str, number: str, pseudonym: str) -> list[Person]:
@@ -273,12 +299,16 @@ def _status_elsewhere(work: UnitOfWork, number: str) -> PhoneStatus:
     return next((status for status in known if status is not PhoneStatus.OK), PhoneStatus.OK)
 
 
-def _with_phone(person: Person, place: int, safe_to_call: bool | None, status: PhoneStatus | None) -> Person:
+def _with_phone(
+    person: Person, place: int, safe_to_call: bool | None, status: PhoneStatus | None, confirmed: bool
+) -> Person:
     before = person.phones[place - 1]
+    is_made_sure = confirmed and before.source is PhoneSource.HAND
     after = replace(
         before,
         safe_to_call=before.safe_to_call if safe_to_call is None else safe_to_call,
         status=before.status if status is None else status,
+        source=PhoneSource.LINE if is_made_sure else before.source,
     )
     return replace(person, phones=(*person.phones[: place - 1], after, *person.phones[place:]))
 

@@ -24,10 +24,11 @@ from callcenter.domain.privacy import CallerPlan
 from callcenter.domain.risk import Level
 from callcenter.domain.sessions import SessionRow
 from callcenter.errors import NotFound
-from callcenter.ports import UnitOfWork
+from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, check_sees, guarded
 from callcenter.service.people.caller_plans import standing_plan
 from callcenter.service.people.entries import group_of, named, open_cases
+from callcenter.service.people.nearness import is_near
 from scheduler.obligations import Obligation
 
 #: Newest calls that are counted, per number.
@@ -42,6 +43,8 @@ class PhoneLine:
     number: str
     status: PhoneStatus
     safe_to_call: bool
+    #: False: a counsellor typed it, and no supervisor has made sure yet.
+    is_known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,12 +91,14 @@ def profile(
 ) -> Profile:
     """Return what is known of somebody, masked; of a merged entry that of the one which stands for it.
 
-    Raises `NotFound`.
+    Whoever looks at somebody they do not work with is written down. Raises `NotFound`.
     """
     user = allow(work, actor, Verb.PEOPLE_SEE)
     check_sees(user, DataClass.IDENTITY)
     rules = rules or PeopleSettings()
     person = named(work, person_id)
+    if not is_near(work, actor, person, now):
+        work.audit.append(AuditEntry(actor=actor, verb="people.see", object=f"person:{person.id}", at=now))
     sessions = tuple(reversed(work.sessions.of_person(person.id)))
     lately = calls_lately(work, person, sessions, since=now - timedelta(days=rules.repeat_days))
     said = {c.kind: c.granted for c in work.people.consents(person.id)}
@@ -144,6 +149,7 @@ def _phones(person: Person) -> tuple[PhoneLine, ...]:
             number=mask_number(phone.number),
             status=phone.status,
             safe_to_call=phone.safe_to_call,
+            is_known=phone.is_known,
         )
         for place, phone in enumerate(person.phones, 1)
     )

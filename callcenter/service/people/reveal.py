@@ -12,18 +12,22 @@ from datetime import datetime, timedelta
 
 from callcenter.domain.access import Verb
 from callcenter.domain.people import Person
-from callcenter.domain.sessions import SessionStatus
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.people.entries import caller_of, group_of, named, open_cases
+from callcenter.service.people.entries import caller_of, named
+from callcenter.service.people.nearness import at_high_risk, works_with
 from callcenter.service.people.people import checked_reason, storable
 
 #: Within this time somebody looks over what was revealed (domain rule, number masking).
 REVIEW_WITHIN = timedelta(hours=24)
 #: Audit verbs: a field was shown; somebody looked over that entry.
 SHOWN, LOOKED_OVER = "people.reveal", "people.reveal_review"
+#: All that show somebody in clear: a field, a record, a copy of everything.
+SHOWINGS = (SHOWN, "session.reveal", "export.person")
+#: Said in the audit of who saw somebody in danger without working with them, and of what a copy holds.
+BY_DANGER = "(高危放行:不是本人负责的人)"
 
 #: What can be revealed of a person, and how it reads.
 FIELDS: Mapping[str, Callable[[Person], str]] = {
@@ -42,6 +46,7 @@ class Shown:
     at: datetime
     actor: str
     object: str
+    #: What was shown: a field, or what else (`session.reveal`, `export.person`).
     field: str
     reason: str
     reviewed_by: str | None
@@ -56,14 +61,15 @@ def reveal(
     """Return fields of a person in clear, and write down who saw which and why; never the values.
 
     Raises `Refused` without a sensible reason or for an unknown field, and `Forbidden` to a counsellor
-    who does not work with this person now, unless they are at high risk.
+    who does not work with this person now, unless they are at high risk, and not by this counsellor's
+    own word.
     """
     user = allow(work, actor, Verb.PEOPLE_REVEAL)
     told, wanted = checked_reason(reason), tuple(dict.fromkeys(fields))
     if not wanted or not FIELDS.keys() >= set(wanted):
         raise Refused(f"可以查看的项目:{'、'.join(FIELDS)}。")
     person = named(work, person_id)
-    _check_near(work, user, person, now)
+    told += _ground(work, user, person, now)
     for field in wanted:
         _note(work, actor, f"person:{person.id}", field, told, now)
     return {field: FIELDS[field](person) for field in wanted}
@@ -80,7 +86,7 @@ def reveal_call(work: UnitOfWork, call_id: str, *, actor: str, now: datetime, re
         raise NotFound("这通电话没有号码:对方没有显示。")
     person = caller_of(work, call)
     if call.answered_by != actor:
-        _check_near(work, user, person, now)
+        told += _ground(work, user, person, now)
     _note(work, actor, f"call:{call_id}", "number", told, now)
     return number
 
@@ -90,17 +96,17 @@ def shown(work: UnitOfWork, *, actor: str, now: datetime, since: datetime) -> li
     """Return what was revealed since then, newest first, and what nobody has looked over yet."""
     allow(work, actor, Verb.REVEAL_REVIEW)
     seen = {e.object: e.actor for e in work.audit.recent(_MANY, verb=LOOKED_OVER, since=since)}
-    return [
-        _shown(entry, seen.get(f"audit:{entry.seq}"), now)
-        for entry in work.audit.recent(_MANY, verb=SHOWN, since=since)
-    ]
+    found = [entry for verb in SHOWINGS for entry in work.audit.recent(_MANY, verb=verb, since=since)]
+    newest_first = sorted(found, key=lambda entry: entry.seq, reverse=True)
+    return [_shown(entry, seen.get(f"audit:{entry.seq}"), now) for entry in newest_first]
 
 
 @guarded(Verb.REVEAL_REVIEW)
 def look_over(work: UnitOfWork, seq: int, *, actor: str, now: datetime, remark: str = "") -> None:
     """Write down that a supervisor looked over one showing. Nobody looks over their own."""
     allow(work, actor, Verb.REVEAL_REVIEW)
-    entry = next((e for e in work.audit.recent(_MANY, verb=SHOWN) if e.seq == seq), None)
+    found = (e for verb in SHOWINGS for e in work.audit.recent(_MANY, verb=verb))
+    entry = next((e for e in found if e.seq == seq), None)
     if entry is None:
         raise NotFound(f"留痕第 {seq} 条不是一次明文查看。")
     if entry.actor == actor:
@@ -112,57 +118,19 @@ def look_over(work: UnitOfWork, seq: int, *, actor: str, now: datetime, remark: 
     )
 
 
-def works_with(work: UnitOfWork, code: str, person: Person, now: datetime) -> bool:
-    """Tell whether somebody works with a person now: an open record, a case, or a debt in hand."""
-    return (
-        any(case.owner == code for case in open_cases(work, person))
-        or _holds_debt(work, code, person, now)
-        or _has_open_record(work, code, person)
-    )
-
-
-def at_high_risk(work: UnitOfWork, person: Person) -> bool:
-    """Tell whether a case at level 1 or worse is open for a person."""
-    return any(case.level.is_high for case in open_cases(work, person))
-
-
 #: More showings than a line has in years.
 _MANY = 100_000
 
 
-def _check_near(work: UnitOfWork, user: User, person: Person | None, now: datetime) -> None:
-    if Role.SUPERVISOR in user.roles:
-        return
-    if person is not None and (at_high_risk(work, person) or works_with(work, user.code, person, now)):
-        return
+def _ground(work: UnitOfWork, user: User, person: Person | None, now: datetime) -> str:
+    """Return what the reviewer has to know of why somebody may see a person; raise `Forbidden`."""
+    if Role.SUPERVISOR in user.roles or (person is not None and works_with(work, user.code, person, now)):
+        return ""
+    if person is not None and at_high_risk(work, person, by=user.code):
+        return BY_DANGER
+    if person is not None and at_high_risk(work, person):
+        raise Forbidden("这个个案的级别是您自己定的:请个案负责人或督导查看,或先接手个案。")
     raise Forbidden("只能查看您正在服务的人(待写的接访、您的个案、您手上的回访)。请督导代为查看。")
-
-
-def _holds_debt(work: UnitOfWork, actor: str, person: Person, now: datetime) -> bool:
-    for owed in work.debts.open(person=person.id):
-        if owed.lease is None or owed.lease.until <= now:
-            continue
-        attempt = work.debts.attempt(owed.lease.owner)
-        if owed.lease.owner == actor or (attempt is not None and attempt.by == actor):
-            return True
-    return False
-
-
-def _has_open_record(work: UnitOfWork, actor: str, person: Person) -> bool:
-    group = set(group_of(work, person))
-    mine = (row for row in work.sessions.all(SessionStatus.OPEN) if row.counsellor == actor)
-    for row in mine:
-        caller = _caller(work, row.call) if row.person is None else None
-        if row.person in group or (caller is not None and caller.id in group):
-            return True
-    return False
-
-
-def _caller(work: UnitOfWork, call_id: str) -> Person | None:
-    try:
-        return caller_of(work, work.calls.get(call_id))
-    except NotFound:  # call rows are forgotten and replayed; records stay
-        return None
 
 
 def _birth(person: Person) -> str:
@@ -176,7 +144,7 @@ def _shown(entry: AuditEntry, reviewer: str | None, now: datetime) -> Shown:
         at=entry.at,
         actor=entry.actor,
         object=entry.object,
-        field=entry.field,
+        field=entry.field if entry.verb == SHOWN else f"{entry.verb} {entry.field}".strip(),
         reason=entry.reason,
         reviewed_by=reviewer,
         overdue=reviewer is None and now - entry.at > REVIEW_WITHIN,

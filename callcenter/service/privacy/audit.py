@@ -15,10 +15,11 @@ from pathlib import Path
 from callcenter.domain import audit_chain
 from callcenter.domain.access import Verb
 from callcenter.domain.audit_chain import AuditEntry, Head, Verdict
-from callcenter.errors import Refused
+from callcenter.errors import NotFound, Refused
 from callcenter.files import write_private
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.people.entries import group_of, named
 
 #: Name of the file, in the site's folder, in which the head is noted.
 HEAD_FILE = "audit.head"
@@ -37,10 +38,29 @@ def entries(
 ) -> Sequence[AuditEntry]:
     """Return the newest entries, newest first: of one person, verb or object, from an instant on.
 
-    Raises `Forbidden`.
+    Of a person, named by id or pseudonym, those of every entry merged with theirs. Raises `Forbidden`, and
+    `NotFound` for an object that is none and of which nothing was ever written down.
     """
     allow(work, actor, Verb.AUDIT_READ)
-    return work.audit.recent(limit, actor=by, verb=verb, object=object, since=since)
+    if object is None:
+        return work.audit.recent(limit, actor=by, verb=verb, since=since)
+    names = _meant(work, object)
+    found = [e for o in names for e in work.audit.recent(limit, actor=by, verb=verb, object=o, since=since)]
+    if not found and not any(work.audit.recent(1, object=name) for name in names):
+        raise NotFound(f"没有关于 {object[:60]} 的留痕。对象写作 种类:编号,如 person:P-7F3K、session:编号。")
+    return sorted(found, key=lambda entry: entry.seq, reverse=True)[:limit]
+
+
+def _meant(work: UnitOfWork, object: str) -> list[str]:
+    """Return the objects that a name means: of a person the ids of all entries that are one with theirs."""
+    kind, _, name = object.partition(":")
+    if kind != "person":
+        return [object]
+    try:
+        person = named(work, name)
+    except NotFound:
+        return [object]
+    return [f"person:{one}" for one in group_of(work, person)]
 
 
 @guarded(Verb.AUDIT_VERIFY)

@@ -16,11 +16,12 @@ from callcenter.domain.books import REQUESTS
 from callcenter.domain.numbers import mask_name
 from callcenter.domain.people import Person
 from callcenter.domain.privacy import DataRequest, RequestKind, RequestState
+from callcenter.domain.reasons import checked_reason, explains, storable
 from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named
-from callcenter.service.people.people import checked_reason, storable
+from callcenter.service.people.nearness import asked_for
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 
@@ -46,10 +47,13 @@ def open_request(
 ) -> DataRequest:
     """Write down what somebody asks for and when it has to be answered.
 
-    Raises `NotFound`, `Refused` without a word on how they were identified, or while the same is open.
+    Raises `NotFound` (to a clerk also for who has no file), `Refused` without a word on how they were
+    identified, or while the same is open.
     """
-    allow(work, actor, Verb.REQUEST_OPEN)
-    checked, person = checked_reason(identity_check), named(work, person_id)
+    user = allow(work, actor, Verb.REQUEST_OPEN)
+    if not explains(identity_check):
+        raise Refused("--identity 请写明怎样核实是本人,至少 4 个字,如:当面看过身份证。")
+    checked, person = storable(identity_check), asked_for(work, person_id, user=user)
     if len(wish) > _LONGEST or len(checked) > _LONGEST:
         raise Refused(f"每一项最多 {_LONGEST} 个字。")
     if any(one.kind is kind for one in open_requests_of(work, person)):

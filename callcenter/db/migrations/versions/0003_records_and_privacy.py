@@ -54,6 +54,7 @@ def upgrade() -> None:
     op.add_column("audit", sa.Column("chain_hash", sa.LargeBinary(), nullable=True))
     op.create_index(op.f("ix_audit_object"), "audit", ["object"])
     op.add_column("people", sa.Column("merged_into", sa.Text(), nullable=True))
+    _add_sources()
     op.add_column("sessions", sa.Column("person", sa.Text(), nullable=True))
     op.add_column("sessions", sa.Column("version", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("sessions", sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True))
@@ -66,6 +67,18 @@ def upgrade() -> None:
         _protect_on_sqlite()
 
 
+def _add_sources() -> None:
+    """Say of every number how it is known: those of somebody on the register came with its lists."""
+    op.add_column("phones", sa.Column("source", sa.Text(), nullable=False, server_default=sa.text("'line'")))
+    op.add_column(
+        "phones", sa.Column("listed", sa.Boolean(), nullable=False, server_default=sa.text("false"))
+    )
+    phones = sa.table("phones", sa.column("person"), sa.column("source"), sa.column("listed", sa.Boolean()))
+    files = sa.table("hardship_files", sa.column("person"))
+    theirs = phones.c.person.in_(sa.select(files.c.person))
+    op.execute(sa.update(phones).where(theirs).values(source="register", listed=True))
+
+
 def downgrade() -> None:
     for table in BOOKS:
         op.drop_table(table)
@@ -75,6 +88,8 @@ def downgrade() -> None:
     for column in ("submitted_at", "version", "person"):
         op.drop_column("sessions", column)
     op.drop_column("people", "merged_into")
+    for column in ("listed", "source"):
+        op.drop_column("phones", column)
     op.drop_index(op.f("ix_audit_object"), "audit")
     op.drop_column("audit", "chain_hash")
 
