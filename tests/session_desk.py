@@ -31,6 +31,10 @@ FULL: dict[str, Any] = {
     "acting": "否",
     "distress_start": 75,
     "distress_end": 50,
+    "hope_start": 30,
+    "hope_end": 45,
+    "intent_start": 0,
+    "intent_end": "没有问到",
     "level_given": "一般",
     "facts": "夜里两三点醒,醒了就睡不着。说「我是不是抑郁症了」。\n\n家里两个孩子在上学。",
     "judgement": "压力主要来自欠薪,有家人支持。",
@@ -67,15 +71,20 @@ def staff() -> tuple[User, ...]:
 
 
 def answered(
-    n: int, now: datetime, *, number: str | None = "13800001111", by: str | None = "c017"
+    n: int,
+    now: datetime,
+    *,
+    number: str | None = "13800001111",
+    by: str | None = "c017",
+    talk: timedelta = TALK,
 ) -> CallRecord:
     return CallRecord(
         id=f"pbx1-{n}.1",
         direction=Direction.INBOUND,
         outcome=Outcome.ANSWERED,
         number=number,
-        started_at=now - TALK,
-        answered_at=now - TALK,
+        started_at=now - talk,
+        answered_at=now - talk,
         ended_at=now,
         answered_by=by,
     )

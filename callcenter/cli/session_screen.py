@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from callcenter.cli.common import console, local, said
+from callcenter.cli.common import console, local, minutes
+from callcenter.domain.columns import folded
 from callcenter.domain.form_diff import Changed
 from callcenter.domain.form_values import said_value
 from callcenter.domain.forms import Field, FieldKind, Form
 from callcenter.domain.session_words import LEVELS
 from callcenter.domain.sessions import SessionRow, SessionStatus, SessionVersion
+from callcenter.service.sessions.listing import Listed
 from callcenter.service.sessions.reading import Record
-from callcenter.service.sessions.writing import Submitted
 
 STATUS = {
     SessionStatus.OPEN: "待填写",
@@ -25,6 +27,18 @@ STATUS = {
     SessionStatus.AMENDED: "已修改",
 }
 _MADE_BY = {SessionStatus.SUBMITTED: "提交", SessionStatus.REVIEWED: "审阅", SessionStatus.AMENDED: "修改"}
+_WIDTH = 80
+GONE = "已按保存期删除"
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a text in lines of 80 columns at most; what goes on is set in by two blanks."""
+    for line in text.split("\n"):
+        first, *_ = folded(line, _WIDTH)
+        click.echo(first, err=err)
+        if rest := line[len(first) :].lstrip():
+            for more in folded(rest, _WIDTH - 2):
+                click.echo(f"  {more}", err=err)
 
 
 def row(session: SessionRow) -> dict[str, object]:
@@ -41,12 +55,56 @@ def row(session: SessionRow) -> dict[str, object]:
     }
 
 
+def listed_row(one: Listed) -> dict[str, object]:
+    """Return a record in a list as a row."""
+    return {
+        **row(one.session),
+        "number": one.number or None,
+        "talk": one.talk,
+        "live": one.is_live,
+        "draft_by": one.draft_by,
+        "gone": one.is_gone,
+        "kind": one.kind,
+        "level": None if one.level is None else LEVELS.index(one.level),
+        "marks": list(one.marks),
+        "opened_text": minute(one.session.opened_at),
+        "about": _about(one),
+    }
+
+
+def minute(moment: datetime) -> str:
+    """Return the wall time at the site to the minute: `11-23 19:04`."""
+    return local(moment)[:11]
+
+
+def _about(one: Listed) -> str:
+    """Return in a few words where a record stands and what to mind."""
+    draft = f"{one.draft_by}正在写" if one.draft_by not in (None, one.session.counsellor) else "有草稿"
+    words = [
+        STATUS[one.session.status],
+        *(["通话中"] if one.is_live else []),
+        *([draft] if one.draft_by else []),
+        *([GONE] if one.is_gone else []),
+        *(word for word in (one.kind, one.level) if word),
+        *one.marks,
+    ]
+    return " ".join(words)
+
+
+def which_call(one: Listed) -> str:
+    """Return which call a record is about: when, the number masked, how long."""
+    talk = f"谈了 {minutes(one.talk)}" if one.talk is not None else "时长不明"
+    draft = ",有草稿" if one.draft_by else ""
+    return f"{minute(one.session.opened_at)}  {one.number or '号码不明'}  {talk}{draft}({one.session.id})"
+
+
 def record_row(record: Record) -> dict[str, object]:
     """Return a record for JSON."""
     return {
         **row(record.session),
         "person": record.person,
         "named": record.named,
+        "gone": record.is_gone,
         "shown_version": record.version.n if record.version else None,
         "form": record.version.form if record.version else None,
         "marks": list(record.marks),
@@ -74,13 +132,16 @@ def change_row(one: Changed) -> dict[str, object]:
 def show_record(record: Record) -> None:
     """Print a record: its head, what is in it by section, its history."""
     head = record.session
-    click.echo(f"{head.id}  {STATUS[head.status]}  咨询员 {head.counsellor or '—'}  {local(head.opened_at)}")
+    say(f"{head.id}  {STATUS[head.status]}  咨询员 {head.counsellor or '—'}  {local(head.opened_at)}")
     if record.person:
         click.echo(f"当事人 {record.person}")
     if record.named:
-        click.echo(f"来电者所说的代码属于 {record.named};确认是同一人的,用 hotline people merge 合并。")
+        say(f"来电者所说的代码属于 {record.named};确认是同一人的,用 hotline people merge 合并。")
     for mark in record.marks:
-        click.echo(f"※ {mark}")
+        say(f"※ {mark}")
+    if record.is_gone:
+        click.echo(f"{GONE}:内容不在了,只留下有过这一通。")
+        return
     if record.form is None or record.version is None:
         click.echo("还没有提交。")
         return
@@ -132,26 +193,3 @@ def _show_lines(lines: Sequence[tuple[str, str]]) -> None:
         # As it was written: what stands in square brackets is no order to the screen.
         table.add_row(title, Text(text))
     console().print(table)
-
-
-def say_submitted(done: Submitted) -> None:
-    """Say what became of a record."""
-    click.echo(f"{done.session.id} 已提交(第 {done.session.version} 版)。")
-    if done.finding.level is not None:
-        click.echo(f"评估:{LEVELS[done.finding.level]}。{';'.join(done.finding.reasons)}")
-    if done.case is not None:
-        click.echo(f"个案 {done.case.id}:{LEVELS[done.case.level]},负责人 {said(done.case.owner)}。")
-    for line in (*done.marks, *done.tips):
-        click.echo(f"※ {line}")
-
-
-def submitted_row(done: Submitted) -> dict[str, object]:
-    """Return what became of a record, for JSON."""
-    return {
-        **row(done.session),
-        "level_found": None if done.finding.level is None else int(done.finding.level),
-        "reasons": list(done.finding.reasons),
-        "case": done.case.id if done.case else None,
-        "marks": list(done.marks),
-        "tips": list(done.tips),
-    }

@@ -14,17 +14,20 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import local
 from callcenter.cli.session_editor import desk_for, edit, leftovers
+from callcenter.cli.session_screen import say
 from callcenter.domain.form_text import Problem, marked, parse, unmarked
 from callcenter.domain.forms import Form, Wrong
 from callcenter.domain.numbers import mask_number
 from callcenter.domain.sessions import Draft, SessionRow
 from callcenter.errors import NotFound
-from callcenter.service.sessions import reading as sessions
+from callcenter.service.sessions import drafts
+from callcenter.service.sessions.forms import Desk
 from callcenter.service.sessions.writing import RecordRefused, Submitted
 
 _HELP = (
     "以 # 开头的行不会提交。在冒号后面填写;选项填序号或照写;没有的空着。",
-    "每次保存文件,内容都会进入加密的草稿;关闭编辑器后提交。",
+    "每次在编辑器里存盘,内容就进入加密的草稿;没有存盘的只在编辑器里。",
+    "关闭编辑器后提交。",
 )
 
 #: Answers, the draft's revision, and whether it counts: what is only tried is undone.
@@ -38,8 +41,12 @@ class Keeper:
         self, app: App, session_id: str, form: Form, *, base: int, draft: Draft | None, actor: str
     ) -> None:
         self.revision = draft.revision if draft else None
-        self._app, self._session, self._form = app, session_id, form
-        self._base, self._actor = base, actor
+        self.session, self.actor = session_id, actor
+        #: The draft that lay there before.
+        self.begun = draft
+        #: Whether this command saved what came whole, from a file.
+        self.was_handed_in = False
+        self._app, self._form, self._base = app, form, base
         self._turn = threading.Lock()
         #: What somebody else saved beside it meanwhile; every later save keeps it.
         self._beside = ""
@@ -50,7 +57,7 @@ class Keeper:
         """Return the draft as it stands; empty if there is none."""
         return self._kept
 
-    def keep(self, text: str) -> None:
+    def keep(self, text: str, *, handed_in: bool = False) -> None:
         """Save the text as the draft. An empty form is not kept: it never takes the place of words."""
         text = unmarked(text)
         if not says_something(self._form, text):
@@ -58,20 +65,23 @@ class Keeper:
         with self._turn:
             whole = text + self._beside
             if whole == self._kept:
+                self.was_handed_in = self.was_handed_in or handed_in
                 return
             with self._app.store() as work:
-                found = sessions.save_draft(
+                found = drafts.save_draft(
                     work,
-                    self._session,
+                    self.session,
                     whole,
                     form=self._form,
                     base=self._base,
                     seen=self.revision,
-                    actor=self._actor,
+                    handed_in=handed_in,
+                    actor=self.actor,
                     now=self._app.clock(),
                 )
                 work.commit()
             self.revision, self._kept = found.revision, found.text
+            self.was_handed_in = handed_in
             if found.text != whole:
                 self._beside = found.text.removeprefix(text.rstrip("\n"))
 
@@ -107,7 +117,7 @@ def write_until_right(
             return None
         keeper.keep(plain)
         if other := keeper.taken_beside():
-            click.echo("这条记录同时在别处写过,两边的文字都在,请看一看再提交。", err=True)
+            say("这条记录同时在别处写过,两边的文字都在,请看一看再提交。", err=True)
             text = plain.rstrip("\n") + other
             continue
         done, problems = _try(form, plain, keeper, submit)
@@ -156,13 +166,18 @@ def placed(wrongs: Sequence[Wrong], lines: dict[str, int]) -> tuple[Problem, ...
 def say_problems(problems: Sequence[Problem]) -> None:
     """Print what is wrong, line by line."""
     for problem in problems:
-        click.echo(f"第 {problem.line} 行:{problem.text}", err=True)
+        say(f"第 {problem.line} 行:{problem.text}", err=True)
 
 
 def remarks_on(app: App, session: SessionRow, form: Form) -> list[str]:
     """Return what stands above a form: which call it is about."""
     told = f"接访记录 {session.id}  表单 {form.id}"
     return [told, *_call_told(app, session), *_HELP]
+
+
+def notes_on(desk: Desk) -> dict[str, str]:
+    """Return what the form's own remarks cannot know: the questionnaires this site has."""
+    return {"instruments": f"这里有的量表:{'、'.join(desk.instruments)}"}
 
 
 def _call_told(app: App, session: SessionRow) -> list[str]:

@@ -8,19 +8,24 @@ can be taken for a label.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from callcenter.domain.columns import folded, width
 from callcenter.domain.form_values import is_nothing, read_value, said_value
 from callcenter.domain.forms import NO, YES, Answers, Field, FieldKind, Form, told
+from callcenter.domain.session_words import NOT_RATED
 
 #: Begins a comment that names what is wrong; taken out when the text is looked at again.
 MARK = "#! "
+#: Begins a line of what somebody else saved at the same time.
+OTHERS = "#| "
 _LABELLED = re.compile(r"([^\s:\uff1a]{1,16})[ \t]*[:\uff1a](.*)")
 _DASH = re.compile(r"[ \t]*-(?:[ \t]+|(?=[^\s]))(.*)|[ \t]*-[ \t]*")
 _TEXTS = (FieldKind.TEXT, FieldKind.LONG)
-#: Widest line of choices, in columns.
+#: Widest line of remarks, in columns.
 _WIDE = 78
 
 
@@ -45,15 +50,26 @@ class Parsed:
 # --- to text -------------------------------------------------------------------------------
 
 
-def render(form: Form, answers: Answers, *, head: Sequence[str] = (), hidden: Iterable[str] = ()) -> str:
-    """Return the text in which these answers stand. `head`: remarks above it; `hidden`: ids left out."""
+def render(
+    form: Form,
+    answers: Answers,
+    *,
+    head: Sequence[str] = (),
+    hidden: Iterable[str] = (),
+    notes: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Return the text in which these answers stand.
+
+    `head`: remarks above it; `hidden`: ids left out; `notes`: field id -> what the site itself adds.
+    """
     away = frozenset(hidden)
-    lines = [f"# {remark}".rstrip() for remark in head]
+    lines = [line for remark in head for line in _remark(remark)]
     for section in form.sections:
         lines += ["", f"# ==== {section.label} ===="]
         for one in section.fields:
             if one.id not in away:
-                lines += ["", *_comments(form, one), *_answer(one, answers.get(one.id))]
+                more = _remark(notes[one.id], "  ") if one.id in notes else ()
+                lines += ["", *_comments(form, one), *more, *_answer(one, answers.get(one.id))]
     return "\n".join(lines).strip("\n") + "\n"
 
 
@@ -66,23 +82,30 @@ def _comments(form: Form, one: Field) -> Iterator[str]:
     ]
     said = ";".join(mark for mark in marks if mark)
     if said or one.hint:
-        yield f"# {one.label}{f'({said})' if said else ''}{f':{one.hint}' if one.hint else ''}"
+        yield from _remark(f"{one.label}{f'({said})' if said else ''}{f':{one.hint}' if one.hint else ''}")
     yield from _choice_lines(one, "#   ")
     for part in one.fields:
         yield from _choice_lines(part, f"#   {part.label}  ")
         if part.kind not in _CHOSEN:
             words = _KINDS.get(part.kind, "")
-            yield f"#   {part.label}{f'({words})' if words else ''}{f'  {part.hint}' if part.hint else ''}"
+            said = f"{part.label}{f'({words})' if words else ''}{f'  {part.hint}' if part.hint else ''}"
+            yield from _remark(said, "  ")
+
+
+def _remark(text: str, lead: str = "") -> Iterator[str]:
+    """Yield a remark in lines that a terminal of 80 columns shows whole; what goes on is set in."""
+    for n, line in enumerate(folded(text, _WIDE - 4 - len(lead))):
+        yield f"# {lead}{'  ' if n else ''}{line}".rstrip()
 
 
 _CHOSEN = (FieldKind.CHOICE, FieldKind.CHOICES)
 _KINDS = {
     FieldKind.CHOICES: "可填几个",
-    FieldKind.SCALE: "0 至 100",
+    FieldKind.SCALE: f"0 至 100,或 {NOT_RATED}",
     FieldKind.NUMBER: "数字",
     FieldKind.YESNO: f"{YES} 或 {NO}",
     FieldKind.DAY: "日期,如 2026-11-23",
-    FieldKind.ITEMS: "题号=答案,如 1=2 2=0",
+    FieldKind.ITEMS: "题号=答案,如 1=2 2=0;也可写 phq9_1=2",
     FieldKind.RECORDS: "可写几条,每条以 - 开头",
     FieldKind.LONG: "可写多行,每行前面空两格",
 }
@@ -92,16 +115,12 @@ def _choice_lines(one: Field, lead: str) -> Iterator[str]:
     line = lead
     for n, word in enumerate(one.choices, start=one.first):
         more = f"{n} {word}  "
-        if line != lead and _width(line + more) > _WIDE:
+        if line != lead and width(line + more) > _WIDE:
             yield line.rstrip()
-            line = "#" + " " * (_width(lead) - 1)
+            line = "#" + " " * (width(lead) - 1)
         line += more
     if one.choices:
         yield line.rstrip()
-
-
-def _width(text: str) -> int:
-    return sum(2 if ord(c) > 0x2E7F else 1 for c in text)
 
 
 def _answer(one: Field, value: Any) -> list[str]:
@@ -273,12 +292,25 @@ def marked(text: str, problems: Sequence[Problem]) -> str:
     out: list[str] = []
     for number, line in enumerate(lines, start=1):
         here = told_at.get(number, [])
-        out += [f"{MARK}第 {len(out) + len(here) + 1} 行:{said}" for said in here]
+        out += _marks(here, len(out))
         out.append(line)
     return "\n".join(out)
 
 
+def _marks(here: Sequence[str], above: int) -> list[str]:
+    """Return the remarks above a line, folded: how many lines they take is part of what they say."""
+    taken = len(here)
+    while True:
+        said = [line for one in here for line in folded(f"第 {above + taken + 1} 行:{one}", _WIDE - 4)]
+        if len(said) <= taken:
+            return [f"{MARK}{line}" for line in said]
+        taken = len(said)
+
+
 def beside(text: str, other: str) -> str:
     """Return a text with another one below it as remarks: both are kept, the first one counts."""
-    told = ["# ---- 下面是同一时间在别处保存的文字,不会提交 ----", *(f"#| {line}" for line in _lines(other))]
+    told = [
+        "# ---- 下面是同一时间在别处保存的文字,不会提交 ----",
+        *(f"{OTHERS}{line}" for line in _lines(other)),
+    ]
     return "\n".join([text.rstrip("\n"), "", *told, ""])

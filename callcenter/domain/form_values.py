@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from callcenter.domain.forms import NO, YES, Field, FieldKind, Form, Wrong
+from callcenter.domain.session_words import NOT_RATED
 
 #: What may stand between several answers in one line.
 SEPARATORS = re.compile(r"[\s,\uff0c\u3001;\uff1b]+")
@@ -106,10 +107,12 @@ def _choices(field: Field, raw: object) -> list[str]:
     return [word for word in field.choices if word in chosen]
 
 
-def _scale(_field: Field, raw: object) -> int:
+def _scale(_field: Field, raw: object) -> int | str:
     text = _string(raw).strip()
+    if text == NOT_RATED:
+        return NOT_RATED
     if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > 100:
-        raise ValueError("应填 0 至 100 的整数。")
+        raise ValueError(f"应填 0 至 100 的整数,或「{NOT_RATED}」。")
     return int(text)
 
 

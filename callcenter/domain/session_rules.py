@@ -12,38 +12,47 @@ from typing import Any
 from callcenter.domain.forms import Answers, FieldKind, Form, Wording, Wrong
 from callcenter.domain.instruments import Instrument
 from callcenter.domain.levels import Level
+from callcenter.domain.reasons import SHORTEST, explains
 from callcenter.domain.risk import Finding, RiskAnswers
 from callcenter.domain.session_words import (
     CHILD,
+    COUNSELLED,
     DONE,
     EXPOSED_TRADES,
     LEVELS,
     MINORS,
     NOT_A_SERVICE,
     NOT_ASKED,
+    NOT_RATED,
     OPEN_UPTAKES,
     PLAN_STEPS,
-    QUICK,
+    RATINGS,
     SERVED,
     THIRD_PARTY,
     UNCLEAR,
     YES,
 )
 from callcenter.domain.wording import diagnostic_words
+from callcenter.errors import Refused
 
 _MORNING = time(10)
+#: What is asked about danger, and may stay unclear.
+_ASKED = ("thoughts", "plan_soon", "attempt_lately")
 #: So that quoted words are looked at like any other.
 _UNQUOTED = str.maketrans("", "", "「」『』")
 
 
 def risk_answers(answers: Answers, instruments: Mapping[str, Instrument], zone: tzinfo) -> RiskAnswers:
-    """Return what a record says about danger. What stayed unclear counts as thoughts, never as none."""
-    said = [answers.get(name) for name in ("thoughts", "plan_soon", "attempt_lately")]
+    """Return what a record says about danger. What stayed unclear counts as thoughts, never as none.
+
+    Raises `Refused` for an item of a questionnaire that is answered twice.
+    """
+    unclear = frozenset(name for name in _ASKED if answers.get(name) == UNCLEAR)
     groups: list[Mapping[str, Any]] = answers.get("instruments", [])
     return RiskAnswers(
         asked=answers.get("risk_asked") is True,
         acting=answers.get("acting") == "是",
-        thoughts=answers.get("thoughts") == YES or UNCLEAR in said,
+        thoughts=answers.get("thoughts") == YES or bool(unclear),
         plan_soon=answers.get("plan_soon") == YES,
         attempt_lately=answers.get("attempt_lately") == YES,
         distress=_ends(answers, "distress"),
@@ -58,6 +67,7 @@ def risk_answers(answers: Answers, instruments: Mapping[str, Instrument], zone: 
         given=level_given(answers),
         given_reason=str(answers.get("level_reason", "")),
         follow_up_at=_agreed_at(answers, zone),
+        unclear=unclear,
     )
 
 
@@ -74,7 +84,12 @@ def level_given(answers: Answers) -> Level | None:
 
 
 def _ends(answers: Answers, what: str) -> tuple[int | None, int | None]:
-    return answers.get(f"{what}_start"), answers.get(f"{what}_end")
+    return _rated(answers.get(f"{what}_start")), _rated(answers.get(f"{what}_end"))
+
+
+def _rated(value: object) -> int | None:
+    """Return a rating; None if nobody was asked, whatever says so."""
+    return value if isinstance(value, int) else None
 
 
 def _named(group: Mapping[str, Any]) -> str:
@@ -82,11 +97,17 @@ def _named(group: Mapping[str, Any]) -> str:
 
 
 def _items(group: Mapping[str, Any], instruments: Mapping[str, Instrument]) -> dict[str, int]:
-    """Return the answers by item id. `9=1` is short for `phq9_9=1`."""
+    """Return the answers by item id. `9=1` is short for `phq9_9=1`; raise `Refused` for both."""
     name = _named(group)
     known = instruments[name].items if name in instruments else {}
     answers: Mapping[str, int] = group["items"]
-    return {(long if (long := f"{name}_{item}") in known else item): given for item, given in answers.items()}
+    found: dict[str, int] = {}
+    for item, given in answers.items():
+        whole = long if (long := f"{name}_{item}") in known else item
+        if whole in found:
+            raise Refused(f"量表 {name} 的「{whole}」写了两次(写成 {item} 的也是它),请只留一个。")
+        found[whole] = given
+    return found
 
 
 # --- what a record says --------------------------------------------------------------------
@@ -112,6 +133,29 @@ def marks(answers: Answers) -> tuple[str, ...]:
     return tuple(found)
 
 
+def list_marks(answers: Answers) -> tuple[str, ...]:
+    """Return the few words by which a list tells whoever may read a record what to mind."""
+    return (
+        *(["未成年"] if answers.get("age_band") in MINORS else []),
+        *(["第三方"] if is_third_party(answers) else []),
+        *(["待报告"] if owes_report(answers) else []),
+    )
+
+
+def is_reported(answers: Answers) -> bool:
+    """Tell whether it stands there to whom suspected abuse was reported, and when (R18)."""
+    when = str(answers.get("report_at", ""))
+    return bool(answers.get("report_to")) and any(map(str.isalnum, when))
+
+
+def owes_report(answers: Answers) -> tuple[str, ...]:
+    """Return what is still owed to a minor of whom abuse is suspected: empty if nothing is (R18)."""
+    if answers.get("age_band") not in MINORS or answers.get("abuse") is not True:
+        return ()
+    owed = [] if is_reported(answers) else ["还没有报告"]
+    return (*owed, *(["督导未告知"] if answers.get("report_supervisor") is not True else []))
+
+
 def tips(answers: Answers) -> tuple[str, ...]:
     """Return hints for the counsellor that follow from the answers. None of them concludes anything."""
     if answers.get("exposed_to_incident") is True and answers.get("occupation") in EXPOSED_TRADES:
@@ -135,6 +179,7 @@ def check_session(form: Form, answers: Answers, found: Finding) -> tuple[Wrong, 
     """Return what the rules refuse, each at its field with the mend."""
     return (
         *_risk_question(answers),
+        *_ratings(form, answers),
         *_levels(answers, found),
         *_safety_plan(form, answers, found),
         *_actions(answers),
@@ -148,7 +193,7 @@ def _risk_question(answers: Answers) -> Iterator[Wrong]:
     """R9: asked, with every answer, or not asked for one of three reasons; nothing in between."""
     asked = answers.get("risk_asked")
     if asked is True:
-        for name in ("thoughts", "plan_soon", "attempt_lately", "acting"):
+        for name in (*_ASKED, "acting"):
             if name not in answers:
                 yield Wrong(field="risk_asked", text="问过自杀危险的,念头、计划、行动、正在行动四项都要填。")
                 return
@@ -165,14 +210,29 @@ def _risk_question(answers: Answers) -> Iterator[Wrong]:
         yield Wrong(field="not_asked_reason", text=said)
 
 
+def _ratings(form: Form, answers: Answers) -> Iterator[Wrong]:
+    """Whether the call helped is seen from what was rated at its start and its end; or it says: not asked."""
+    if answers.get("kind") != COUNSELLED or answers.get("risk_asked") is not True:
+        return
+    for name in RATINGS:
+        if name not in answers:
+            said = f"「{form.fields[name].label}」没有填:写 0 至 100,没有问就写「{NOT_RATED}」。"
+            yield Wrong(field=name, text=said)
+
+
 def _levels(answers: Answers, found: Finding) -> Iterator[Wrong]:
     """R12: a level lower than what the answers come to is a person's decision, and has a reason."""
     given = level_given(answers)
     if given is None and answers.get("risk_asked") is True:
         yield Wrong(field="level_given", text="问过自杀危险的,要写危险等级。")
-    if given is None or found.level is None or given <= found.level or "level_reason" in answers:
+    if given is None or found.level is None or given <= found.level:
         return
-    said = f"评估得出至少为「{LEVELS[found.level]}」({';'.join(found.reasons)})。写得更低,要写理由。"
+    if explains(str(answers.get("level_reason", ""))):
+        return
+    said = (
+        f"评估得出至少为「{LEVELS[found.level]}」({';'.join(found.reasons)})。"
+        f"写得更低,要写理由,至少 {SHORTEST} 个字(标点不算)。"
+    )
     yield Wrong(field="level_reason", text=said)
 
 
@@ -190,7 +250,7 @@ def _safety_plan(form: Form, answers: Answers, found: Finding) -> Iterator[Wrong
 def _actions(answers: Answers) -> Iterator[Wrong]:
     """Planned is not done: done has something to show for it."""
     for n, action in enumerate(answers.get("actions", ()), start=1):
-        if action.get("state") == DONE and "evidence" not in action:
+        if action.get("state") == DONE and not any(map(str.isalnum, str(action.get("evidence", "")))):
             said = f"第 {n} 条行动写了「{DONE}」,要写凭据;还没有做的请写「计划」或「进行中」。"
             yield Wrong(field="actions", text=said)
 
@@ -219,8 +279,8 @@ def _report(answers: Answers) -> Iterator[Wrong]:
         return
     if "report_supervisor" not in answers:
         yield Wrong(field="report_supervisor", text="疑似侵害未成年人:要写是否已告诉督导。")
-    if "report_why_not" not in answers and not {"report_to", "report_at"} <= answers.keys():
-        said = "疑似侵害未成年人必须立即报告:写明报告给谁、什么时间;还没有报告的,写明原因。"
+    if not is_reported(answers) and not explains(str(answers.get("report_why_not", ""))):
+        said = "疑似侵害未成年人必须立即报告:写明报告给谁、什么时间;还没有报告的,写明原因(至少四个字)。"
         yield Wrong(field="report_to", text=said)
 
 
@@ -239,8 +299,3 @@ def _wordings(form: Form, answers: Answers) -> Iterator[Wrong]:
             may = ",或把来电者的原话放进「」" if field.wording is Wording.QUOTED else ""
             said = f"「{field.label}」里的「{'、'.join(words)}」是诊断用语,请改写成看到、听到的{may}。"
             yield Wrong(field=name, text=said)
-
-
-def quick_answers(kind: str) -> dict[str, Any]:
-    """Return the whole record of a call that was no counselling. Raises `KeyError` for other kinds."""
-    return {"kind": kind, "risk_asked": False, "not_asked_reason": QUICK[kind]}

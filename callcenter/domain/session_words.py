@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 #: Kinds of calls in which somebody was counselled.
-SERVED = ("正常受理", "转12356", "转110/120")
+COUNSELLED = "正常受理"
+SERVED = (COUNSELLED, "转12356", "转110/120")
 INFORMATION, SILENT, WRONG_NUMBER, HARASSMENT, SHORT = "信息咨询", "沉默", "误拨", "骚扰", "短挂"
-#: Kinds that are written in two keystrokes: kind -> why the risk question was not asked (R9).
-QUICK = {
+#: Kinds that are written in two keystrokes: kind -> why the risk question was not asked (R9). None: that
+#: follows from no kind, so whoever listened says it.
+QUICK: dict[str, str | None] = {
     WRONG_NUMBER: "非服务来电",
     HARASSMENT: "非服务来电",
-    SILENT: "来电者先挂断",
+    SILENT: None,
     SHORT: "来电者先挂断",
     INFORMATION: "非服务来电",
 }
@@ -22,6 +24,9 @@ NOT_A_SERVICE = "非服务来电"
 NOT_ASKED = ("来电者先挂断", "技术中断", NOT_A_SERVICE)
 
 YES, UNCLEAR = "有", "没有说清"
+#: What a rating says where nobody was asked: an answer like any other, so that nothing stays open (R9).
+NOT_RATED = "没有问到"
+RATINGS = tuple(f"{what}_{end}" for what in ("distress", "hope", "intent") for end in ("start", "end"))
 SAYS = (YES, "否认", UNCLEAR)
 ACTING = ("是", "否")
 #: By level, 0 to 4.

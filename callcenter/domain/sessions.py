@@ -75,6 +75,8 @@ class Draft:
     text: str = field(default="", repr=False)
     #: The version of the record it began from: who amended it meanwhile is not overwritten.
     base: int = 0
+    #: It came whole, from a file: a corrected file takes its place.
+    handed_in: bool = False
     revision: int = 0
 
 

@@ -16,6 +16,7 @@ from callcenter.domain.levels import Level
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
+from callcenter.service.sessions import drafts, listing
 from callcenter.service.sessions import reading as sessions
 from callcenter.service.sessions import writing as session_writing
 from callcenter.service.sessions.writing import RecordRefused, Submitted
@@ -35,7 +36,8 @@ def submit(
 
 
 def amend(store: Store, session: str, now: datetime, answers: Mapping[str, Any], **how: Any) -> Submitted:
-    given = {"desk": DESK, "draft": None, "actor": "c017", "now": now, "seen": 1, "reason": "漏写了", **how}
+    given = {"desk": DESK, "draft": None, "actor": "c017", "now": now, "seen": 1, "reason": "漏写了一段"}
+    given |= how
     with store() as work:
         done = session_writing.amend(work, session, answers, **given)
         work.commit()
@@ -53,7 +55,7 @@ def review(store: Store, session: str, now: datetime, **how: Any) -> SessionRow:
 def draft(store: Store, session: str, text: str, now: datetime, **how: Any) -> int:
     given = {"form": DESK.form, "base": 0, "seen": None, "actor": "c017", "now": now, **how}
     with store() as work:
-        kept = sessions.save_draft(work, session, text, **given)
+        kept = drafts.save_draft(work, session, text, **given)
         work.commit()
     return kept.revision
 
@@ -168,7 +170,7 @@ def test_amending_keeps_every_version_and_names_the_reason(store: Store, now: da
         history = sessions.versions_of(work, session)
     assert [(v.n, v.status, v.reason) for v in history] == [
         (1, SessionStatus.SUBMITTED, ""),
-        (2, SessionStatus.AMENDED, "漏写了"),
+        (2, SessionStatus.AMENDED, "漏写了一段"),
     ]
     assert history[0].answers["facts"] == FULL["facts"]
 
@@ -233,12 +235,12 @@ def test_whether_somebody_arrived_is_noted_later_and_the_review_stays(store: Sto
     submit(store, session, now)
     review(store, session, now)
     with store() as work:
-        asked = sessions.referrals_to_ask(work, actor="c017", now=now)
+        asked = listing.referrals_to_ask(work, actor="c017", now=now)
         assert [(head.id, n) for head, still in asked for n, _ in still] == [(session, 1)]
         session_writing.note_uptake(work, session, 1, "已到达", actor="c017", now=now)
         work.commit()
     with store() as work:
-        assert sessions.referrals_to_ask(work, actor="c017", now=now) == []
+        assert listing.referrals_to_ask(work, actor="c017", now=now) == []
         assert work.sessions.get(session).status is SessionStatus.REVIEWED
         history = sessions.versions_of(work, session)
     assert [v.answers["referrals"][0]["uptake"] for v in history] == ["已建议", "已建议", "已到达"]

@@ -13,6 +13,7 @@ from callcenter.domain.books import CASES
 from callcenter.domain.users import Role
 from callcenter.errors import Forbidden
 from callcenter.ports import Store
+from callcenter.service.sessions import drafts
 from callcenter.service.sessions import reading as sessions
 from callcenter.service.sessions import writing as session_writing
 
@@ -56,7 +57,7 @@ def test_whoever_owns_the_case_reads_what_others_wrote_about_the_person(store: S
         work.commit()
     assert read(store, session, "c018", now).answers["facts"]
     with store() as work, pytest.raises(Forbidden):
-        sessions.read_draft(work, session, actor="c018", now=now)
+        drafts.read_draft(work, session, actor="c018", now=now)
 
 
 @pytest.mark.parametrize("code", [user.code for user in staff()])
@@ -66,10 +67,10 @@ def test_a_record_is_written_by_who_talked_and_by_supervisors(store: Store, now:
     how: dict[str, Any] = {"actor": code, "now": now}
     with store() as work:
         if allowed:
-            sessions.save_draft(work, session, "事实", form=DESK.form, base=0, seen=None, **how)
+            drafts.save_draft(work, session, "事实", form=DESK.form, base=0, seen=None, **how)
             return
         with pytest.raises(Forbidden):
-            sessions.save_draft(work, session, "事实", form=DESK.form, base=0, seen=None, **how)
+            drafts.save_draft(work, session, "事实", form=DESK.form, base=0, seen=None, **how)
         with pytest.raises(Forbidden):
             session_writing.submit(work, session, FULL, desk=DESK, draft=None, **how)
 

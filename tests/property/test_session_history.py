@@ -14,6 +14,7 @@ from callcenter.domain.books import CASES, DRAFTS
 from callcenter.domain.sessions import SessionStatus, SessionVersion
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryStore
+from callcenter.service.sessions import drafts
 from callcenter.service.sessions import reading as sessions
 from callcenter.service.sessions import writing as session_writing
 from callcenter.service.sessions.forms import form_of
@@ -72,7 +73,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(by=WHO, answers=ANSWERS, behind=st.integers(0, 1))
     def amend(self, by: str, answers: dict[str, Any], behind: int) -> None:
-        how = {"desk": DESK, "draft": self.draft(), "reason": "补记", "actor": by}
+        how = {"desk": DESK, "draft": self.draft(), "reason": "补记一段", "actor": by}
         if self.act(session_writing.amend, answers, seen=self.head() - behind, **how):
             self.typed = ""
 
@@ -87,7 +88,7 @@ class Histories(RuleBasedStateMachine):
     @rule(by=WHO, text=st.sampled_from(["事实:\n  她哭了", "读不懂 的字", "行动:\n  - 内容:去医院"]))
     def type(self, by: str, text: str) -> None:
         how: dict[str, Any] = {"form": DESK.form, "base": self.head(), "seen": self.draft(), "actor": by}
-        if self.act(sessions.save_draft, text, **how):
+        if self.act(drafts.save_draft, text, **how):
             self.typed = text
 
     @invariant()

@@ -137,8 +137,8 @@ def test_a_form_without_what_the_rules_read_is_refused(tmp_path: Path, name: str
         ("讨论, 约定, 计划, 进行中, 完成, 失败", "讨论, 约定", "lacks the choice `完成`"),
         ("[正常受理, 信息咨询, 沉默, 误拨,", "[正常受理, 信息咨询, 沉默,", "choice `误拨` is missing"),
         (
-            "{id: distress_start, label: 开始时痛苦, kind: scale}",
-            "{id: distress_start, label: 开始时痛苦, kind: text}",
+            "{id: distress_start, label: 开始时痛苦, kind: scale,",
+            "{id: distress_start, label: 开始时痛苦, kind: text,",
             "as `scale`",
         ),
     ],

@@ -11,7 +11,7 @@ from session_desk import DANGER, FULL, desk
 
 from callcenter.domain.levels import Level
 from callcenter.domain.session_rules import marks, tips
-from callcenter.domain.session_words import NOT_ASKED, PLAN_STEPS
+from callcenter.domain.session_words import NOT_ASKED, PLAN_STEPS, RATINGS
 from callcenter.service.sessions.writing import Examined, RecordRefused, examine
 
 DESK = desk()
@@ -208,3 +208,45 @@ def test_a_third_party_says_who_they_are_to_the_person() -> None:
     assert "relation" in refused({**FULL, "caller_type": "第三方"})
     assert "relation" in refused({**FULL, "relation": "家属"})
     assert looked_at({**FULL, "caller_type": "第三方", "relation": "工会干部"})
+
+
+# --- what fresh eyes found ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("items", [{"9": 3, "phq9_9": 0}, {"phq9_9": 0, "9": 3}, "9=3 phq9_9=0"])
+def test_one_item_answered_under_two_names_is_refused_and_never_collapses(items: Any) -> None:
+    given = {**FULL, "instruments": [{"instrument": "phq9", "items": items}]}
+    assert "「phq9_9」写了两次" in refused(given)["instruments"]
+
+
+@pytest.mark.parametrize("reason", ["。", "……", "    。。。。", "无", "aaaa", "、、、、、、"])
+def test_a_full_stop_is_no_reason_for_a_lower_level(reason: str) -> None:
+    assert "至少 4 个字" in refused({**HIGH, "level_given": "一般", "level_reason": reason})["level_reason"]
+
+
+def test_a_full_stop_is_no_reason_for_not_reporting_nor_a_proof_of_having_done() -> None:
+    minor = {**MINOR, "report_supervisor": True}
+    assert "report_to" in refused({**minor, "report_why_not": "。。。。"})
+    assert "report_to" in refused({**minor, "report_to": ["公安机关"], "report_at": "。"})
+    done = {"text": "去劳动监察大队", "state": "完成", "evidence": "。"}
+    assert "要写凭据" in refused({**FULL, "actions": [done]})["actions"]
+
+
+@pytest.mark.parametrize("name", RATINGS)
+def test_whether_the_call_helped_is_rated_at_both_ends_or_it_says_that_nobody_asked(name: str) -> None:
+    assert name in refused(without(FULL, name))
+    assert looked_at({**FULL, name: "没有问到"}).answers[name] == "没有问到"
+    assert "0 至 100" in refused({**FULL, name: "没问"})[name]
+    unasked = {**without(FULL, *RISK, *RATINGS, "level_given"), "risk_asked": False}
+    assert looked_at({**unasked, "not_asked_reason": "来电者先挂断"})
+
+
+def test_an_intent_nobody_asked_for_is_no_rating() -> None:
+    found = looked_at({**FULL, "intent_start": "没有问到", "intent_end": "没有问到"})
+    assert found.risk.intent == (None, None)
+
+
+@pytest.mark.parametrize("name", ["thoughts", "plan_soon", "attempt_lately"])
+def test_what_stayed_unclear_is_told_as_unclear(name: str) -> None:
+    assert looked_at({**HIGH, name: "没有说清"}).risk.unclear == {name}
+    assert looked_at(HIGH).risk.unclear == frozenset()

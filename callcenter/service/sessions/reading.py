@@ -1,34 +1,28 @@
-"""Handling records: which there are, what is in them, and the drafts of those being written."""
+"""Handling records: what is in them, as one person may see it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from callcenter.domain.access import Verb, may
-from callcenter.domain.books import DRAFTS, SESSION_VERSIONS
+from callcenter.domain.books import SESSION_VERSIONS
 from callcenter.domain.form_diff import Changed, changes
-from callcenter.domain.form_text import beside
 from callcenter.domain.forms import Form
+from callcenter.domain.reasons import checked_reason
 from callcenter.domain.session_masks import mask, masked
-from callcenter.domain.session_rules import is_third_party, marks, open_referrals
-from callcenter.domain.sessions import ASKED_FOR, LATE_AFTER, Draft, SessionRow, SessionStatus, SessionVersion
+from callcenter.domain.session_rules import is_third_party, marks
+from callcenter.domain.sessions import SessionRow, SessionVersion
 from callcenter.domain.users import User
-from callcenter.errors import NotFound, Refused
-from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.errors import NotFound
+from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import resolve
-from callcenter.service.people.people import checked_reason
-from callcenter.service.privacy.holds import check_free
-from callcenter.service.sessions.access import check_reads, check_writes
+from callcenter.service.sessions.access import check_reads
 from callcenter.service.sessions.forms import form_of
-
-#: What was written longer ago is found by its id.
-_LOOKS_BACK = timedelta(days=30)
-#: Longer than anything somebody types in one call; what is longer was not typed.
-MOST_TYPED = 200_000
+from callcenter.service.sessions.noting import note
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,40 +40,10 @@ class Record:
     marks: tuple[str, ...] = ()
     #: Pseudonym of whom it is about.
     person: str | None = None
+    #: It was submitted, and taken away since by the rules of retention or at somebody's wish.
+    is_gone: bool = False
     #: For supervisors, of a third party's record: the entry that bears the code the caller named (R17).
     named: str | None = None
-
-
-@guarded(Verb.SESSIONS_LIST)
-def list_sessions(
-    work: UnitOfWork,
-    *,
-    status: SessionStatus | None = None,
-    late: bool = False,
-    mine: bool = False,
-    past: timedelta = _LOOKS_BACK,
-    actor: str,
-    now: datetime,
-) -> Sequence[SessionRow]:
-    """Return the records, oldest first: that they exist, whose they are, where they stand.
-
-    `late`: not written within 24 hours (I2). `mine`: the actor's own, and those nobody's yet. Those
-    still to be written are all there, the others if they began within the `past`.
-    """
-    allow(work, actor, Verb.SESSIONS_LIST)
-    found = _listed(work, SessionStatus.OPEN if late else status, now - past)
-    if late:
-        found = [row for row in found if row.opened_at + LATE_AFTER < now]
-    return [row for row in found if not mine or row.counsellor in (None, actor)]
-
-
-def _listed(work: UnitOfWork, status: SessionStatus | None, since: datetime) -> list[SessionRow]:
-    if status is SessionStatus.OPEN:
-        return list(work.sessions.all(SessionStatus.OPEN))
-    newer = [row for row in work.sessions.since(since) if status in (None, row.status)]
-    if status is not None:
-        return newer
-    return [*(row for row in work.sessions.all(SessionStatus.OPEN) if row.opened_at < since), *newer]
 
 
 @guarded(Verb.SESSION_READ, Verb.SESSION_READ_ALL)
@@ -129,6 +93,7 @@ def _record(
         form=form,
         answers=seen if reveal or form is None else masked(form, seen),
         marks=marks(whole),
+        is_gone=bool(head.version) and not history,
         person=resolve(work, head.person).code if head.person else None,
         named=_named(work, whole) if supervises and is_third_party(whole) else None,
     )
@@ -155,10 +120,17 @@ def versions_of(work: UnitOfWork, session_id: str) -> tuple[SessionVersion, ...]
 def _version(history: tuple[SessionVersion, ...], head: SessionRow, n: int | None) -> SessionVersion | None:
     if n is None:
         return history[-1] if history else None
+    check_kept(head, history)
     found = next((version for version in history if version.n == n), None)
     if found is None:
         raise NotFound(f"{head.id} 没有第 {n} 版;现有 {len(history)} 版。")
     return found
+
+
+def check_kept(head: SessionRow, history: Sequence[SessionVersion]) -> None:
+    """Raise `NotFound` for a record that was submitted and taken away since."""
+    if head.version and not history:
+        raise NotFound(f"{head.id} 已按保存期删除:内容不在了,只留下有过这一通。")
 
 
 @guarded(Verb.SESSION_READ, Verb.SESSION_READ_ALL)
@@ -173,6 +145,7 @@ def compare(
     head = work.sessions.get(session_id)
     check_reads(work, user, head)
     history = versions_of(work, session_id)
+    check_kept(head, history)
     before, after = _version(history, head, older), _version(history, head, newer)
     if before is None or after is None:
         raise NotFound(f"{session_id} 还没有提交。")
@@ -184,94 +157,3 @@ def compare(
         for one in changes(form, before.answers, after.answers)
         if one.id in seen
     )
-
-
-@guarded(Verb.SESSION_READ)
-def referrals_to_ask(
-    work: UnitOfWork, *, actor: str, now: datetime
-) -> Sequence[tuple[SessionRow, tuple[tuple[int, Mapping[str, Any]], ...]]]:
-    """Return the actor's records of half a year with referrals of which nobody knows if they arrived."""
-    allow(work, actor, Verb.SESSION_READ)
-    found = []
-    for head in work.sessions.since(now - ASKED_FOR, counsellor=actor):
-        if head.version:
-            newest = work.book(SESSION_VERSIONS).get(f"{head.id}/{head.version}")
-            if still := open_referrals(newest.answers):
-                found.append((head, still))
-    if found:
-        note(work, actor, "session.read", found[0][0].id, now, field="referrals")
-    return found
-
-
-# --- drafts --------------------------------------------------------------------------------
-
-
-@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
-def read_draft(work: UnitOfWork, session_id: str, *, actor: str, now: datetime) -> Draft | None:
-    """Return what has been typed so far, if anything has. Raises `NotFound` and `Forbidden`."""
-    user = allow(work, actor, Verb.SESSION_WRITE)
-    check_writes(user, work.sessions.get(session_id))
-    found = work.book(DRAFTS).one(session_id)
-    if found is not None and found.by != actor:
-        note(work, actor, "session.draft_read", session_id, now)
-    return found
-
-
-@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
-def save_draft(
-    work: UnitOfWork,
-    session_id: str,
-    text: str,
-    *,
-    form: Form,
-    base: int,
-    seen: int | None,
-    actor: str,
-    now: datetime,
-) -> Draft:
-    """Keep what has been typed so far, also what does not parse yet; return the draft as it now stands.
-
-    `base`: the version of the record it began from. `seen`: the revision of the draft it continues, None
-    for none. If the draft was saved elsewhere meanwhile, that text is kept below this one, as remarks:
-    nothing typed is ever lost. Raises `NotFound`, `Forbidden`, and `Refused` for a text no one typed.
-    """
-    user = allow(work, actor, Verb.SESSION_WRITE)
-    check_writes(user, work.sessions.get(session_id))
-    if len(text) > MOST_TYPED:
-        raise Refused(f"一条记录最多 {MOST_TYPED} 字,现在 {len(text)} 字,请缩短。")
-    drafts = work.book(DRAFTS)
-    before = drafts.one(session_id)
-    text = _storable(text)
-    fresh = Draft(id=session_id, by=actor, at=now, form=form.id, text=text, base=base)
-    if before is None:
-        drafts.add(fresh)
-        note(work, actor, "session.draft", session_id, now)
-        return fresh
-    if before.revision != seen and before.text != text:
-        fresh = replace(fresh, text=beside(text, before.text))
-    return drafts.put(replace(fresh, revision=before.revision))
-
-
-def _storable(text: str) -> str:
-    """Return the text without the halves of characters and zeros that no store takes."""
-    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-
-
-@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
-def discard_draft(work: UnitOfWork, session_id: str, *, actor: str, now: datetime) -> None:
-    """Throw away what was typed. Raises `NotFound` if nothing was, and `Refused` under a legal hold (R42)."""
-    user = allow(work, actor, Verb.SESSION_WRITE)
-    check_writes(user, work.sessions.get(session_id))
-    if work.book(DRAFTS).one(session_id) is None:
-        raise NotFound(f"{session_id} 没有草稿。")
-    check_free(work, f"session:{session_id}")
-    work.book(DRAFTS).remove(session_id)
-    note(work, actor, "session.draft_discard", session_id, now)
-
-
-def note(
-    work: UnitOfWork, by: str, verb: str, session_id: str, at: datetime, *, field: str = "", reason: str = ""
-) -> None:
-    """Write into the audit what somebody did to a record."""
-    entry = AuditEntry(actor=by, verb=verb, object=f"session:{session_id}", at=at, field=field, reason=reason)
-    work.audit.append(entry)

@@ -17,26 +17,29 @@ from callcenter.domain.cases import Case
 from callcenter.domain.form_values import read_answers
 from callcenter.domain.forms import Form, Wrong, check
 from callcenter.domain.levels import Level
+from callcenter.domain.reasons import checked_reason
 from callcenter.domain.risk import Finding, RiskAnswers, finding
 from callcenter.domain.session_rules import (
     check_session,
     is_counselled,
     is_third_party,
     marks,
-    quick_answers,
+    owes_report,
     risk_answers,
     tips,
 )
-from callcenter.domain.session_words import QUICK, UPTAKES
+from callcenter.domain.session_words import UPTAKES
 from callcenter.domain.sessions import SessionRow, SessionStatus, SessionVersion
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.people import caller_of, new_person
 from callcenter.service.risk.cases import follow
-from callcenter.service.sessions.access import check_writes
+from callcenter.service.sessions.access import check_writes, writer_of
+from callcenter.service.sessions.aftermath import NOTHING, Aftermath, aftermath
 from callcenter.service.sessions.forms import Desk, form_of, keep_form
-from callcenter.service.sessions.reading import note, visible_fields
+from callcenter.service.sessions.noting import note
+from callcenter.service.sessions.reading import check_kept, visible_fields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +74,9 @@ class Submitted:
     marks: tuple[str, ...] = ()
     #: Hints for the counsellor; they conclude nothing.
     tips: tuple[str, ...] = ()
+    #: What is still owed to a minor of whom abuse is suspected (R18).
+    report: tuple[str, ...] = ()
+    after: Aftermath = field(repr=False, default=NOTHING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,20 +91,21 @@ class Examined:
 def examine(form: Form, desk: Desk, given: Mapping[str, Any]) -> Examined:
     """Return the answers as they are kept and what they come to; raise `RecordRefused` naming every field."""
     answers, unread = read_answers(form, given)
-    risk = risk_answers(answers, desk.instruments, desk.rules.windows.zone)
-    found, unscored = _found(risk, desk)
+    risk, found, unscored = _found(answers, desk)
     wrongs = _once((*unread, *check(form, answers), *check_session(form, answers, found), *unscored))
     if wrongs:
         raise RecordRefused(wrongs)
     return Examined(answers=answers, risk=risk, finding=found)
 
 
-def _found(risk: RiskAnswers, desk: Desk) -> tuple[Finding, tuple[Wrong, ...]]:
+def _found(answers: Mapping[str, Any], desk: Desk) -> tuple[RiskAnswers, Finding, tuple[Wrong, ...]]:
     """Return what the answers come to, or what is wrong with the instruments'."""
+    risk = RiskAnswers(asked=False)
     try:
-        return finding(risk, desk.instruments, end_intent=desk.rules.risk.end_intent), ()
+        risk = risk_answers(answers, desk.instruments, desk.rules.windows.zone)
+        return risk, finding(risk, desk.instruments, end_intent=desk.rules.risk.end_intent), ()
     except Refused as error:
-        return Finding(level=None), (Wrong(field="instruments", text=str(error)),)
+        return risk, Finding(level=None), (Wrong(field="instruments", text=str(error)),)
 
 
 def _once(wrongs: tuple[Wrong, ...]) -> tuple[Wrong, ...]:
@@ -131,7 +138,7 @@ def submit(
     """
     user = allow(work, actor, Verb.SESSION_WRITE)
     head = work.sessions.get(session_id)
-    check_writes(user, head)
+    check_writes(work, user, head)
     if head.version:
         raise Conflict(f"{session_id} 已经提交过(第 {head.version} 版)。要改,请用 hotline sessions amend。")
     _check_draft(work, session_id, draft)
@@ -139,7 +146,7 @@ def submit(
     keep_form(work, desk.form, now)
     fresh = replace(
         head,
-        counsellor=head.counsellor or actor,
+        counsellor=writer_of(work, head, actor),
         status=SessionStatus.SUBMITTED,
         person=_person_for(work, head, seen, actor, now),
         submitted_at=now,
@@ -147,27 +154,14 @@ def submit(
     return _write(work, fresh, seen, desk.form, desk, _Act(by=actor, at=now, made=SessionStatus.SUBMITTED))
 
 
-@guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
-def submit_quick(
-    work: UnitOfWork, session_id: str, kind: str, *, desk: Desk, actor: str, now: datetime
-) -> Submitted:
-    """Submit the record of a call that was no counselling: a wrong number, silence, a question answered.
-
-    Raises what `submit` raises, and `Refused` for a kind that needs a whole record.
-    """
-    allow(work, actor, Verb.SESSION_WRITE)
-    if kind not in QUICK:
-        raise Refused(f"「{kind}」要写完整的记录。可以这样登记的:{'、'.join(QUICK)}。")
-    return submit(work, session_id, quick_answers(kind), desk=desk, draft=None, actor=actor, now=now)
-
-
 def _check_draft(work: UnitOfWork, session_id: str, draft: int | None) -> None:
     """Raise `Conflict` if more was typed than what is submitted: a draft never goes unread."""
     found = work.book(DRAFTS).one(session_id)
     if found is not None and found.revision != draft:
         raise Conflict(
-            f"{session_id} 有草稿({found.by} 写的),没有提交。"
-            "用 hotline sessions write 或 amend 打开它接着写,或用 hotline sessions discard 丢弃。"
+            f"{session_id} 有草稿({found.by} 先前写的),没有提交。\n"
+            f"接着写:hotline sessions write {session_id}(已提交过的用 amend)\n"
+            f"不要了:hotline sessions discard {session_id}"
         )
 
 
@@ -218,6 +212,8 @@ def _write(
         case=case,
         marks=marks(seen.answers),
         tips=tips(seen.answers),
+        report=owes_report(seen.answers),
+        after=aftermath(work, head, case),
     )
 
 
@@ -284,18 +280,17 @@ def amend(
     """
     user = allow(work, actor, Verb.SESSION_WRITE)
     head = work.sessions.get(session_id)
-    check_writes(user, head)
+    check_writes(work, user, head)
     if not head.version:
         raise Refused(f"{session_id} 还没有提交,请用 hotline sessions write。")
-    if len(reason.strip()) < 2:
-        raise Refused("修改已提交的记录要写明原因:--reason。")
+    reason = checked_reason(reason)
     if head.version != seen:
         raise Conflict(
             f"{session_id} 刚被别人改过(现在是第 {head.version} 版,您看的是第 {seen} 版)。"
             "您写的还在草稿里:看过新的一版,再用 hotline sessions amend 打开。"
         )
     _check_draft(work, session_id, draft)
-    before = work.book(SESSION_VERSIONS).get(f"{session_id}/{head.version}")
+    before = _newest(work, head)
     form = form_of(work, before.form, known=desk.form)
     unseen = before.answers.keys() - visible_fields(form, user)
     kept = {name: before.answers[name] for name in unseen}
@@ -307,6 +302,14 @@ def amend(
     )
     act = _Act(by=actor, at=now, made=SessionStatus.AMENDED, reason=reason)
     return _write(work, head, examined, form, desk, act)
+
+
+def _newest(work: UnitOfWork, head: SessionRow) -> SessionVersion:
+    found = work.book(SESSION_VERSIONS).one(f"{head.id}/{head.version}")
+    if found is None:
+        check_kept(head, ())
+        raise NotFound(f"{head.id} 没有第 {head.version} 版。")
+    return found
 
 
 def _person_after(
@@ -341,7 +344,7 @@ def review(
         raise Refused(f"{session_id} 已经审阅过。")
     if seen is not None and head.version != seen:
         raise Conflict(f"{session_id} 刚被改过(现在是第 {head.version} 版),请先看新的一版。")
-    before = work.book(SESSION_VERSIONS).get(f"{session_id}/{head.version}")
+    before = _newest(work, head)
     if actor in (head.counsellor, before.by):
         raise Forbidden("自己写的记录要由另一位督导审阅。")
     head = replace(head, status=SessionStatus.REVIEWED)
@@ -360,12 +363,12 @@ def note_uptake(
     """
     user = allow(work, actor, Verb.SESSION_WRITE)
     head = work.sessions.get(session_id)
-    check_writes(user, head)
+    check_writes(work, user, head)
     if not head.version:
         raise Refused(f"{session_id} 还没有提交。")
     if uptake not in UPTAKES:
         raise Refused(f"没有「{uptake[:20]}」这个去向,请用:{'、'.join(UPTAKES)}。")
-    before = work.book(SESSION_VERSIONS).get(f"{session_id}/{head.version}")
+    before = _newest(work, head)
     referrals = [dict(one) for one in before.answers.get("referrals", ())]
     if not 1 <= n <= len(referrals):
         raise Refused(f"{session_id} 有 {len(referrals)} 条转介,没有第 {n} 条。")
