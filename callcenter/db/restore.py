@@ -2,12 +2,11 @@
 
 The whole file is read and checked before the first byte is put anywhere. Then the store is filled in one
 transaction (SQLite: in a file beside the place where it belongs), its audit is verified, and only then do
-files and store take their places. What stood there before is put aside, never deleted.
+files and store take their places (`callcenter.db.swapping`). What stood there is put aside, never deleted.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Table, delete, insert, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from callcenter.db import swapping
 from callcenter.db.backup_format import KEY, About, Manifest, table_of
 from callcenter.db.backup_reading import Nowhere, read_backup
 from callcenter.db.crypto import FieldCipher
@@ -31,7 +31,6 @@ from callcenter.db.tables import APPEND_ONLY, metadata
 from callcenter.db.triggers import lifted
 from callcenter.db.unit_of_work import SqlUnit
 from callcenter.errors import CallCenterError, Refused
-from callcenter.files import sync_folder
 from callcenter.keys import KeyRing
 from callcenter.ports import UnitOfWork
 
@@ -83,31 +82,72 @@ def check_target(target: Target, key: bytes) -> None:
 def restore(file: Path, identity: str, target: Target, verify: Verify, *, now: datetime) -> Restored:
     """Bring a backup back and return what it held.
 
-    Raises `Refused` for a bad backup or an occupied target, and whatever `verify` raises; nothing is
-    changed then.
+    Raises `Refused` for a bad backup, an occupied target, or a store that somebody has open, and whatever
+    `verify` raises; nothing is changed then. Killed at any moment, `swapping.settle` finishes or undoes it.
     """
     checked = check_backup(file, identity)
     check_target(target, checked.key)
     target.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    staged = target.home / f".restoring-{uuid4().hex[:12]}"
-    staged.mkdir(mode=0o700)
-    try:
-        with _store(target, checked.about, now) as (connection, move_store):
-            filling = _Filling(connection=connection, staged=staged, overwrite=target.overwrite)
-            read_backup(file, identity, filling)
-            filling.finish()
-            ring = KeyRing.load(staged / "home" / "hotline.key")
-            if checked.about.revision == _head():
-                verify(SqlUnit(connection, FieldCipher(ring)))
-            aside = _place(staged, target.home, now)
-            connection.commit()
-        aside = move_store() or aside
-    except SQLAlchemyError as error:
-        raise named(error) from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with swapping.one_restore(target.home):
+        swapping.check_settled(target.home)
+        swap = _new_swap(target, now)
+        swapping.note(target.home, swap)  # from here on nobody else opens the store
+        try:
+            with _only_ours(target):
+                aside = _swapped(file, identity, target, verify, swap, checked.about)
+        except SQLAlchemyError as error:
+            raise named(error) from error
+        finally:
+            # Before the point of no return: undone. After it: what is left is finished by the next run.
+            left = swapping.noted(target.home)
+            if left is not None and left.phase is swapping.Phase.FILLING:
+                swapping.undo(target.home, left)
     upgrade(target.database_url)
     return replace(checked, aside=aside)
+
+
+def _new_swap(target: Target, now: datetime) -> swapping.Swap:
+    name, final = uuid4().hex[:12], ""
+    if _is_sqlite(target.database_url):
+        final = make_url(target.database_url).database or ""
+    beside = str(Path(final).with_name(f".{Path(final).name}.{name}.restoring")) if final else ""
+    return swapping.Swap(id=name, stamp=f"{now:%Y%m%d-%H%M%S}", beside=beside, final=final)
+
+
+@contextmanager
+def _only_ours(target: Target) -> Iterator[None]:
+    """Keep others from a SQLite store that is replaced; PostgreSQL does that within the transaction."""
+    if target.overwrite and _is_sqlite(target.database_url):
+        with swapping.alone_on_sqlite(Path(make_url(target.database_url).database or "")):
+            yield
+    else:
+        yield
+
+
+def _swapped(
+    file: Path, identity: str, target: Target, verify: Verify, swap: swapping.Swap, about: About
+) -> Path | None:
+    """Fill a store and a folder aside, and put both in their places; return where the old ones went."""
+    staged, ready = swap.staged(target.home), replace(swap, phase=swapping.Phase.PLACING)
+    staged.mkdir(mode=0o700)
+    with _store(target, swap, about) as connection:
+        if swap.final == "" and target.overwrite:
+            swapping.be_alone_on_postgresql(connection)
+        filling = _Filling(connection=connection, staged=staged, overwrite=target.overwrite)
+        read_backup(file, identity, filling)
+        filling.finish()
+        ring = KeyRing.load(staged / "home" / "hotline.key")
+        if about.revision == _head():
+            unit = SqlUnit(connection, FieldCipher(ring))
+            verify(unit)
+            unit.flush()
+        swapping.make_last(staged)
+        if swap.final == "":
+            swapping.mark_commit(connection, swap)
+            swapping.note(target.home, ready)
+        connection.commit()
+    swapping.note(target.home, ready)
+    return swapping.place(target.home, swap, target.database_url)
 
 
 class _KeyOnly(Nowhere):
@@ -179,75 +219,26 @@ class _Filling:
 
 
 @contextmanager
-def _store(
-    target: Target, about: About, now: datetime
-) -> Iterator[tuple[Connection, Callable[[], Path | None]]]:
-    """Lend a transaction on an empty store of the backup's revision, and what puts it in its place."""
-    url = target.database_url
-    move: Callable[[], Path | None] = _stays
-    if make_url(url).get_backend_name() == "sqlite":
-        final = Path(make_url(url).database or "")
-        beside = final.with_name(f".{final.name}.{uuid4().hex[:12]}.restoring")
-        url, move = f"sqlite:///{beside}", lambda: _take_place(beside, final, now)
-    elif is_begun(url) and revision_of(url) != about.revision:
+def _store(target: Target, swap: swapping.Swap, about: About) -> Iterator[Connection]:
+    """Lend a transaction on an empty store of the backup's revision. SQLite: in a file aside."""
+    url = f"sqlite:///{swap.beside}" if swap.beside else target.database_url
+    if not swap.beside and is_begun(url) and revision_of(url) != about.revision:
         raise Refused("备份与现有数据库的版本不同。请恢复到一个空的数据库。")
     upgrade(url, about.revision)
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
-            yield connection, move
-    except BaseException:
+            yield connection
+    finally:
         engine.dispose()
-        _forget(url)
-        raise
-    engine.dispose()
 
 
-def _stays() -> None:
-    return None
-
-
-def _forget(url: str) -> None:
-    """Delete the file of a store that did not come about."""
-    if make_url(url).get_backend_name() == "sqlite":
-        for ending in ("", "-wal", "-shm"):
-            Path(f"{make_url(url).database}{ending}").unlink(missing_ok=True)
-
-
-def _take_place(beside: Path, final: Path, now: datetime) -> Path | None:
-    """Put a filled SQLite file where it belongs; what stood there goes aside. Return where it went."""
-    aside = final.with_name(f"{final.name}.before-{now:%Y%m%d-%H%M%S}")
-    stood = final.exists()
-    for ending in ("-wal", "-shm", ""):
-        old = Path(f"{final}{ending}")
-        if old.exists():
-            old.rename(f"{aside}{ending}")
-    beside.rename(final)
-    sync_folder(final.parent)
-    return aside if stood else None
-
-
-def _place(staged: Path, home: Path, now: datetime) -> Path | None:
-    """Move the files to where they belong; other ones that stand there go aside. Return where they went."""
-    aside, used = home / f"before-{now:%Y%m%d-%H%M%S}", False
-    for path in sorted(p for p in staged.rglob("*") if p.is_file()):
-        within = path.relative_to(staged)
-        name = Path(*within.parts[1:])
-        final = home / name
-        if final.exists() and final.read_bytes() == path.read_bytes():
-            continue
-        if final.exists():
-            used = True
-            (aside / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            final.rename(aside / name)
-        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.rename(final)
-        sync_folder(final.parent)
-    return aside if used else None
+def _is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
 
 
 def _is_begun(url: str) -> bool:
-    file = make_url(url).database if make_url(url).get_backend_name() == "sqlite" else None
+    file = make_url(url).database if _is_sqlite(url) else None
     return (file is None or Path(file).exists()) and is_begun(url)
 
 

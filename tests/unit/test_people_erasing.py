@@ -22,7 +22,7 @@ from callcenter.service.privacy.export_files import FileKind
 from callcenter.service.privacy.exports import remove_file, save
 from callcenter.service.privacy.holds import release_hold, set_hold
 from callcenter.service.privacy.requests import open_request
-from callcenter.service.sessions.reading import discard_draft
+from callcenter.service.sessions.drafts import discard_draft
 from scheduler.cadence import SHANGHAI
 
 NUMBER = "13861705555"

@@ -92,7 +92,7 @@ def erase(
         raise Refused("还不能删除:" + ";".join(found.hindered) + "。")
     burial = Burial(work=work, ground=ground, by=actor, at=now, reason=f"{told} ({request_id})", zone=zone)
     copies = _forget_copies(work, person, actor, now, told)
-    _forget_calls(burial, person)
+    forget_calls(burial, person)
     for going in goings:
         burial.take(going)
     burial.leave_counts()
@@ -255,7 +255,7 @@ def _forget_copies(
     return tuple(export.id for export in found)
 
 
-def _forget_calls(burial: Burial, person: Person) -> None:
+def forget_calls(burial: Burial, person: Person) -> None:
     """Blank their numbers in the register of calls; a tombstone keeps the journal from telling them again."""
     for call in _calls(burial.work, person):
         burial.take(Going(rule=Rule.CALLS, object=f"call:{call.id}", since=call.started_at))

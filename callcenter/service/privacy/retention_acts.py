@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -54,6 +55,14 @@ class Burial:
         """Take one thing away."""
         self.stone(going.object, going.rule)
         _ACTS[going.rule](self, going.object.partition(":")[2])
+
+    def again(self, stone: Tombstone) -> None:
+        """Take away once more what a tombstone from elsewhere names; that it is not here is all right."""
+        put_tombstone(self.work, replace(stone, revision=0))
+        kind, _, value = stone.object.partition(":")
+        if kind in _KINDS and stone.rule in _ACTS:
+            with suppress(NotFound):
+                _ACTS[Rule(stone.rule)](self, value)
 
     def stone(self, object: str, rule: str) -> None:
         """Leave word that something stood here."""
@@ -206,3 +215,19 @@ _ACTS: Mapping[Rule, Callable[[Burial, str], None]] = {
     Rule.UNREAD: lambda burial, key: burial.work.journal.forget_unread(key),
     Rule.HOLDS: _from(HOLDS),
 }
+#: What an act takes away by itself; a plan or a rescue goes with what it belongs to.
+_KINDS = frozenset(
+    {
+        "session",
+        "case",
+        "recording",
+        "call",
+        "request",
+        "person",
+        "block",
+        "login",
+        "export",
+        "unread",
+        "hold",
+    }
+)
