@@ -23,7 +23,7 @@ from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
 from callcenter.service.followup.callers import Opening
-from callcenter.service.followup.debts import risk_rules_of
+from callcenter.service.followup.debts import rules_of
 from callcenter.service.followup.dispatch import DebtRound
 from callcenter.service.line import recordings
 from callcenter.service.line.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
@@ -70,7 +70,8 @@ class Server:
             clock=app.clock,
         )
         self._eyes = Eyes(app.console(), app.clock)
-        self._watch = Watch(store, app.road, self._live, settings.alarms, risk_rules_of(settings))
+        rules = rules_of(settings)
+        self._watch = Watch(store, app.road, self._live, settings.alarms, rules.risk, rules.windows)
         self._last_probe: datetime | None = None
         self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
 

@@ -35,6 +35,7 @@ ALARMS = {
     AlarmKind.NO_CALLER_ID: "来电不带号码",
     AlarmKind.RISK_UNACKNOWLEDGED: "高危个案待督导确认",
     AlarmKind.RISK_OVERDUE: "高危随访逾期",
+    AlarmKind.RECORD_MISSING: "接访记录过了一天没有写",
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }

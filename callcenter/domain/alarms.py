@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from callcenter.domain.moments import check_aware
+from scheduler.windows import Windows
 
 
 class AlarmKind(StrEnum):
@@ -27,6 +28,8 @@ class AlarmKind(StrEnum):
     RISK_UNACKNOWLEDGED = "risk_unacknowledged"
     #: A contact owed to somebody at high risk is past its time.
     RISK_OVERDUE = "risk_overdue"
+    #: I2: answered calls of whose record nothing was submitted a day later.
+    RECORD_MISSING = "record_missing"
     #: Nothing of ours has been alive for `alarms.watchdog`; raised by the PBX itself.
     WATCHDOG = "watchdog"
     #: `hotline alarm test`.
@@ -91,6 +94,8 @@ class AlarmPolicy:
     remind_after: timedelta = timedelta(hours=1)
     #: The same for single kinds.
     reminders: Mapping[AlarmKind, timedelta] = field(default_factory=dict)
+    #: When kinds `BY_DAY` may ring.
+    windows: Windows = field(default_factory=Windows)
 
     def reminder(self, kind: AlarmKind) -> timedelta:
         """Return how long an acknowledged cause of this kind may last before it rings anew."""
@@ -109,13 +114,15 @@ class AlarmPolicy:
 
     def rings_now(self, alarm: Alarm, now: datetime) -> bool:
         """Tell whether an open alarm is to ring (again) at `now`."""
-        if not alarm.is_open:
+        if not alarm.is_open or (alarm.kind in BY_DAY and not self.windows.is_open(now)):
             return False
         return alarm.rung_at is None or now >= alarm.rung_at + self.pause(alarm.rounds)
 
 
 #: Kinds whose cause is many things of one sort, each named in the detail: another one rings at once.
 OF_CASES = frozenset({AlarmKind.RISK_UNACKNOWLEDGED, AlarmKind.RISK_OVERDUE})
+#: Kinds that can wait for the morning: nobody is woken for paper.
+BY_DAY = frozenset({AlarmKind.RECORD_MISSING})
 
 _ID = re.compile(r"al-([a-z_]{1,32})-[0-9a-f]{8,32}")
 

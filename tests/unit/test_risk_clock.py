@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from actors import enlist
 
@@ -12,14 +13,21 @@ from callcenter.domain.alarms import Alarm, AlarmAck, AlarmKind
 from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.levels import Level
-from callcenter.domain.people import Person, Phone
+from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person, Phone
+from callcenter.domain.risk import RiskAnswers
+from callcenter.domain.sessions import SessionRow
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup import debt_rows
+from callcenter.service.followup.debts import line_facts
 from callcenter.service.line.alarms import on_acks
 from callcenter.service.line.watch import Live, Watch
+from callcenter.service.names import digest
 from callcenter.service.risk import case_verbs as verbs
+from callcenter.service.risk.cases import follow
 from callcenter.serving import LOOK
 from scheduler.cadence import SHANGHAI
+from scheduler.gates import Rules
 from scheduler.obligations import Kind, Mode, Obligation
 
 NOW = datetime(2026, 11, 24, 19, tzinfo=SHANGHAI)
@@ -192,6 +200,41 @@ def test_an_alarm_says_nothing_of_the_person() -> None:
     details = [alarm.detail for alarm in line.road.rung]
     assert {alarm.kind for alarm in line.road.rung} == {RISK, AlarmKind.RISK_OVERDUE}
     assert not any(secret in detail for detail in details for secret in (NAME, NUMBER[:-1], "p1@"))
+
+
+def test_s25_no_word_of_an_alarm_stands_in_what_the_archives_side_sees() -> None:
+    """Who sees alarms and the clerk's list learns nothing by laying them side by side."""
+    line = Line()
+    file = HardshipFile(
+        file_no="WX-1", person="p1", grade=Grade.DEEP, status=FileStatus.ACTIVE, since=date(2026, 9, 1)
+    )
+    row = SessionRow(id="se-1", call="1", counsellor="c017", opened_at=line.at)
+    danger = RiskAnswers(asked=True, acting=True)
+
+    def happens(work: UnitOfWork) -> None:
+        work.people.put_file(file)
+        follow(
+            work,
+            session=row,
+            person="p1",
+            answers=danger,
+            ended_at=line.at,
+            actor="c017",
+            now=line.at,
+            rules=Rules(),
+        )
+
+    line.do(happens)
+    line.run(6 * HOUR)
+    told = {word for alarm in line.road.rung for word in re.split(r"[ @=/-]", alarm.detail)}
+    assert {alarm.kind for alarm in line.road.rung} == {RISK, AlarmKind.RISK_OVERDUE}
+    with line.store() as work:
+        facts = line_facts(work, line.at, None, Rules())
+        seen = [*debt_rows.owed(work, facts, actor="k001").rows, *debt_rows.files(work, actor="k001")]
+    shown = {part for one in seen for value in one.values() for part in re.split(r"[ @=/-]", str(value))}
+    assert seen
+    assert told & shown <= {"ob", "ca"}
+    assert not any(person in word for person in ("p1", "P-1", digest("p1")) for word in told)
 
 
 def _step(breach: datetime) -> Obligation:

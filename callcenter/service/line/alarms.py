@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from callcenter.config import Alarms as AlarmSettings
@@ -33,6 +33,7 @@ from callcenter.errors import Forbidden, NotFound, PbxError
 from callcenter.ports import AlarmRoad, AuditEntry, Store, UnitOfWork
 from callcenter.service.access import acting, allow, guarded
 from scheduler.risk_ladder import RiskRules
+from scheduler.windows import Windows
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,12 @@ SYSTEM = "system"
 #: How far back a cause that was acknowledged but never cleared is looked for.
 _RECENT = 200
 _DEFAULT = AlarmPolicy()
+_DAILY = timedelta(days=1)
 
 
-def policy_of(settings: AlarmSettings, risk: RiskRules | None = None) -> AlarmPolicy:
+def policy_of(
+    settings: AlarmSettings, risk: RiskRules | None = None, windows: Windows | None = None
+) -> AlarmPolicy:
     """Return the ringing policy the site configured."""
     risk = risk or RiskRules()
     return AlarmPolicy(
@@ -55,7 +59,9 @@ def policy_of(settings: AlarmSettings, risk: RiskRules | None = None) -> AlarmPo
         reminders={
             AlarmKind.RISK_UNACKNOWLEDGED: risk.remind_after,
             AlarmKind.RISK_OVERDUE: risk.overdue_remind_after,
+            AlarmKind.RECORD_MISSING: _DAILY,
         },
+        windows=windows or Windows(),
     )
 
 

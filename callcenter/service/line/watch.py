@@ -15,10 +15,12 @@ from datetime import datetime, timedelta
 from callcenter.config import Alarms as AlarmSettings
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import CallRecord, Direction
+from callcenter.domain.sessions import LATE_AFTER, SessionStatus
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
 from callcenter.service.line.alarms import Bell, clear, policy_of
 from callcenter.service.line.risk_clock import overdue, unacknowledged
 from scheduler.risk_ladder import RiskRules
+from scheduler.windows import Windows
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Reading:
     #: as words of a detail. None: the store cannot be read.
     unacknowledged: tuple[str, ...] | None = None
     overdue: tuple[str, ...] | None = None
+    #: Answered calls without a record a day later (I2).
+    unwritten: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +85,7 @@ PATIENCE: Mapping[AlarmKind | tuple[AlarmKind, str], timedelta] = {
     # How long a case may wait says the risk clock (`callcenter.service.line.risk_clock`).
     AlarmKind.RISK_UNACKNOWLEDGED: timedelta(0),
     AlarmKind.RISK_OVERDUE: timedelta(0),
+    AlarmKind.RECORD_MISSING: timedelta(0),
 }
 #: R8: some callers withhold their number; so many in a row means that the carrier no longer sends any.
 WITHOUT_NUMBER = 5
@@ -108,6 +113,9 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
         found[AlarmKind.RISK_UNACKNOWLEDGED] = " ".join(reading.unacknowledged) or None
     if reading.overdue is not None:
         found[AlarmKind.RISK_OVERDUE] = " ".join(reading.overdue) or None
+    if reading.unwritten is not None:
+        # A count and nothing else: whose calls they were is for those who list them.
+        found[AlarmKind.RECORD_MISSING] = f"records={reading.unwritten}" if reading.unwritten else None
     new_rows = reading.unread_rows > reading.unread_told
     found[AlarmKind.JOURNAL_UNREADABLE] = f"rows={reading.unread_rows}" if new_rows else None
     return found
@@ -159,12 +167,13 @@ class Watch:
         live: Callable[[], Live],
         settings: AlarmSettings,
         risk: RiskRules | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self._road = road
         self._live = live
         self._settings = settings
         self._risk = risk or RiskRules()
-        self._policy = policy_of(settings, self._risk)
+        self._policy = policy_of(settings, self._risk, windows)
         self.bell = Bell(store, road, self._policy)
         self.picture = Picture()
 
@@ -229,7 +238,13 @@ def read(work: UnitOfWork, live: Live, now: datetime, risk: RiskRules | None = N
         unread_told=_told(work),
         unacknowledged=unacknowledged(work, now, risk or RiskRules()),
         overdue=overdue(work, now),
+        unwritten=_unwritten(work, now),
     )
+
+
+def _unwritten(work: UnitOfWork, now: datetime) -> int:
+    """Count the answered calls whose record is late (I2)."""
+    return sum(row.opened_at + LATE_AFTER < now for row in work.sessions.all(SessionStatus.OPEN))
 
 
 def _told(work: UnitOfWork) -> int:
