@@ -58,9 +58,9 @@ def is_nobodys(work: UnitOfWork, session: SessionRow) -> bool:
         return True
 
 
-def writer_of(work: UnitOfWork, session: SessionRow, actor: str) -> str:
+def writer_of(work: UnitOfWork, session: SessionRow, code: str) -> str:
     """Return whose record it becomes by being submitted: of what is nobody's, whose draft it was."""
     if session.counsellor is not None and not is_nobodys(work, session):
         return session.counsellor
     draft = work.book(DRAFTS).one(session.id)
-    return draft.by if draft is not None else actor
+    return draft.by if draft is not None else code
