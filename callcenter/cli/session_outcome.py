@@ -42,7 +42,8 @@ def ring(app: App, work: UnitOfWork, done: Submitted, *, actor: str) -> Rung:
     policy = policy_of(app.settings.alarms, rules.risk)
     kind = AlarmKind.RISK_UNACKNOWLEDGED
     rung = raise_alarm(work, app.road, kind, waiting, app.clock(), policy=policy, actor=actor)
-    return Rung(now=rung is not None and rung.rung_at is not None)
+    # An alarm somebody acknowledged stays quiet: then nobody is being called.
+    return Rung(now=rung.rung_at is not None) if rung.is_open else Rung()
 
 
 def say_submitted(app: App, done: Submitted, rung: Rung) -> None:
@@ -81,7 +82,9 @@ def _of_supervisors(app: App, case: Case, rung: Rung) -> Iterator[str]:
     if rung.now is not None:
         failed = "没能呼叫督导(电话系统写不进去),请马上打电话告诉督导!"
         yield "正在呼叫督导。" if rung.now else failed
-    elif is_alarming(case) and case.level is not Level.IMMINENT:
+    elif is_alarming(case) and case.level is Level.IMMINENT:
+        yield "还没有督导确认这个个案,请马上打电话告诉督导!"
+    elif is_alarming(case):
         within = rules_of(app.settings).risk.acknowledge_within
         yield f"还没有督导确认这个个案。请告诉督导;{round(within.total_seconds() / 60)} 分钟没有确认会响铃。"
     elif case.level.is_high and case.acknowledged_by:

@@ -9,44 +9,19 @@ import shlex
 import stat
 import sys
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from session_commands import NOW, Desk, run
 from session_desk import DANGER, FULL, desk, talked
 
-from callcenter.bootstrap import App
 from callcenter.cli import session_editor
-from callcenter.cli.sessions import sessions
-from callcenter.config import Settings
-from callcenter.domain.books import DRAFTS, SESSION_VERSIONS
 from callcenter.domain.form_text import render
 from callcenter.domain.sessions import SessionStatus
-from callcenter.errors import CallCenterError
-from callcenter.memory import MemoryStore
 
 FORM = desk().form
-NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
-
-
-class Desk(App):
-    """An App with its store in memory and a clock that stands."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(settings=Settings(home=home))
-        self.__dict__["store"] = MemoryStore()
-        self.clock = lambda: NOW  # type: ignore[method-assign]
-
-    def draft(self, session: str) -> str | None:
-        with self.store() as work:
-            found = work.book(DRAFTS).one(session)
-        return found.text if found else None
-
-    def version(self, session: str, n: int) -> dict[str, Any]:
-        with self.store() as work:
-            return dict(work.book(SESSION_VERSIONS).get(f"{session}/{n}").answers)
 
 
 @pytest.fixture
@@ -56,26 +31,6 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(session_editor, "MEMORY", memory)
     monkeypatch.setattr(session_editor, "POLL", 0.02)
     return Desk(tmp_path / "home")
-
-
-def run(app: Desk, *words: str, by: str = "c017", typed: str | bytes | None = None) -> Result:
-    environment = {"HOTLINE_ACTOR": by, "COLUMNS": "80"}
-    try:
-        return CliRunner().invoke(
-            sessions, [*words], obj=app, env=environment, input=typed, catch_exceptions=False
-        )
-    except CallCenterError as error:  # which the root command turns into one line
-        return CliRunner().invoke(_said(str(error)))
-
-
-def _said(text: str) -> Any:
-    import click
-
-    @click.command()
-    def fails() -> None:
-        raise click.ClickException(text)
-
-    return fails
 
 
 @pytest.fixture
