@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from callcenter.domain.cases import Case, CaseState, CloseReason, Ending, Lowering
-from callcenter.domain.levels import Level
+from callcenter.domain.cases import CASE_WORDS, Case, CaseState, CloseReason, Ending, Lowering
+from callcenter.domain.levels import LEVEL_WORDS, Level
+from callcenter.domain.reasons import SHORTEST, checked_reason, explains
 from callcenter.domain.risk import Finding, RiskAnswers
-from callcenter.errors import Refused
+from callcenter.errors import Forbidden, Refused
 
 #: State -> where it may go. Staying is no move.
 MOVES: Mapping[CaseState, frozenset[CaseState]] = MappingProxyType(
@@ -67,8 +68,11 @@ def ruling(finding: Finding, answers: RiskAnswers) -> Ruling:
     found, given = finding.level, answers.given
     if given is None or found is None or given <= found:
         return Ruling(level=given if given is not None else found)
-    if not answers.given_reason.strip():
-        raise Refused(f"评估至少为 {int(found)} 级，给出的是 {int(given)} 级：请写明理由。")
+    if not explains(answers.given_reason):
+        raise Refused(
+            f"评估至少为 {int(found)} 级（{'；'.join(finding.reasons)}），给出的是 {int(given)} 级："
+            f"请写明理由，至少 {SHORTEST} 个字（标点不算）。"
+        )
     return Ruling(level=found, lower_to=given) if found.is_high else Ruling(level=given)
 
 
@@ -100,6 +104,13 @@ def relevelled(
     return Change(case=after, notes=(told, back) if after.state is not case.state else (told,))
 
 
+def in_hand(change: Change) -> Change:
+    """Return the change with the case in its owner's hands: whose record it was works on it."""
+    case = replace(change.case, state=CaseState.ACTIVE)
+    note = Note(kind="state", before=change.case.state.value, after=case.state.value)
+    return Change(case=case, notes=(*change.notes, note))
+
+
 def raised(case: Case, level: Level, *, reason: str, now: datetime) -> Change:
     """Return the case at a worse level. Anybody who works on it may raise it, and says why."""
     _check_open(case)
@@ -123,13 +134,39 @@ def lowered(case: Case, level: Level, *, by: str, reason: str, now: datetime) ->
     return Change(case=after, notes=(note,))
 
 
-def confirmed_lower(case: Case, *, by: str, now: datetime) -> Change:
-    """Return the case as proposed. Raises `Refused` to whoever proposed it, and without a proposal."""
+def confirmed_lower(case: Case, level: Level, *, by: str, now: datetime) -> Change:
+    """Return the case as proposed. `level` is what the second person saw proposed.
+
+    Raises `Refused` to whoever proposed it, without a proposal, and where another level is proposed now.
+    """
     proposed = case.proposed
     if proposed is None:
-        raise Refused(f"{case.id} 没有待确认的降级。")
+        raise Refused(f"{case.id} 没有待确认的降级。{_waiting(case)}")
+    if proposed.level is not level:
+        raise Refused(f"{case.id} 待确认的不是降为 {LEVEL_WORDS[level]}。{_waiting(case)}")
     _check_second(proposed.by, by)
     return relevelled(case, proposed.level, reason=proposed.reason, now=now, first=proposed.by, second=by)
+
+
+def proposal(case: Case) -> str:
+    """Return in words what waits for a second person, and who proposed it; empty if nothing does."""
+    if case.ending is not None:
+        return f"结案（{case.ending.reason.value}，{case.ending.by} 提出）"
+    if case.proposed is not None:
+        return f"降为 {LEVEL_WORDS[case.proposed.level]}（{case.proposed.by} 提出）"
+    return ""
+
+
+def proposed_why(case: Case) -> str:
+    """Return the reason of whoever proposed what waits; empty if nothing does."""
+    if case.ending is not None:
+        return case.ending.note
+    return case.proposed.reason if case.proposed is not None else ""
+
+
+def _waiting(case: Case) -> str:
+    waits = proposal(case)
+    return f"现在待确认的是：{waits}。请看清以后再确认。" if waits else ""
 
 
 def withdrawn(case: Case, *, reason: str) -> Change:
@@ -187,11 +224,16 @@ def closed(case: Case, why: CloseReason, *, by: str, note: str, now: datetime, s
     return Change(case=after, notes=(text,))
 
 
-def confirmed_ending(case: Case, *, by: str, now: datetime) -> Change:
-    """Return the case closed as proposed. Raises `Refused` to whoever proposed it."""
+def confirmed_ending(case: Case, why: CloseReason, *, by: str, now: datetime) -> Change:
+    """Return the case closed as proposed. `why` is the reason the second person saw proposed.
+
+    Raises `Refused` to whoever proposed it, without a proposal, and where another reason is proposed now.
+    """
     ending = case.ending
     if ending is None:
-        raise Refused(f"{case.id} 没有待确认的结案。")
+        raise Refused(f"{case.id} 没有待确认的结案。{_waiting(case)}")
+    if ending.reason is not why:
+        raise Refused(f"{case.id} 待确认的结案原因不是“{why.value}”。{_waiting(case)}")
     _check_second(ending.by, by)
     return closed(case, ending.reason, by=ending.by, note=ending.note, now=now, second=by)
 
@@ -226,11 +268,20 @@ def is_alarming(case: Case) -> bool:
 
 
 def check_reason(reason: str) -> str:
-    """Return the reason without blanks around it. Raises `Refused` if there is none, or too much of it."""
-    text = reason.strip()
-    if not text or len(text) > LONGEST_REASON:
-        raise Refused(f"请写明理由（最多 {LONGEST_REASON} 个字）。")
+    """Return the reason without blanks around it. Raises `Refused` if it explains nothing, or is too long."""
+    text = checked_reason(reason)
+    if len(text) > LONGEST_REASON:
+        raise Refused(f"理由最多 {LONGEST_REASON} 个字。")
     return text
+
+
+def check_mine(case: Case, actor: str, *, supervisor: bool) -> None:
+    """Raise `Forbidden` unless it is the actor's own case: milder or over is no colleague's word."""
+    if supervisor or case.owner == actor:
+        return
+    if case.owner is None:
+        raise Forbidden(f"{case.id} 还没有人负责：请先接手（hotline cases take {case.id}）。")
+    raise Forbidden(f"{case.id} 由 {case.owner} 负责：降级、观察、结案由负责人或督导办理；升级谁都可以。")
 
 
 def _after_taking(case: Case) -> CaseState:
@@ -255,7 +306,7 @@ def _check_open(case: Case) -> None:
 
 def _check_move(case: Case, to: CaseState) -> None:
     if to not in MOVES[case.state]:
-        raise Refused(f"{case.id} 不能从 {case.state.value} 变为 {to.value}。")
+        raise Refused(f"{case.id} 不能从“{CASE_WORDS[case.state]}”变为“{CASE_WORDS[to]}”。")
 
 
 def _check_second(first: str, second: str) -> None:

@@ -18,12 +18,21 @@ from callcenter.domain.risk import Level
 class CaseState(StrEnum):
     """Where a case stands."""
 
-    #: Opened by a record; nobody has taken it up yet.
+    #: Opened in somebody else's name, or in nobody's: whose it is has not taken it up yet.
     OPEN = "open"
     ACTIVE = "active"
     #: Danger has passed; still followed.
     WATCH = "watch"
     CLOSED = "closed"
+
+
+#: As people read them.
+CASE_WORDS = {
+    CaseState.OPEN: "待接手",
+    CaseState.ACTIVE: "跟进中",
+    CaseState.WATCH: "观察",
+    CaseState.CLOSED: "已结案",
+}
 
 
 class CloseReason(StrEnum):
@@ -87,6 +96,8 @@ class Case:
     steps: tuple[str, ...] = ()
     close_reason: CloseReason | None = None
     closed_at: datetime | None = None
+    #: By chance, and shown to nobody: so that names of what is owed tell nothing of where it came from.
+    key: str = field(default="", repr=False)
     revision: int = 0
 
     @property
@@ -127,6 +138,18 @@ class RescueState(StrEnum):
     CLOSED = "closed"
 
 
+#: As people read them.
+RESCUE_WORDS = {
+    RescueState.NEEDED: "待呼叫救援",
+    RescueState.REQUESTED: "已请求救援",
+    RescueState.DISPATCHED: "已出动",
+    RescueState.CONTACT_CONFIRMED: "已确认见到本人",
+    RescueState.NOT_FOUND: "没有找到本人",
+    RescueState.FURTHER_STEP: "进一步行动",
+    RescueState.CLOSED: "已结束",
+}
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RescueStep:
     """One entry of a rescue's log."""
@@ -158,5 +181,6 @@ class Rescue:
     consent: str = "not_possible"
     #: PIPL art. 18(2): told afterwards that their data were passed on.
     informed_at: datetime | None = None
+    informed_how: str = field(default="", repr=False)
     steps: tuple[RescueStep, ...] = ()
     revision: int = 0

@@ -24,3 +24,13 @@ class Level(IntEnum):
 def worst(*levels: Level | None) -> Level | None:
     """Return the worst of the levels that are known; None if none is."""
     return min((level for level in levels if level is not None), default=None)
+
+
+#: As people read them, the number first: that is what they type.
+LEVEL_WORDS: dict[int, str] = {
+    Level.IMMINENT: "0 紧急",
+    Level.HIGH: "1 高危",
+    Level.MEDIUM: "2 中危",
+    Level.GENERAL: "3 一般",
+    Level.INFORMATION: "4 咨询",
+}

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from callcenter.domain.cases import Rescue, RescueState, RescueStep
+from callcenter.domain.cases import RESCUE_WORDS, Rescue, RescueState, RescueStep
+from callcenter.domain.reasons import checked_reason
 from callcenter.errors import Refused
 
 S = RescueState
@@ -46,10 +47,18 @@ _LONGEST = 500
 def stepped(rescue: Rescue, state: RescueState, *, note: str, by: str, now: datetime) -> Rescue:
     """Return the rescue one entry further. Raises `Refused` where it cannot go there."""
     if state not in NEXT[rescue.state] or state is S.CLOSED:
-        known = "、".join(sorted(s.value for s in NEXT[rescue.state] - {S.CLOSED})) or "（无）"
-        raise Refused(f"{rescue.id} 现在是 {rescue.state.value}，下一步可以是：{known}。")
-    step = RescueStep(state=state, at=now, by=by, note=checked(note))
+        raise Refused(
+            f"{rescue.id} 现在是“{RESCUE_WORDS[rescue.state]}”，下一步可以是：{next_words(rescue)}。"
+        )
+    # That somebody was met ends a search, so it has to say who met them where.
+    told = evidence(note) if state is S.CONTACT_CONFIRMED else checked(note)
+    step = RescueStep(state=state, at=now, by=by, note=told)
     return replace(rescue, state=state, steps=(*rescue.steps, step))
+
+
+def next_words(rescue: Rescue) -> str:
+    """Return in words what may follow, in the order of the list."""
+    return "、".join(RESCUE_WORDS[state] for state in S if state in NEXT[rescue.state]) or "（没有了）"
 
 
 def with_facts(rescue: Rescue, facts: Mapping[str, str]) -> Rescue:
@@ -73,16 +82,21 @@ def ended(rescue: Rescue, *, reason: str, by: str, supervisor: bool, now: dateti
     _check_open(rescue)
     if rescue.state is not S.CONTACT_CONFIRMED and not supervisor:
         raise Refused("还没有确认救援人员见到本人：继续跟进，或请督导写明理由后结束。")
-    step = RescueStep(state=S.CLOSED, at=now, by=by, note=checked(reason))
+    step = RescueStep(state=S.CLOSED, at=now, by=by, note=evidence(reason))
     return replace(rescue, state=S.CLOSED, steps=(*rescue.steps, step))
 
 
 def checked(text: str) -> str:
-    """Return a note without blanks around it. Raises `Refused` if there is none, or too much of it."""
+    """Return a note without blanks around it. Raises `Refused` if it says nothing, or too much."""
     told = text.strip()
-    if not told or len(told) > _LONGEST:
+    if not any(map(str.isalnum, told)) or len(told) > _LONGEST:
         raise Refused(f"请写明情况（最多 {_LONGEST} 个字）。")
     return told
+
+
+def evidence(text: str) -> str:
+    """Return a text that has to explain something. Raises `Refused` if it does not, or is too long."""
+    return checked_reason(checked(text))
 
 
 def _check_open(rescue: Rescue) -> None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from callcenter.domain.access import DataClass, Verb, may, sees
 from callcenter.domain.users import User
+from callcenter.domain.verb_words import DATA_WORDS, VERB_WORDS
 from callcenter.errors import Forbidden, NotFound
 from callcenter.ports import UnitOfWork
 
@@ -33,7 +34,7 @@ def allow(work: UnitOfWork, actor: str, verb: Verb) -> User:
     """Return the acting user, or raise `Forbidden`: unknown, disabled, or no role of theirs may."""
     user = acting(work, actor)
     if not may(user.roles, verb):
-        raise Forbidden(f"{actor} 的角色不能这样做({verb})。")
+        raise Forbidden(f"{actor} 的角色不能{VERB_WORDS.get(verb, '这样做')}。")
     return user
 
 
@@ -51,4 +52,4 @@ def acting(work: UnitOfWork, actor: str) -> User:
 def check_sees(user: User, data: DataClass) -> None:
     """Raise `Forbidden` unless one of the user's roles may see values of this class."""
     if not sees(user.roles, data):
-        raise Forbidden(f"{user.code} 的角色不能查看这类内容({data})。")
+        raise Forbidden(f"{user.code} 的角色不能查看这类内容：{DATA_WORDS[data]}。")

@@ -58,7 +58,7 @@ def test_a_case_with_its_log_and_rescue_is_kept_whole(store: Store, now: datetim
     enrol(store)
     case_id = submit(store, 1, ACTING, now)
     with store() as work:
-        view = case_verbs.see_case(work, case_id, actor="s001")
+        view = case_verbs.see_case(work, case_id, actor="s001", now=now)
         assert (view.case.level, view.case.anchored_at) == (Level.IMMINENT, now)
         assert [e.kind for e in view.events] == ["opened"]
         rescue = view.rescues[0]

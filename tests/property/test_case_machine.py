@@ -49,6 +49,13 @@ ANSWERS = st.builds(
 )
 
 
+def waits(case: Case) -> Level | CloseReason:
+    """Return what is proposed; a lower level where nothing is."""
+    if case.ending is not None:
+        return case.ending.reason
+    return case.proposed.level if case.proposed else Level.MEDIUM
+
+
 class Cases(RuleBasedStateMachine):
     """A year with two people in danger, two counsellors and two supervisors."""
 
@@ -92,29 +99,32 @@ class Cases(RuleBasedStateMachine):
 
     @rule(data=st.data(), by=WHO)
     def somebody_confirms(self, data: st.DataObject, by: str) -> None:
-        self._on_case(data, lambda w, c: verbs.confirm(w, c.id, actor=by, now=self.now, rules=RULES))
+        self._on_case(
+            data, lambda w, c: verbs.confirm(w, c.id, waits(c), actor=by, now=self.now, rules=RULES)
+        )
 
     @rule(data=st.data(), by=WHO, why=st.sampled_from(CloseReason))
     def a_case_is_closed(self, data: st.DataObject, by: str, why: CloseReason) -> None:
         self._on_case(
-            data, lambda w, c: verbs.close(w, c.id, why, note="说明", actor=by, now=self.now, rules=RULES)
+            data,
+            lambda w, c: verbs.close(w, c.id, why, note="已说明情况", actor=by, now=self.now, rules=RULES),
         )
 
     @rule(data=st.data(), by=WHO)
     def a_case_is_reopened(self, data: st.DataObject, by: str) -> None:
         self._on_case(
-            data, lambda w, c: verbs.reopen(w, c.id, reason="又来电", actor=by, now=self.now, rules=RULES)
+            data, lambda w, c: verbs.reopen(w, c.id, reason="又来电话了", actor=by, now=self.now, rules=RULES)
         )
 
     @rule(data=st.data(), by=WHO, verb=st.sampled_from(["take", "watch", "ack", "withdraw", "rescue"]))
     def something_small_happens(self, data: st.DataObject, by: str, verb: str) -> None:
         acts: dict[str, Callable[[UnitOfWork, Case], object]] = {
             "take": lambda w, c: verbs.take(w, c.id, actor=by, now=self.now),
-            "watch": lambda w, c: verbs.watch(w, c.id, reason="稳定", actor=by, now=self.now),
+            "watch": lambda w, c: verbs.watch(w, c.id, reason="情绪已稳定", actor=by, now=self.now),
             "ack": lambda w, c: verbs.acknowledge(w, c.id, actor=by, now=self.now),
-            "withdraw": lambda w, c: verbs.withdraw(w, c.id, reason="不妥", actor=by, now=self.now),
+            "withdraw": lambda w, c: verbs.withdraw(w, c.id, reason="说得不妥", actor=by, now=self.now),
             "rescue": lambda w, c: [
-                rescues.close(w, r.id, reason="不需要", actor=by, now=self.now)
+                rescues.close(w, r.id, reason="已经不需要", actor=by, now=self.now)
                 for r in rescues.of_case(w, c.id)
             ],
         }
@@ -158,11 +168,13 @@ class Cases(RuleBasedStateMachine):
         def both(work: UnitOfWork, case: Case) -> None:
             if closing:
                 why = CloseReason.IN_TREATMENT
-                verbs.close(work, case.id, why, note="说明", actor=first, now=self.now, rules=RULES)
+                verbs.close(work, case.id, why, note="已说明情况", actor=first, now=self.now, rules=RULES)
             else:
-                level, why_lower = Level.MEDIUM, "家人陪同"
+                level, why_lower = Level.MEDIUM, "家人一直陪同"
                 verbs.lower(work, case.id, level, reason=why_lower, actor=first, now=self.now, rules=RULES)
-            verbs.confirm(work, case.id, actor=second, now=self.now, rules=RULES)
+            verbs.confirm(
+                work, case.id, waits(work.book(CASES).get(case.id)), actor=second, now=self.now, rules=RULES
+            )
 
         self._on_case(data, both)
 

@@ -91,7 +91,7 @@ def test_r20_a_plan_within_72_hours_opens_a_case_and_its_ladder_from_the_end_of_
     work: MemoryUnit,
 ) -> None:
     opened = case(work, PLAN)
-    assert (opened.level, opened.state, opened.owner) == (Level.HIGH, CaseState.OPEN, "c017")
+    assert (opened.level, opened.state, opened.owner) == (Level.HIGH, CaseState.ACTIVE, "c017")
     assert dues(work) == ["11-25 15:20", "12-01 10:00", "12-24 10:00", "02-24 10:00", "05-24 10:00"]
     assert {o.kind for o in owed(work)} == {Kind.HIGH_RISK}
 

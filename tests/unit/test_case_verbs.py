@@ -65,8 +65,13 @@ def lower(work: MemoryUnit, case: Case, by: str = "c017", level: Level = Level.M
     return verbs.lower(work, case.id, level, reason="家人已陪同就医", actor=by, now=NOW + HOUR, rules=RULES)
 
 
-def confirm(work: MemoryUnit, case: Case, by: str = "s001") -> Case:
-    return verbs.confirm(work, case.id, actor=by, now=NOW + 2 * HOUR, rules=RULES)
+def confirm(work: MemoryUnit, case: Case, by: str = "s001", seen: Level | CloseReason | None = None) -> Case:
+    """Confirm what is proposed, unless another thing was `seen`."""
+    now = work.book(CASES).get(case.id)
+    waits = now.ending.reason if now.ending else now.proposed.level if now.proposed else Level.MEDIUM
+    return verbs.confirm(
+        work, case.id, waits if seen is None else seen, actor=by, now=NOW + 2 * HOUR, rules=RULES
+    )
 
 
 def close(work: MemoryUnit, case: Case, why: CloseReason, by: str = "c017") -> Case:
@@ -80,16 +85,17 @@ def test_a_case_is_taken_up_by_its_owner_and_by_nobody_else(work: MemoryUnit) ->
     case = opened(work)
     with pytest.raises(Refused, match="c017"):
         verbs.take(work, case.id, actor="c018", now=NOW)
-    assert verbs.take(work, case.id, actor="c017", now=NOW).state is CaseState.ACTIVE
+    assert case.state is CaseState.ACTIVE
+    assert verbs.take(work, case.id, actor="c017", now=NOW).owner == "c017"
 
 
 def test_a_supervisor_hands_a_case_over_to_somebody_who_may_work_on_it(work: MemoryUnit) -> None:
     case = opened(work)
     with pytest.raises(Forbidden):
-        verbs.hand_over(work, case.id, "c018", reason="换班", actor="c017", now=NOW)
+        verbs.hand_over(work, case.id, "c018", reason="她换班了", actor="c017", now=NOW)
     with pytest.raises(Refused, match="k001"):
-        verbs.hand_over(work, case.id, "k001", reason="换班", actor="s001", now=NOW)
-    moved = verbs.hand_over(work, case.id, "c018", reason="换班", actor="s001", now=NOW)
+        verbs.hand_over(work, case.id, "k001", reason="她换班了", actor="s001", now=NOW)
+    moved = verbs.hand_over(work, case.id, "c018", reason="她换班了", actor="s001", now=NOW)
     assert (moved.owner, moved.state) == ("c018", CaseState.ACTIVE)
 
 
@@ -124,7 +130,7 @@ def test_r12_lowering_level_2_needs_a_reason_and_nobody_else(work: MemoryUnit) -
 
 def test_lowering_keeps_what_is_overdue(work: MemoryUnit) -> None:
     case = lower(work, opened(work))
-    lowered = verbs.confirm(work, case.id, actor="s001", now=NOW + 2 * DAY, rules=RULES)
+    lowered = verbs.confirm(work, case.id, Level.MEDIUM, actor="s001", now=NOW + 2 * DAY, rules=RULES)
     assert lowered.level is Level.MEDIUM
     assert kinds(work) == {Kind.HIGH_RISK, Kind.MID_RISK}
     overdue = [o for o in work.debts.open(person="p1") if o.kind is Kind.HIGH_RISK]
@@ -143,7 +149,7 @@ def test_another_dangerous_call_puts_an_end_to_what_was_proposed_before(work: Me
 def test_a_proposal_is_taken_back_by_its_author_or_refused_by_a_supervisor(work: MemoryUnit) -> None:
     case = lower(work, opened(work))
     with pytest.raises(Refused, match="提出的人"):
-        verbs.withdraw(work, case.id, reason="不妥", actor="c018", now=NOW)
+        verbs.withdraw(work, case.id, reason="说得不妥", actor="c018", now=NOW)
     assert verbs.withdraw(work, case.id, reason="仍有计划", actor="s001", now=NOW).proposed is None
 
 
@@ -155,15 +161,15 @@ def test_raising_begins_the_ladder_now_and_starts_the_clock(work: MemoryUnit) ->
     assert (raised.level, raised.alarming_since) == (Level.HIGH, NOW + DAY)
     assert min(o.due_at for o in work.debts.open(person="p1")) == NOW + 2 * DAY
     with pytest.raises(Refused, match="lower"):
-        verbs.raise_level(work, case.id, Level.MEDIUM, reason="x", actor="c017", now=NOW, rules=RULES)
+        verbs.raise_level(work, case.id, Level.MEDIUM, reason="家属来电", actor="c017", now=NOW, rules=RULES)
 
 
 def test_watching_is_for_who_is_out_of_danger(work: MemoryUnit) -> None:
     case = opened(work)
     with pytest.raises(Refused, match="先由两人降级"):
-        verbs.watch(work, case.id, reason="稳定", actor="c017", now=NOW)
+        verbs.watch(work, case.id, reason="情绪已稳定", actor="c017", now=NOW)
     confirm(work, lower(work, case))
-    assert verbs.watch(work, case.id, reason="稳定", actor="c017", now=NOW).state is CaseState.WATCH
+    assert verbs.watch(work, case.id, reason="情绪已稳定", actor="c017", now=NOW).state is CaseState.WATCH
     assert kinds(work) == {Kind.MID_RISK}
 
 
@@ -208,7 +214,7 @@ def test_faults_of_the_line_are_no_tries(work: MemoryUnit) -> None:
     case = opened(work, MEDIUM)
     for n, hour in enumerate((10, 15, 19), start=1):
         _tried(work, case.steps[0], n, hour, Result.NETWORK_CONGESTION)
-    verbs.tried(work, case.id, "微信", note="未回", actor="c017", now=NOW)
+    verbs.tried(work, case.id, "微信", note="一直未回", actor="c017", now=NOW)
     with pytest.raises(Refused, match="0 个时段"):
         close(work, case, CloseReason.UNREACHABLE, by="s001")
 
@@ -220,8 +226,11 @@ def test_a_case_with_a_rescue_under_way_is_not_closed(work: MemoryUnit) -> None:
         confirm(work, case)
     (rescue,) = rescues.of_case(work, case.id)
     with pytest.raises(Refused, match="督导"):
-        rescues.close(work, rescue.id, reason="误报", actor="c017", now=NOW)
-    assert rescues.close(work, rescue.id, reason="误报", actor="s001", now=NOW).state is RescueState.CLOSED
+        rescues.close(work, rescue.id, reason="是误报，人在家", actor="c017", now=NOW)
+    assert (
+        rescues.close(work, rescue.id, reason="是误报，人在家", actor="s001", now=NOW).state
+        is RescueState.CLOSED
+    )
     assert not confirm(work, case).is_open
 
 
@@ -229,10 +238,12 @@ def test_danger_that_comes_back_opens_another_rescue(work: MemoryUnit) -> None:
     case = opened(work, replace(HIGH, acting=True))
     (first,) = rescues.of_case(work, case.id)
     rescues.close(work, first.id, reason="家人在身边", actor="s001", now=NOW)
-    verbs.lower(work, case.id, Level.HIGH, reason="已稳定", actor="c017", now=NOW, rules=RULES)
+    verbs.lower(work, case.id, Level.HIGH, reason="情绪已稳定", actor="c017", now=NOW, rules=RULES)
     confirm(work, case)
     later = NOW + DAY
-    verbs.raise_level(work, case.id, Level.IMMINENT, reason="又来电", actor="c017", now=later, rules=RULES)
+    verbs.raise_level(
+        work, case.id, Level.IMMINENT, reason="又来电话了", actor="c017", now=later, rules=RULES
+    )
     assert [r.state for r in rescues.of_case(work, case.id)] == [RescueState.CLOSED, RescueState.NEEDED]
 
 
@@ -249,7 +260,7 @@ def test_a_case_is_not_reopened_beside_another_one(work: MemoryUnit) -> None:
     row = SessionRow(id="se-9", call="9", counsellor="c018", opened_at=NOW)
     follow(work, session=row, person="p1", answers=HIGH, ended_at=NOW, actor="c018", now=NOW, rules=RULES)
     with pytest.raises(Refused, match="进行中"):
-        verbs.reopen(work, case.id, reason="误认", actor="s001", now=NOW, rules=RULES)
+        verbs.reopen(work, case.id, reason="是误认的", actor="s001", now=NOW, rules=RULES)
 
 
 def test_whoever_read_an_old_state_of_a_case_does_not_overwrite_a_newer_one(work: MemoryUnit) -> None:

@@ -67,7 +67,7 @@ def test_r12_a_danger_nobody_knows_of_is_not_covered_by_a_name_given_for_the_oth
         assert waiting(work, now) == ["ca-p1"]
         assert events(work, "ca-p1") == ["unacknowledged", "withdrawn"]
         with pytest.raises(Refused, match="没有待确认的降级"):
-            confirm(work, "ca-p1", actor="s002", now=now, rules=RULES)
+            confirm(work, "ca-p1", Level.MEDIUM, actor="s002", now=now, rules=RULES)
         acknowledge(work, "ca-p1", actor="s002", now=now)
         assert waiting(work, now) == []
 
@@ -136,9 +136,9 @@ def test_r14_who_is_being_searched_for_is_not_dropped_with_the_case_that_ends(
     searched_for(store, now)
     with store() as work:
         one_person(work, now)
-        assert [r.id for r in see_case(work, "ca-p1", actor="s001").rescues] == ["re-ca-p2-1"]
+        assert [r.id for r in see_case(work, "ca-p1", actor="s001", now=now).rescues] == ["re-ca-p2-1"]
         with pytest.raises(Refused, match="re-ca-p2-1"):
-            close(work, "ca-p1", CloseReason.REFERRED, note="已转介", actor="s001", now=now, rules=RULES)
+            close(work, "ca-p1", CloseReason.REFERRED, note="已转介门诊", actor="s001", now=now, rules=RULES)
 
 
 def test_r14_parted_again_the_search_belongs_to_whom_it_was_for(store: Store, now: datetime) -> None:
@@ -164,8 +164,8 @@ def test_another_rescue_finds_a_name_of_its_own_after_a_merge_and_after_parting(
             going = work.book(CASES).get("ca-p1")
             asked = asked_again(work, going, session=f"se-{turn}", by="c017", now=now)
             work.book(RESCUES).put(Rescue(**{**_fields(asked), "state": RescueState.CLOSED}))
-        close(work, "ca-p1", CloseReason.REFERRED, note="已转介", actor="s001", now=now, rules=RULES)
-        again = reopen(work, "ca-p2", reason="又来电", actor="s001", now=now, rules=RULES)
+        close(work, "ca-p1", CloseReason.REFERRED, note="已转介门诊", actor="s001", now=now, rules=RULES)
+        again = reopen(work, "ca-p2", reason="又来电话了", actor="s001", now=now, rules=RULES)
         asked_again(work, again, session="se-3", by="c017", now=now)
         unmerge(work, done.id, actor="s001", now=now, reason=NOT_ONE)
         asked_again(work, work.book(CASES).get("ca-p1"), session="se-4", by="c017", now=now)

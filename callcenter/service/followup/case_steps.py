@@ -117,7 +117,8 @@ def _open(work: UnitOfWork, case: Case, step: Owed, since: datetime, by: str, no
 
 def _obligation(case: Case, step: Owed, origin: str, since: datetime) -> Obligation:
     return Obligation(
-        id=f"ob-{digest(f'{origin}/{step.due_at.isoformat()}')}",
+        # Keyed: the origin names the case and the call, and both are known to more people than the person is.
+        id=f"ob-{digest(f'{case.key}{origin}/{step.due_at.isoformat()}')}",
         person=case.person,
         kind=step.kind,
         due_at=step.due_at,

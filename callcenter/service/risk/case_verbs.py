@@ -19,8 +19,9 @@ from callcenter.domain.case_rules import is_alarming as is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason, Rescue, RescueState
 from callcenter.domain.levels import Level
 from callcenter.domain.people import Person
+from callcenter.domain.users import User
 from callcenter.errors import Forbidden, Refused
-from callcenter.ports import UnitOfWork
+from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.case_steps import attempts_on, climb, end_steps, open_steps
 from callcenter.service.line import alarms
@@ -70,10 +71,15 @@ def list_cases(work: UnitOfWork, *, actor: str, all_of_them: bool = False) -> li
 
 
 @guarded(Verb.CASES_SEE)
-def see_case(work: UnitOfWork, case_id: str, *, actor: str) -> CaseView:
-    """Return one case with its steps, its log and its rescues. Raises `NotFound`."""
+def see_case(work: UnitOfWork, case_id: str, *, actor: str, now: datetime) -> CaseView:
+    """Return one case with its steps, its log and its rescues. Looking at a colleague's is written down.
+
+    Raises `NotFound`.
+    """
     allow(work, actor, Verb.CASES_SEE)
     case = work.book(CASES).get(case_id)
+    if case.owner != actor:
+        work.audit.append(AuditEntry(actor=actor, verb="case.see", object=f"case:{case_id}", at=now))
     events = sorted(work.book(CASE_EVENTS).where(case=case_id), key=lambda e: (e.at, e.id))
     return CaseView(
         case=case,
@@ -121,9 +127,11 @@ def raise_level(
 def lower(
     work: UnitOfWork, case_id: str, level: Level, *, reason: str, actor: str, now: datetime, rules: Rules
 ) -> Case:
-    """Lower the level with a reason; from level 1 or worse only propose it (R12)."""
-    allow(work, actor, Verb.CASE_ACT)
-    before = work.book(CASES).get(case_id)
+    """Lower the level with a reason; from level 1 or worse only propose it (R12).
+
+    Raises `Forbidden` for a colleague's case, except to a supervisor.
+    """
+    before = _mine(work, case_id, allow(work, actor, Verb.CASE_ACT))
     change = rule.lowered(before, level, by=actor, reason=reason, now=now)
     if change.case.level == before.level:
         return _done(work, change, actor, now)
@@ -131,14 +139,26 @@ def lower(
 
 
 @guarded(Verb.CASE_SUPERVISE)
-def confirm(work: UnitOfWork, case_id: str, *, actor: str, now: datetime, rules: Rules) -> Case:
-    """Confirm what somebody else proposed, a lower level or closing: never one's own (R12)."""
+def confirm(
+    work: UnitOfWork,
+    case_id: str,
+    seen: Level | CloseReason,
+    *,
+    actor: str,
+    now: datetime,
+    rules: Rules,
+) -> Case:
+    """Confirm what somebody else proposed, a lower level or closing: never one's own (R12).
+
+    `seen` is the level, or the reason for closing, that the actor saw proposed: raises `Refused` if
+    something else is proposed by now.
+    """
     allow(work, actor, Verb.CASE_SUPERVISE)
     case = work.book(CASES).get(case_id)
-    if case.ending is None:
-        return _climbing(work, rule.confirmed_lower(case, by=actor, now=now), actor, now, rules)
-    change = rule.confirmed_ending(case, by=actor, now=now)
-    return _ended(work, case, change, case.ending.reason, actor, now, rules)
+    if isinstance(seen, Level):
+        return _climbing(work, rule.confirmed_lower(case, seen, by=actor, now=now), actor, now, rules)
+    change = rule.confirmed_ending(case, seen, by=actor, now=now)
+    return _ended(work, case, change, seen, actor, now, rules)
 
 
 @guarded(Verb.CASE_ACT)
@@ -154,9 +174,12 @@ def withdraw(work: UnitOfWork, case_id: str, *, reason: str, actor: str, now: da
 
 @guarded(Verb.CASE_ACT)
 def watch(work: UnitOfWork, case_id: str, *, reason: str, actor: str, now: datetime) -> Case:
-    """Only watch from now on: danger has passed, its steps stay owed. Not at level 1 or worse."""
-    allow(work, actor, Verb.CASE_ACT)
-    return _done(work, rule.watched(work.book(CASES).get(case_id), reason=reason), actor, now)
+    """Only watch from now on: danger has passed, its steps stay owed. Not at level 1 or worse.
+
+    Raises `Forbidden` for a colleague's case, except to a supervisor.
+    """
+    case = _mine(work, case_id, allow(work, actor, Verb.CASE_ACT))
+    return _done(work, rule.watched(case, reason=reason), actor, now)
 
 
 @guarded(Verb.CASE_ACT)
@@ -166,11 +189,12 @@ def close(
     """Close a case, and what is owed under it; at level 1 or worse only propose it.
 
     "Unreachable" is a supervisor's word, after tries in three parts of the day and one that was no call.
+    Raises `Forbidden` for a colleague's case, except to a supervisor.
     """
     user = allow(work, actor, Verb.CASE_ACT)
     if why.value not in CLOSABLE:
         raise Refused(f"结案原因应是其中之一：{'、'.join(CLOSABLE)}。")
-    case = work.book(CASES).get(case_id)
+    case = _mine(work, case_id, user)
     if why is CloseReason.UNREACHABLE:
         if not case.level.is_high and not may(user.roles, Verb.CASE_SUPERVISE):
             raise Refused("以“无法联系”结案由督导决定。")
@@ -219,6 +243,13 @@ def tried(work: UnitOfWork, case_id: str, way: str, *, note: str, actor: str, no
         raise Refused(f"方式应是其中之一：{'、'.join(OTHER_WAYS)}。")
     entry = Note(kind="tried", after=way, reason=rule.check_reason(note))
     log_notes(work, case, (entry,), by=actor, now=now)
+    return case
+
+
+def _mine(work: UnitOfWork, case_id: str, user: User) -> Case:
+    """Return a case that is the user's to make milder, or raise `Forbidden`."""
+    case = work.book(CASES).get(case_id)
+    rule.check_mine(case, user.code, supervisor=may(user.roles, Verb.CASE_SUPERVISE))
     return case
 
 

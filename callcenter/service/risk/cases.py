@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from secrets import token_hex
 
 from callcenter.domain.access import Verb
 from callcenter.domain.books import ASSESSMENTS, CASE_EVENTS, CASES, FORMS
-from callcenter.domain.case_rules import Change, Note, Ruling, lowered, relevelled, ruling
+from callcenter.domain.case_rules import Change, Note, Ruling, in_hand, lowered, relevelled, ruling
 from callcenter.domain.cases import Case, CaseEvent, CaseState
 from callcenter.domain.instruments import Instrument, load_instruments, whole_text
 from callcenter.domain.levels import Level
 from callcenter.domain.people import Person
+from callcenter.domain.reasons import explains
 from callcenter.domain.risk import Assessment, RiskAnswers, finding, scored
 from callcenter.domain.scoring import Scored
 from callcenter.domain.sessions import FormText, SessionRow
@@ -101,15 +103,16 @@ def follow_told(work: UnitOfWork, person: Person, told: Told) -> Case | None:
 
 
 def _follow_once(work: UnitOfWork, person: Person, told: Told) -> Case | None:
-    # Named before looking: whoever opens one in between takes the name, and we meet a `Conflict`.
-    name = _next_id(work, person)
+    # Looked up before looking for a case: whoever opens one in between takes the place, and we meet a
+    # `Conflict`.
+    place = _next_place(work, person)
     standing = next(iter(open_cases(work, person)), None)
     level = told.ruling.level
     if standing is None:
         return (
             None
             if level is None or not _needs_case(work, person, level, told)
-            else _opened(work, person, told, name)
+            else _opened(work, person, told, place)
         )
     case = standing
     if level is not None and _is_new(standing, level, told):
@@ -145,25 +148,29 @@ def _is_later(case: Case, told: Told) -> bool:
 def _may_lower(case: Case, told: Told) -> bool:
     """Tell whether somebody asked and gave a reason, in the newest record: an older one is no news."""
     newest = case.anchored_at is None or told.ended_at >= case.anchored_at
-    return newest and told.answers.asked and bool(told.answers.given_reason.strip())
+    return newest and told.answers.asked and explains(told.answers.given_reason)
 
 
-def _opened(work: UnitOfWork, person: Person, told: Told, name: str) -> Case:
+def _opened(work: UnitOfWork, person: Person, told: Told, place: str) -> Case:
     level = told.ruling.level
     if level is None:
         raise ValueError("a case has a level")
     case = Case(
-        id=name,
+        # By chance: what names a case stands in alarms and in the audit, and must tell nobody whose it is.
+        id=f"ca-{token_hex(6)}",
         person=person.id,
         level=level,
-        state=CaseState.OPEN,
+        # Who opens their own case has it in hand.
+        state=CaseState.ACTIVE if told.owner == told.actor else CaseState.OPEN,
         owner=told.owner,
         opened_at=told.now,
         opened_from=told.source,
         alarming_since=told.now if level.is_high else None,
+        key=token_hex(8),
     )
+    # First of all, so that a `Conflict` leaves nothing behind.
+    _log(work, case, place, Note(kind="opened", after=str(int(level))), by=told.actor, now=told.now)
     work.book(CASES).add(case)
-    log_notes(work, case, (Note(kind="opened", after=str(int(level))),), by=told.actor, now=told.now)
     lift_for_case(work, person.id, now=told.now)
     case = _on_ladder(work, case, told)
     if told.ruling.lower_to is not None:
@@ -171,18 +178,20 @@ def _opened(work: UnitOfWork, person: Person, told: Told, name: str) -> Case:
     return _agreed(work, case, told)
 
 
-def _next_id(work: UnitOfWork, person: Person) -> str:
-    """Return the same name for whoever else opens a case at this moment: the second one meets a `Conflict`.
+def _next_place(work: UnitOfWork, person: Person) -> str:
+    """Return the id of the first entry in the log of somebody's next case.
 
-    Counted by names, not by rows: cases of merged entries come and go.
+    The same for whoever else opens one at this moment: the second one meets a `Conflict`. It is shown to
+    nobody. Before all other entries of a case in order.
     """
-    stem = f"ca-{digest(person.id)}-"
-    own = (case.id for case in work.book(CASES).where(person=person.id) if case.id.startswith(stem))
-    return f"{stem}{max((int(name.removeprefix(stem)) for name in own), default=0) + 1}"
+    stem, book = f"ce-a-{digest(person.id)}", work.book(CASE_EVENTS)
+    return next(name for n in count(1) if book.one(name := f"{stem}-{n}") is None)
 
 
 def _relevelled(work: UnitOfWork, case: Case, level: Level, told: Told) -> Case:
     change = relevelled(case, level, reason=f"记录 {told.source}", now=told.now)
+    if case.state is CaseState.OPEN and told.actor == case.owner:
+        change = in_hand(change)
     saved = save(work, change, by=told.actor, now=told.now)
     return _on_ladder(work, saved, told)
 
@@ -232,22 +241,25 @@ def log_notes(work: UnitOfWork, case: Case, notes: tuple[Note, ...], *, by: str,
     """Append to the case's log, and to the audit without what was said."""
     known = len(work.book(CASE_EVENTS).where(case=case.id))
     for place, note in enumerate(notes, start=known + 1):
-        work.book(CASE_EVENTS).add(
-            CaseEvent(
-                id=f"ce-{case.id}-{place:04d}",
-                case=case.id,
-                kind=note.kind,
-                before=note.before,
-                after=note.after,
-                by=note.first or by,
-                second=note.second,
-                reason=note.reason,
-                at=now,
-            )
-        )
-        work.audit.append(
-            AuditEntry(actor=by, verb=f"case.{note.kind}", object=f"case:{case.id}", at=now, field=note.kind)
-        )
+        _log(work, case, f"ce-{case.id}-{place:04d}", note, by=by, now=now)
+
+
+def _log(work: UnitOfWork, case: Case, name: str, note: Note, *, by: str, now: datetime) -> None:
+    entry = CaseEvent(
+        id=name,
+        case=case.id,
+        kind=note.kind,
+        before=note.before,
+        after=note.after,
+        by=note.first or by,
+        second=note.second,
+        reason=note.reason,
+        at=now,
+    )
+    work.book(CASE_EVENTS).add(entry)
+    work.audit.append(
+        AuditEntry(actor=by, verb=f"case.{note.kind}", object=f"case:{case.id}", at=now, field=note.kind)
+    )
 
 
 def _keep_assessments(

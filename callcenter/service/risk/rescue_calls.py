@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callcenter.domain.access import Verb
-from callcenter.domain.alarms import Alarm, AlarmKind, AlarmPolicy
+from callcenter.domain.alarms import Alarm, AlarmKind, AlarmPolicy, new_alarm, rung
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.case_rules import Ruling
 from callcenter.domain.cases import Case, Rescue, RescueState
@@ -15,10 +15,11 @@ from callcenter.domain.levels import Level
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.risk import RiskAnswers
 from callcenter.domain.sessions import SessionRow
-from callcenter.errors import NotFound
+from callcenter.domain.users import Role
+from callcenter.errors import NotFound, PbxError, PbxUnreachable
 from callcenter.ports import AlarmRoad, UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.line.alarms import raise_alarm
+from callcenter.service.line.alarms import chain, raise_alarm
 from callcenter.service.line.risk_clock import unacknowledged
 from callcenter.service.names import anonymous_id, pseudonym
 from callcenter.service.people.entries import caller_of, resolve
@@ -36,6 +37,53 @@ class Begun:
     #: None: a supervisor has put their name on the case already. Its `rung_at` is None where the road
     #: could not be rung: then somebody has to call them.
     alarm: Alarm | None
+    #: Whom alarms ring, in order. Empty: nobody hears them.
+    chain: tuple[str, ...] = ()
+    #: Whom somebody has to call where no phone rings: the chain, or all supervisors.
+    supervisors: tuple[str, ...] = ()
+
+
+class HonestRoad:
+    """An alarm road that does not count what a PBX that is not there was told; an `AlarmRoad`.
+
+    The order is left all the same: the PBX runs it when it starts, and the alarm is due again at the next
+    look. `rung` tells what was really heard.
+    """
+
+    def __init__(self, road: AlarmRoad, *, answers: bool) -> None:
+        self._road = road
+        self.answers = answers
+        self.rung: list[Alarm] = []
+
+    def ring(self, alarm: Alarm) -> None:
+        """Ring; raise `PbxUnreachable` if nothing answers there."""
+        self._road.ring(alarm)
+        if not self.answers:
+            raise PbxUnreachable
+        self.rung.append(alarm)
+
+    def silence(self, alarm_id: str) -> None:
+        """Have a climb end."""
+        self._road.silence(alarm_id)
+
+    def rearm_watchdog(self, at: datetime) -> None:
+        """Have the PBX ring by itself at `at`."""
+        self._road.rearm_watchdog(at)
+
+
+def ring_blind(road: HonestRoad, now: datetime) -> bool:
+    """Ring the supervisors where nothing can be written; return whether their phones ring.
+
+    Who asks cannot be checked then; a person in danger does not wait for that. The alarm gets its row when
+    somebody acknowledges it by key.
+    """
+    if road.rung:
+        return True
+    try:
+        road.ring(rung(new_alarm(AlarmKind.RISK_UNACKNOWLEDGED, "", now), now))
+    except (OSError, PbxError):
+        return False
+    return True
 
 
 @guarded(Verb.RESCUE_WRITE)
@@ -89,8 +137,11 @@ def begin(
     )
     waiting = " ".join(unacknowledged(work, now, rules.risk))
     kind = AlarmKind.RISK_UNACKNOWLEDGED
-    rung = raise_alarm(work, road, kind, waiting, now, policy=policy, actor=actor) if waiting else None
-    return Begun(case=case, rescue=rescue, alarm=rung)
+    alarm = raise_alarm(work, road, kind, waiting, now, policy=policy, actor=actor) if waiting else None
+    users = work.users.all()
+    hear = tuple(user.code for user in chain(users))
+    others = tuple(user.code for user in users if user.active and Role.SUPERVISOR in user.roles)
+    return Begun(case=case, rescue=rescue, alarm=alarm, chain=hear, supervisors=hear or others)
 
 
 _MAY_ASK = frozenset({RescueState.NEEDED, RescueState.REQUESTED})

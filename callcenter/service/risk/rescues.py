@@ -14,7 +14,7 @@ from callcenter.config import Transfers
 from callcenter.domain.access import Verb, may
 from callcenter.domain.books import RESCUES
 from callcenter.domain.cases import Case, Rescue, RescueState
-from callcenter.domain.rescues import AGENCIES, CONSENTS, checked, ended, missing_facts, stepped, with_facts
+from callcenter.domain.rescues import AGENCIES, CONSENTS, ended, evidence, missing_facts, stepped, with_facts
 from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -129,7 +129,7 @@ def inform(work: UnitOfWork, rescue_id: str, *, how: str, actor: str, now: datet
     rescue = work.book(RESCUES).get(rescue_id)
     if rescue.informed_at is not None:
         raise Refused(f"{rescue_id} 已登记过告知本人。")
-    told = replace(rescue, informed_at=now, given=f"{rescue.given}\n告知本人：{checked(how)}".strip())
+    told = replace(rescue, informed_at=now, informed_how=evidence(how))
     saved = work.book(RESCUES).put(told)
     _note(work, actor, "rescue.inform", saved, now)
     return saved
