@@ -29,6 +29,9 @@ FAULT_WORDS = {
     Fault.NO_HASH: "第 {} 条没有散列：散列被抹去；若刚升级，先做任何一项操作再核对。",
     Fault.CUT_OFF: "第 {} 条起不见了：记录的末尾被截去，或恢复了更早的备份。",
     Fault.OTHER_HEAD: "第 {} 条与记下的链头不符：整个留痕被换过。",
+    Fault.NO_HEAD: "记下的链头（audit.head）不在：末尾是否被截去，无从核对。先与纸上的链头核对（--head），"
+    "查明去向后由审计员或管理员重新记下：hotline audit verify --anchor --reason 理由。",
+    Fault.EMPTY: "留痕是空的：一条线从建立起就有留痕，是被清空了。请从备份恢复，并查明是谁。",
 }
 _VERDICT = [
     ("whole", "完好"),
@@ -77,13 +80,19 @@ def list_(
 
 @audit.command()
 @click.option("--head", "paper", help="与纸上记下的链头核对，序号:散列")
+@click.option("--anchor", is_flag=True, help="链头丢了：查明后，把现在的留痕认作起点，重新记下（要写理由）")
+@click.option("--reason", default="", help="为什么重新记下链头，留痕（与 --anchor 同用）")
 @json_option
 @actor_option
 @pass_app
 @click.pass_context
-def verify(ctx: click.Context, app: App, paper: str | None, as_json: bool, actor: str) -> None:
+def verify(
+    ctx: click.Context, app: App, paper: str | None, anchor: bool, reason: str, as_json: bool, actor: str
+) -> None:
     """核对留痕是否被改动、删除、插入、调换或截去。发现问题时退出码为 1。"""
     given = Head.parse(paper) if paper is not None else None
+    if anchor:
+        _anchor(app, actor, reason)
     with app.store() as work:
         verdict = audits.examine(work, app.settings.home, actor=actor, paper=given)
     row = _verdict(verdict)
@@ -92,6 +101,13 @@ def verify(ctx: click.Context, app: App, paper: str | None, as_json: bool, actor
         click.echo("请把链头抄在纸上，注明日期：以后用 --head 核对，末尾被截去也看得出来。")
     if not verdict.is_whole:
         ctx.exit(1)
+
+
+def _anchor(app: App, actor: str, reason: str) -> None:
+    with app.store() as work:
+        audits.anchor(work, actor=actor, now=app.clock(), reason=reason)
+        work.commit()
+        audits.note_head(work, app.settings.home, anew=True)
 
 
 def _shown(verdict: Verdict) -> list[tuple[str, str]]:

@@ -78,6 +78,7 @@ class Verb(StrEnum):
     ALARM_TEST = "alarm.test"
     AUDIT_READ = "audit.read"
     AUDIT_VERIFY = "audit.verify"
+    AUDIT_ANCHOR = "audit.anchor"
     RETENTION_RUN = "retention.run"
     HOLD_SET = "hold.set"
     KEYS_ROTATE = "keys.rotate"
@@ -147,6 +148,7 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.ALARM_TEST: frozenset({_S, _X}),
         Verb.AUDIT_READ: frozenset({_A, _S}),
         Verb.AUDIT_VERIFY: frozenset({_A, _S, _X}),
+        Verb.AUDIT_ANCHOR: frozenset({_A, _X}),
         Verb.RETENTION_RUN: frozenset({_X}),
         Verb.HOLD_SET: frozenset({_S, _A}),
         Verb.KEYS_ROTATE: frozenset({_X}),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -91,6 +91,10 @@ class Fault(StrEnum):
     CUT_OFF = "cut_off"
     #: The log is whole in itself, but is not the one whose head was noted.
     OTHER_HEAD = "other_head"
+    #: No head is noted: whether the end is missing cannot be told.
+    NO_HEAD = "no_head"
+    #: There is no entry at all, though a line begins with one.
+    EMPTY = "empty"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +115,15 @@ class Verdict:
     def is_whole(self) -> bool:
         """Tell whether nothing was found."""
         return self.fault is None
+
+
+def against_note(found: Verdict, noted: Head | None) -> Verdict:
+    """Return the verdict, which is not whole where nothing is there to tell a cut-off end by."""
+    if not found.is_whole:
+        return found
+    if not found.entries:
+        return replace(found, fault=Fault.EMPTY, bad_seq=1)
+    return found if noted is not None else replace(found, fault=Fault.NO_HEAD)
 
 
 def encode(entry: AuditEntry) -> bytes:

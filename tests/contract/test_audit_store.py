@@ -18,7 +18,7 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, Refused
 from callcenter.ports import Store
 from callcenter.service.privacy import audit as audits
-from callcenter.service.privacy.audit import HEAD_FILE, examine, note_head, noted_head, verify
+from callcenter.service.privacy.audit import HEAD_FILE, anchor, examine, note_head, noted_head, verify
 
 
 def entry(now: datetime, **given: str) -> AuditEntry:
@@ -37,6 +37,13 @@ def add_auditor(store: Store) -> None:
         work.users.add(User(code="a001", name="顾明", roles=frozenset({Role.AUDITOR})))
         work.users.add(User(code="k001", name="许敏", roles=frozenset({Role.CLERK})))
         work.commit()
+
+
+def begin(store: Store, folder: Path, first: AuditEntry) -> None:
+    """Write the first entry and note the head, as `hotline init` does."""
+    write(store, first)
+    with store() as work:
+        note_head(work, folder, anew=True)
 
 
 def test_an_empty_log_is_whole_and_has_no_head(store: Store) -> None:
@@ -173,7 +180,8 @@ def test_the_head_is_noted_privately_and_a_cut_tail_is_found_by_it(
     sql_store: SqlStore, database_url: str, now: datetime, tmp_path: Path
 ) -> None:
     add_auditor(sql_store)
-    write(sql_store, entry(now), entry(now), entry(now))
+    begin(sql_store, tmp_path, entry(now))
+    write(sql_store, entry(now), entry(now))
     with sql_store() as work:
         assert examine(work, tmp_path, actor="a001").is_whole
     assert (tmp_path / HEAD_FILE).stat().st_mode & 0o777 == 0o600
@@ -196,7 +204,8 @@ def test_the_head_from_paper_is_enough_where_the_file_was_replaced_as_well(
     store: Store, now: datetime, tmp_path: Path
 ) -> None:
     add_auditor(store)
-    write(store, entry(now), entry(now))
+    begin(store, tmp_path, entry(now))
+    write(store, entry(now))
     with store() as work:
         paper = Head.parse(str(examine(work, tmp_path, actor="a001").head))
         assert examine(work, tmp_path, actor="a001", paper=paper).is_whole
@@ -219,6 +228,63 @@ def test_a_noted_head_that_is_none_is_refused_not_passed_over(tmp_path: Path) ->
     (tmp_path / HEAD_FILE).write_bytes(b"\xff\x00")
     with pytest.raises(Refused, match=HEAD_FILE):
         noted_head(tmp_path)
+
+
+def test_r50_a_log_cut_off_together_with_its_noted_head_is_found_and_stays_found(
+    sql_store: SqlStore, database_url: str, now: datetime, tmp_path: Path
+) -> None:
+    add_auditor(sql_store)
+    begin(sql_store, tmp_path, entry(now))
+    write(sql_store, entry(now), entry(now))
+    by_hand(database_url, "DELETE FROM audit WHERE seq = 3")
+    (tmp_path / HEAD_FILE).unlink()
+    with sql_store() as work:
+        assert examine(work, tmp_path, actor="a001").fault is Fault.NO_HEAD
+        note_head(work, tmp_path)  # a backup or an export afterwards does not cover it up
+        assert noted_head(tmp_path) is None
+        assert examine(work, tmp_path, actor="a001").fault is Fault.NO_HEAD
+
+
+@pytest.mark.parametrize("is_noted", [True, False])
+def test_r50_an_emptied_log_is_no_whole_one(
+    sql_store: SqlStore, database_url: str, now: datetime, tmp_path: Path, is_noted: bool
+) -> None:
+    add_auditor(sql_store)
+    begin(sql_store, tmp_path, entry(now))
+    by_hand(database_url, "DELETE FROM audit")
+    if not is_noted:
+        (tmp_path / HEAD_FILE).unlink()
+    with sql_store() as work:
+        found = examine(work, tmp_path, actor="a001")
+        assert (found.is_whole, found.fault) == (False, Fault.CUT_OFF if is_noted else Fault.EMPTY)
+
+
+def test_r50_an_auditor_says_from_where_it_counts_again_and_why(
+    store: Store, now: datetime, tmp_path: Path
+) -> None:
+    add_auditor(store)
+    write(store, entry(now))
+    with store() as work:
+        with pytest.raises(Refused, match="理由"):
+            anchor(work, actor="a001", now=now, reason="")
+        with pytest.raises(Forbidden):
+            anchor(work, actor="k001", now=now, reason="换机器时漏拷了链头文件")
+        anchor(work, actor="a001", now=now, reason="换机器时漏拷了链头文件")
+        work.commit()
+        note_head(work, tmp_path, anew=True)
+        assert examine(work, tmp_path, actor="a001").is_whole
+        [said] = work.audit.recent(1)
+        assert (said.verb, said.actor, said.reason) == ("audit.anchor", "a001", "换机器时漏拷了链头文件")
+
+
+def test_r50_a_broken_chain_cannot_be_declared_whole(
+    sql_store: SqlStore, database_url: str, now: datetime
+) -> None:
+    add_auditor(sql_store)
+    write(sql_store, entry(now), entry(now), entry(now))
+    by_hand(database_url, "DELETE FROM audit WHERE seq = 2")
+    with sql_store() as work, pytest.raises(Refused, match="第 2 条"):
+        anchor(work, actor="a001", now=now, reason="换机器时漏拷了链头文件")
 
 
 def test_a_clerk_neither_reads_nor_verifies_it(store: Store, tmp_path: Path) -> None:

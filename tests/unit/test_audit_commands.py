@@ -15,9 +15,11 @@ from rich.cells import cell_len
 from callcenter.bootstrap import App
 from callcenter.cli import main
 from callcenter.config import Settings
+from callcenter.domain.people import Person
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
 from callcenter.ports import AuditEntry
+from callcenter.service.privacy.audit import note_head
 
 
 class Desk:
@@ -61,8 +63,47 @@ def test_a_persons_history_is_listed(desk: Desk) -> None:
     assert desk.reads("audit", "list", "--since", day) == []
 
 
-def test_a_whole_audit_says_so_and_shows_the_head_to_be_written_down(desk: Desk) -> None:
+def test_a_persons_history_is_found_by_the_pseudonym_their_colleagues_use(desk: Desk) -> None:
+    with desk.store() as work:
+        work.people.add(Person(id="p-71", code="P-7F3K", name="沈建国"))
+        work.people.add(Person(id="p-72", code="P-4KXA", merged_into="p-71"))
+        work.commit()
+    note(desk, object="person:p-71", field="numbers")
+    note(desk, object="person:p-72", field="name")
+    for name in ("P-7F3K", "p-7f3k", "P-4KXA", "p-72"):
+        found = desk.reads("audit", "list", "--object", f"person:{name}")
+        assert [row["field"] for row in found] == ["name", "numbers"], name
+    assert "建国" not in desk.types("audit", "list", "--object", "person:P-7F3K").output
+
+
+@pytest.mark.parametrize("name", ["person:P-9PP6", "P-9PP6", "session:none", "者"])
+def test_an_object_nobody_ever_touched_is_said_to_be_unknown(desk: Desk, name: str) -> None:
     note(desk)
+    done = desk.types("audit", "list", "--object", name)
+    assert "没有关于" in str(done.exception)
+
+
+def begin(desk: Desk) -> None:
+    """Write the first entry and note the head, as `hotline init` does."""
+    note(desk)
+    with desk.store() as work:
+        note_head(work, desk.app.settings.home, anew=True)
+
+
+def test_a_lost_head_ends_with_an_error_until_somebody_says_why_it_counts_again(desk: Desk) -> None:
+    note(desk)
+    done = desk.types("audit", "verify")
+    assert done.exit_code == 1
+    assert "--anchor --reason" in done.output
+    assert desk.types("audit", "verify", "--anchor").exit_code == 1
+    again = desk.types("audit", "verify", "--anchor", "--reason", "换机器时漏拷了链头文件")
+    assert again.exit_code == 0
+    assert desk.reads("audit", "list", "--verb", "audit.anchor")[0]["reason"] == "换机器时漏拷了链头文件"
+    assert desk.types("audit", "verify").exit_code == 0
+
+
+def test_a_whole_audit_says_so_and_shows_the_head_to_be_written_down(desk: Desk) -> None:
+    begin(desk)
     done = desk.types("audit", "verify")
     assert done.exit_code == 0
     head = desk.reads("audit", "verify")["head"]
@@ -72,7 +113,7 @@ def test_a_whole_audit_says_so_and_shows_the_head_to_be_written_down(desk: Desk)
 
 
 def test_a_cut_off_audit_ends_with_an_error_and_names_the_place(desk: Desk) -> None:
-    note(desk)
+    begin(desk)
     note(desk)
     head = desk.reads("audit", "verify")["head"]
     desk.store.state.audit.pop()

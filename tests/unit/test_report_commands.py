@@ -19,7 +19,8 @@ from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person
 from callcenter.domain.users import Role, User
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
-from callcenter.service.privacy.audit import HEAD_FILE
+from callcenter.ports import AuditEntry
+from callcenter.service.privacy.audit import HEAD_FILE, note_head
 from scheduler.obligations import Evidence, EvidenceKind, Kind, Mode, Obligation
 
 UNIT = "无锡市惠山区第一纺织有限公司"
@@ -63,13 +64,23 @@ def make(desk: Desk, *more: str, by: str = "s001") -> Any:
     return desk.reads("export", "make", *words, *more, by=by)
 
 
+def noted_head_of(desk: Desk) -> bytes:
+    """Note the head, as `hotline init` does, and return it."""
+    with desk.store() as work:
+        work.audit.append(AuditEntry(actor="admin", verb="users.add", object="user:a001", at=NOW))
+        work.commit()
+        note_head(work, desk.home, anew=True)
+    return (desk.home / HEAD_FILE).read_bytes()
+
+
 def test_an_export_is_made_listed_traced_and_deleted(desk: Desk) -> None:
+    noted = noted_head_of(desk)
     row = make(desk)
     file = Path(row["file"])
     assert file.parent == desk.home / "exports"
     assert file.stat().st_mode & 0o777 == 0o600
     assert row["expires_at"] == (NOW + timedelta(days=7)).isoformat()
-    assert (desk.home / HEAD_FILE).exists()
+    assert (desk.home / HEAD_FILE).read_bytes() != noted, "the export's own entry is noted"
     listed = desk.types("export", "list", by="s001")
     assert max(map(cell_len, listed.output.splitlines())) <= 100
     assert [one["id"] for one in desk.reads("export", "list", by="a001")] == [row["id"]]

@@ -20,6 +20,7 @@ from callcenter.files import write_private
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named
+from callcenter.service.people.people import checked_reason
 
 #: Name of the file, in the site's folder, in which the head is noted.
 HEAD_FILE = "audit.head"
@@ -70,11 +71,39 @@ def examine(work: UnitOfWork, folder: Path, *, actor: str, paper: Head | None = 
     A whole one's newest head is noted in `folder`. Raises `Forbidden`.
     """
     allow(work, actor, Verb.AUDIT_VERIFY)
-    heads = (head for head in (noted_head(folder), paper) if head is not None)
-    verdict = verify(work, heads)
+    verdict = look(work, folder, [paper] if paper is not None else [])
     if verdict.is_whole and verdict.head is not None:
         _write(folder, verdict.head)
     return verdict
+
+
+@guarded(Verb.AUDIT_ANCHOR)
+def anchor(work: UnitOfWork, *, actor: str, now: datetime, reason: str) -> None:
+    """Write down that, and why, the audit counts as whole as it stands; `note_head(anew=True)` notes it.
+
+    For a head that was lost. Raises `Forbidden`, and `Refused` without a reason or for a broken chain.
+    """
+    allow(work, actor, Verb.AUDIT_ANCHOR)
+    told = checked_reason(reason)
+    verdict = verify(work)
+    if not verdict.is_whole:
+        raise Refused(f"留痕在第 {verdict.bad_seq} 条不完整，不能重新记链头。先查明，或从备份恢复。")
+    entry = AuditEntry(
+        actor=actor,
+        verb=Verb.AUDIT_ANCHOR,
+        object="audit:head",
+        at=now,
+        field=str(verdict.head or 0),
+        reason=told,
+    )
+    work.audit.append(entry)
+
+
+def look(work: UnitOfWork, folder: Path, more: Iterable[Head] = ()) -> Verdict:
+    """Return whether the audit is whole and passes through the head noted in a folder, that must be there."""
+    noted = noted_head(folder)
+    verdict = verify(work, [head for head in (noted, *more) if head is not None])
+    return audit_chain.against_note(verdict, noted)
 
 
 def verify(work: UnitOfWork, heads: Iterable[Head] = ()) -> Verdict:
@@ -97,14 +126,15 @@ def noted_head(folder: Path) -> Head | None:
 def note_head(work: UnitOfWork, folder: Path, *, anew: bool = False) -> Head | None:
     """Note the newest head in `folder` and return it; None if there is none yet.
 
-    A head that the audit does not pass through any more stays noted, so that `verify` finds what was
-    cut off. `anew`: another store stands there now (a restored backup), and the old head is let go.
+    A head that the audit does not pass through any more stays noted, and where none is noted none is put
+    there, so that `verify` finds what was cut off or taken away. `anew`: another store stands there now (a
+    restored backup, a new line), or a person has said that this one counts.
     """
     newest = work.audit.head()
     if newest is None:
         return None
     noted = None if anew else noted_head(folder)
-    if noted is None or work.audit.passes(noted):
+    if anew or (noted is not None and work.audit.passes(noted)):
         _write(folder, newest)
     return newest
 
