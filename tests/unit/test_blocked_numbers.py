@@ -10,6 +10,7 @@ from people_world import QIAN, SHEN, a_call, a_case, a_session, peopled, with_ca
 
 from callcenter.domain.books import BLOCKS, CASES
 from callcenter.domain.cases import CaseState
+from callcenter.domain.numbers import normalise
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.risk import Level, RiskAnswers
 from callcenter.errors import Conflict, Forbidden, Refused
@@ -148,3 +149,51 @@ def test_r19_a_record_that_opens_a_case_lifts_the_block_in_the_same_transaction(
         work.commit()
     with store() as work:
         assert blocks(work, actor="s001", now=now) == []
+
+
+def test_r19_a_mother_who_calls_about_her_son_in_danger_is_put_through(store: Store, now: datetime) -> None:
+    """He has the case, she has the number; and she will call again."""
+    son = Person(id="p9", code="P-9MRT")
+    peopled(store, SHEN, QIAN, son)
+    with store() as work:
+        made = block(work, "13700000009", length=WEEK, actor="s001", now=now, reason=WHY)
+        work.calls.put_many([a_call("1.1", now, "13700000009")])
+        work.sessions.open_many([a_session("1.1", now, person="p9")])
+        work.book(CASES).add(a_case("p9", Level.HIGH, now))
+        assert block_facts(work, now, "salt") == {}
+        assert [one.id for one in lift_for_case(work, "p9", now=now)] == [made.id]
+        with pytest.raises(Refused, match="从它来电谈到的人"):
+            block(work, "13700000009", length=WEEK, actor="s001", now=now, reason=WHY)
+
+
+@pytest.mark.parametrize("spelling", ["8613861705555", "013861705555", "+86 138-6170-5555", "86013861705555"])
+def test_r19_one_number_is_one_however_it_arrives(store: Store, now: datetime, spelling: str) -> None:
+    peopled(store)
+    with_case(store, "p1", Level.MEDIUM, now)
+    with store() as work, pytest.raises(Refused, match="风险等级"):
+        block(work, spelling, length=WEEK, actor="s001", now=now, reason=WHY)
+
+
+@pytest.mark.parametrize("number", ["110", "120", "119", "12356", "12345", "999999"])
+def test_nobody_blocks_a_public_service(store: Store, now: datetime, number: str) -> None:
+    peopled(store)
+    with store() as work, pytest.raises(Refused, match="短号码"):
+        block(work, number, length=WEEK, actor="s001", now=now, reason=WHY)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("8613711110021", "13711110021"),
+        ("013711110021", "13711110021"),
+        ("008613711110021", "13711110021"),
+        ("01082700000", "01082700000"),
+        ("0510827000012", "0510827000012"),
+        ("86827000", "86827000"),
+        ("8612345678901", "8612345678901"),
+        ("12356", "12356"),
+    ],
+)
+def test_a_prefix_is_taken_off_mobile_numbers_alone(raw: str, kept: str) -> None:
+    assert normalise(raw) == kept
+    assert normalise(kept) == kept

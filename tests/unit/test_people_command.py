@@ -20,6 +20,7 @@ from callcenter.config import Settings
 from callcenter.domain.risk import Level
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.memory import MemoryStore
+from callcenter.service.sessions.reading import read_session
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 NUMBER = "13861705555"
@@ -279,3 +280,63 @@ def test_an_answer_is_one_of_four(app: DeskApp) -> None:
             run(app, "answer", made["id"], *words)
     done = told(app, "answer", made["id"], "--set", "name", "--value", "陈建国")
     assert done["answer"] == "name: 沈** -> 陈**"
+
+
+def test_a_supervisor_alone_makes_no_copy_of_what_they_asked_for_themselves(tmp_path: Path) -> None:
+    app = FileApp(tmp_path)
+    made = told(app, "request", "P-7F3K", "access", "--identity", "当面看过身份证", by="s001")
+    with pytest.raises(Forbidden, match="另一位督导"):
+        run(app, "answer", made["id"], "--copy", "csv", "--with-facts", by="s001")
+    assert [row["id"] for row in told(app, "requests")] == [made["id"]]
+    told(app, "answer", made["id"], "--copy", "csv", "--with-facts", by="s002")
+    [row] = told(app, "reveals", "--open")
+    assert (row["actor"], row["field"]) == ("s002", "export.person")
+    assert "含接访文字" in row["reason"]
+    run(app, "reveals", "--review", str(row["seq"]), by="s001")
+    assert told(app, "reveals", "--open") == []
+
+
+def test_a_record_shown_unmasked_is_looked_over_by_another_supervisor(app: DeskApp) -> None:
+    with app.store() as work:
+        work.sessions.open_many([a_session("1.1", NOW)])
+        read_session(work, "se-1.1", actor="s001", now=NOW, reveal=True, reason=WHY)
+        work.commit()
+    [row] = told(app, "reveals", "--open")
+    assert (row["object"], row["field"], row["reason"]) == ("session:se-1.1", "session.reveal", WHY)
+    with pytest.raises(Refused, match="另一位督导"):
+        run(app, "reveals", "--review", str(row["seq"]), by="s001")
+    run(app, "reveals", "--review", str(row["seq"]), by="s002")
+    assert told(app, "reveals")[0]["reviewed_by"] == "s002"
+
+
+def test_what_an_opt_out_says_is_what_it_does(app: DeskApp) -> None:
+    assert "自动电话" in run(app, "optout", "--help").output
+    assert "--all" in run(app, "optout", "--help").output.split("Options")[0]
+    assert told(app, "optout", "p1")["kind"] == "automation"
+    assert told(app, "optout", "p1", "--all")["kind"] == "all_outbound"
+
+
+def test_a_number_typed_in_waits_for_a_supervisor_on_the_page(app: DeskApp) -> None:
+    worked_with(app, "p1")
+    run(app, "phone", "add", "p1", "--number", "13700000001", by="c017")
+    assert "待督导核实" in run(app, "show", "p1").output
+    run(app, "phone", "set", "p1", "2", "--confirmed")
+    assert "待督导核实" not in run(app, "show", "p1").output
+    assert told(app, "show", "p1")["phones"][1]["confirmed"] is True
+
+
+def test_looking_somebody_up_is_kept_in_the_audit(app: DeskApp) -> None:
+    run(app, "show", "P-7F3K", by="c018")
+    with app.store() as work:
+        assert [(e.actor, e.object) for e in work.audit.recent(5, verb="people.see")] == [
+            ("c018", "person:p1")
+        ]
+
+
+def test_entries_with_one_number_are_listed_masked(app: DeskApp) -> None:
+    run(app, "phone", "add", "p2", "--number", NUMBER)
+    page = run(app, "duplicates").output
+    assert "138****5555" in page
+    assert NUMBER not in page
+    assert "建国" not in page
+    assert {told(app, "duplicates")[0][key] for key in ("one", "other")} == {"P-7F3K", "P-4KXA"}

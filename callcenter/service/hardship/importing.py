@@ -144,7 +144,7 @@ class _Planner:
             file_before=file_before,
             file=_file(entry, person_id),
             consent=replace(consent, person=person_id) if consent else None,
-            refused=self._refused(entry, person_id) if before is None else (),
+            refused=self._refused(entry, before, person_id),
         )
 
     def _known_worker(self, entry: Entry) -> Person | None:
@@ -172,10 +172,14 @@ class _Planner:
             self._work.sessions.of_person(one) or self._work.book(CASES).where(person=one) for one in group
         )
 
-    def _refused(self, entry: Entry, person_id: str) -> tuple[Consent | Suppression, ...]:
-        """Return what those refused who have these numbers: whoever it is, it is their telephone (R32)."""
+    def _refused(
+        self, entry: Entry, before: Person | None, person_id: str
+    ) -> tuple[Consent | Suppression, ...]:
+        """Return what others refused who have numbers new to this person: it is their telephone (R32)."""
+        known = {phone.number for phone in before.phones} if before else set()
         found: dict[object, Consent | Suppression] = {}
-        for one in (one for number in entry.phones for one in self._known(number)):
+        others = (one for number in entry.phones if number not in known for one in self._known(number))
+        for one in others:
             for wish in self._work.people.suppressions(one.id):
                 found[wish.kind] = replace(wish, person=person_id, reason="")
             said = [c for c in self._work.people.consents(one.id) if c.kind is ConsentKind.IVR_CHECKIN]
