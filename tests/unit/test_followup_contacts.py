@@ -19,6 +19,7 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service.followup.debts import done_by_call, done_by_visit
+from callcenter.service.people.merging import merge
 from callcenter.service.people.people import add_phone
 from callcenter.service.risk.case_verbs import hand_over
 from callcenter.service.risk.cases import follow
@@ -142,6 +143,16 @@ def test_another_callers_number_written_down_afterwards_makes_no_contact(work: M
         by_call(work, case.steps[0], call, now=DUE + HOUR)
     later = talked(work, "c10", DUE + HOUR, number=OTHERS)
     assert by_call(work, case.steps[0], later, now=DUE + 2 * HOUR).reference == "c10"
+
+
+def test_merging_afterwards_does_not_make_a_number_written_down_later_an_old_one(work: MemoryUnit) -> None:
+    case = followed(work)
+    call = talked(work, "c9", DUE - HOUR, number=OTHERS)
+    add_phone(work, "p1", OTHERS, actor="c017", now=DUE)
+    work.people.add(Person(id="p2", code="P-2222", phones=(Phone(number="13900002222"),)))
+    merge(work, "p1", "p2", actor="s001", now=DUE, reason="同一个人，两次来电")
+    with pytest.raises(Refused, match="通话以前就登记"):
+        by_call(work, case.steps[0], call, now=DUE + HOUR)
 
 
 def test_a_call_from_a_familys_phone_counts_once_its_record_says_who_talked(work: MemoryUnit) -> None:

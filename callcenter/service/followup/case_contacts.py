@@ -6,6 +6,7 @@ A routine check-in or a promise is kept by less (`callcenter.service.followup.de
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from callcenter.domain.people import Person, PhoneStatus
 from callcenter.domain.session_rules import is_third_party
 from callcenter.domain.users import User
 from callcenter.errors import Forbidden, NotFound, Refused
-from callcenter.ports import UnitOfWork
+from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.followup.case_steps import case_of
 from callcenter.service.people.entries import group_of, open_cases, resolve
 from scheduler.obligations import OF_CASES, Attempt, Evidence, EvidenceKind, Kind, Obligation
@@ -195,11 +196,15 @@ def _written_about(work: UnitOfWork, call: CallRecord) -> str | None:
 
 def _known_before(work: UnitOfWork, person: Person, moment: datetime) -> set[str]:
     """Return the numbers somebody had before the call began: what was added by hand since stands last."""
-    added = work.audit.recent(
-        _MOST_ADDED, verb="people.phone_add", object=f"person:{person.id}", since=moment
-    )
-    known = person.phones[: max(0, len(person.phones) - len(added))]
+    added = len(_noted(work, "people.phone_add", person, moment))
+    if added and _noted(work, "people.merge", person, moment):
+        return set()  # merging put others behind them: nobody can tell any more which is which
+    known = person.phones[: max(0, len(person.phones) - added)]
     return {phone.number for phone in known if phone.status is not PhoneStatus.WRONG}
+
+
+def _noted(work: UnitOfWork, verb: str, person: Person, since: datetime) -> Sequence[AuditEntry]:
+    return work.audit.recent(_MOST_ADDED, verb=verb, object=f"person:{person.id}", since=since)
 
 
 def _is_user(work: UnitOfWork, code: str) -> bool:
