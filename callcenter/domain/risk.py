@@ -59,7 +59,7 @@ class RiskAnswers:
     given_reason: str = field(default="", repr=False)
     #: When the person agreed to be contacted again, whatever the level.
     follow_up_at: datetime | None = None
-    #: Which of `thoughts`, `plan_soon`, `attempt_lately` stayed unclear: taken for thoughts, told as unclear.
+    #: Which of `thoughts`, `plan_soon`, `attempt_lately` stayed unclear: counts as thoughts, told as unclear.
     unclear: frozenset[str] = frozenset()
 
 

@@ -77,7 +77,8 @@ def _known(instrument: Instrument, result: float, answers: Mapping[str, int]) ->
     for item, answer in answers.items():
         _check_answer(instrument, item, answer)
         if item not in alarming:
-            raise Refused(f"{instrument.id} 既有逐题答案又有外来分数，请只留一个。")
+            hint = f"（{'、'.join(alarming)} 可以和总分一起写）" if alarming else ""
+            raise Refused(f"{instrument.id} 既有逐题答案又有外来分数，只写一样{hint}。")
     rest = [i.options for i in instrument.items.values() if i.id not in answers]
     told = sum(answers.values())
     low, high = ((told + sum(map(pick, rest))) * instrument.times for pick in (min, max))

@@ -52,7 +52,7 @@ def risk_answers(answers: Answers, instruments: Mapping[str, Instrument], zone: 
     return RiskAnswers(
         asked=answers.get("risk_asked") is True,
         acting=answers.get("acting") == "是",
-        thoughts=answers.get("thoughts") == YES or bool(unclear),
+        thoughts=answers.get("thoughts") == YES,
         plan_soon=answers.get("plan_soon") == YES,
         attempt_lately=answers.get("attempt_lately") == YES,
         distress=_ends(answers, "distress"),
@@ -261,9 +261,7 @@ def _instruments(answers: Answers) -> Iterator[Wrong]:
         name = _named(group)
         if name in seen:
             yield Wrong(field="instruments", text=f"第 {n} 条:「{name}」写了两次,请只留一条。")
-        if "items" in group and "score" in group:
-            said = f"第 {n} 条:逐题答案和总分只写一样;有逐题答案的,总分由系统计算。"
-            yield Wrong(field="instruments", text=said)
+        # Both: only where a total hides an item that sets a floor; `scored` refuses any other.
         if "items" not in group and "score" not in group:
             yield Wrong(field="instruments", text=f"第 {n} 条:请写逐题答案,或别处带来的总分。")
         seen.add(name)

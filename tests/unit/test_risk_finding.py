@@ -131,7 +131,7 @@ def test_one_more_sign_of_danger_never_improves_the_level(
 @given(
     st.lists(st.sampled_from(YES_NO), unique=True),
     st.one_of(st.none(), st.sampled_from(Level)),
-    st.sampled_from(["", "已核实"]),
+    st.sampled_from(["", "已向家人核实"]),
 )
 def test_r12_a_person_never_ends_below_what_was_found_without_a_reason(
     signs: list[str], given_level: Level | None, reason: str

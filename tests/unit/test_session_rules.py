@@ -134,6 +134,19 @@ def test_the_ninth_item_of_a_scale_counts_however_it_is_named() -> None:
         assert found.risk.items == {"phq9": {"phq9_9": 1}}
 
 
+def test_r13_a_total_that_hides_the_ninth_item_calls_for_it_and_takes_it_beside_the_total() -> None:
+    denied = {"thoughts": "否认", "plan_soon": "否认", "attempt_lately": "否认", "level_given": "一般"}
+    hidden = {**HIGH, **denied, "instruments": [{"instrument": "phq9", "score": 14}]}
+    assert "第9题不明" in refused(hidden)["level_reason"]
+    told = {**hidden, "instruments": [{"instrument": "phq9", "score": 14, "items": "9=0"}]}
+    assert looked_at(told).finding.level is None
+
+
+def test_what_stayed_unclear_is_not_told_as_said() -> None:
+    denied = {"thoughts": "否认", "plan_soon": "没有说清", "attempt_lately": "否认", "level_given": "中危"}
+    assert "有自杀的想法" not in looked_at({**HIGH, **denied}).finding.reasons
+
+
 @pytest.mark.parametrize(
     ("groups", "words"),
     [
