@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callcenter.config import DEFAULT_FILE, Settings, load_settings
+from callcenter.errors import CallCenterError, KeyFileMissing
 from callcenter.keys import KeyRing
 from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: How long a command waits for the PBX to answer, seconds.
 _PBX_PATIENCE = 10.0
+#: The same where somebody is in danger meanwhile.
+_CONSOLE_PATIENCE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +57,32 @@ class App:
     @cached_property
     def keys(self) -> KeyRing:
         """Return the site's keys; raise `ConfigError` if the key file is missing or unsafe."""
-        return KeyRing.load(self.settings.key_file)
+        try:
+            return KeyRing.load(self.settings.key_file)
+        except KeyFileMissing:
+            self._check_keys_not_lost()
+            raise
+
+    def _check_keys_not_lost(self) -> None:
+        """Raise `KeyFileMissing` with the mend where there are data, but their keys are gone."""
+        from callcenter.db.migrate import is_begun
+
+        begun = False
+        with suppress(CallCenterError):  # no database to ask: then the keys were never made
+            begun = is_begun(self.settings.database_url)
+        if begun:
+            raise KeyFileMissing(
+                f"数据在,密钥 {self.settings.key_file} 却不在。"
+                "用恢复密钥找回:hotline keys recover --identity -"
+            )
 
     @cached_property
     def store(self) -> Store:
-        """Return the store behind `settings.database_url`."""
+        """Return the store behind `settings.database_url`; raise `Refused` in the midst of a restore."""
+        from callcenter.db.swapping import check_settled
         from callcenter.db.unit_of_work import open_store
 
+        check_settled(self.settings.home)
         return open_store(self.settings.database_url, self.keys)
 
     def close(self) -> None:
@@ -109,6 +131,14 @@ class App:
         from callcenter.asterisk.tree import find_asterisk
 
         return Console(program=find_asterisk(self.settings.asterisk.program), home=self.settings.pbx_home)
+
+    def pbx_answers(self) -> bool:
+        """Tell whether the PBX runs and answers: an order in its spool folder rings nobody by itself."""
+        try:
+            self.console().run("core show uptime", timeout=_CONSOLE_PATIENCE)
+        except (CallCenterError, OSError):
+            return False
+        return True
 
     @asynccontextmanager
     async def telephony(self) -> AsyncIterator[Telephony]:

@@ -18,6 +18,12 @@ class ConfigError(CallCenterError):
     error_id = "config_error"
 
 
+class KeyFileMissing(ConfigError):
+    """密钥文件不在。"""
+
+    error_id = "key_file_missing"
+
+
 class NotFound(CallCenterError):
     """There is nothing under that name."""
 

@@ -63,7 +63,7 @@ def load_escrow(file: Path) -> Escrow | None:
         return None
     except ValidationError:
         raise ConfigError(
-            f"{file}: not a note of the recovery key. Run `hotline keys escrow --replace`."
+            f"{file}:不是恢复密钥的记录。运行 hotline keys escrow --replace --reason 理由。"
         ) from None
 
 
@@ -196,4 +196,4 @@ def _identity(text: str) -> x25519.Identity:
 def _recipient(text: str) -> x25519.Recipient:
     with suppress(RecipientError):
         return x25519.Recipient.from_str(text)
-    raise ConfigError("the recovery key's public half is damaged. Run `hotline keys escrow --replace`.")
+    raise ConfigError("恢复密钥的公开部分已损坏。运行 hotline keys escrow --replace --reason 理由。")

@@ -24,7 +24,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from callcenter.errors import ConfigError
+from callcenter.errors import ConfigError, KeyFileMissing
 from callcenter.files import write_private
 
 #: A sealed field names its key in one byte, and 0 is no version.
@@ -51,7 +51,7 @@ class KeyRing:
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise ConfigError(f"{file}: a key already stands here and is kept.") from None
+            raise ConfigError(f"{file}:已有密钥,保留原样。") from None
         ring = cls(master=os.urandom(_BYTES), file=file)
         with os.fdopen(descriptor, "wb") as out:
             out.write(ring.text())
@@ -61,14 +61,17 @@ class KeyRing:
 
     @classmethod
     def load(cls, file: Path) -> KeyRing:
-        """Read the key file; raise `ConfigError` if it is missing, damaged or readable by others."""
+        """Read the key file; raise `ConfigError` if it is missing, damaged or readable by others.
+
+        A missing one is `KeyFileMissing`.
+        """
         try:
             mode = stat.S_IMODE(file.stat().st_mode)
             text = file.read_bytes()
         except FileNotFoundError:
-            raise ConfigError(f"{file}: no key file. Run `hotline init` first.") from None
+            raise KeyFileMissing(f"{file} 不在:还没有密钥文件。先运行 hotline init。") from None
         if mode & 0o077:
-            raise ConfigError(f"{file}: others may read it. Run: chmod 600 {file}")
+            raise ConfigError(f"{file}:别人也能读。运行 chmod 600 {file}")
         return cls.parse(text, file)
 
     @classmethod
@@ -79,7 +82,7 @@ class KeyRing:
         for place, line in enumerate(lines[1:], start=2):
             ring = ring._with_line(line, file, place)
         if ring.first_is_retired and not ring.later:
-            raise ConfigError(f"{file}: no key of fields is left. Restore its kept copy.")
+            raise ConfigError(f"{file}:没有剩下字段密钥。请放回它的副本:hotline keys recover。")
         return ring
 
     def _with_line(self, line: bytes, file: Path, place: int) -> KeyRing:
@@ -89,7 +92,7 @@ class KeyRing:
             case [b"retired", b"1"]:
                 return replace(self, first_is_retired=True)
             case _:
-                raise ConfigError(f"{file}:{place}: not a line of a key file. Restore its kept copy.")
+                raise ConfigError(f"{file}:{place}:不是密钥文件的一行。请放回它的副本:hotline keys recover。")
 
     def text(self) -> bytes:
         """Return the key file's text."""
@@ -119,7 +122,7 @@ class KeyRing:
         """
         version = max([1, *self.later]) + 1
         if version > MOST_VERSIONS:
-            raise ConfigError("no version of field keys is left")
+            raise ConfigError("字段密钥的版本号已用完。")
         return replace(self, later={**self.later, version: os.urandom(_BYTES)})
 
     def only_current(self) -> KeyRing:
@@ -152,7 +155,7 @@ def _key(text: bytes, file: Path, place: int) -> bytes:
     try:
         key = b64decode(text.strip(), validate=True)
     except ValueError:
-        raise ConfigError(f"{where}: not a key file. Restore it from its kept copy.") from None
+        raise ConfigError(f"{where}:不是密钥。请放回它的副本:hotline keys recover。") from None
     if len(key) != _BYTES:
-        raise ConfigError(f"{where}: {len(key)} bytes where {_BYTES} belong. Restore its kept copy.")
+        raise ConfigError(f"{where}:有 {len(key)} 字节,应为 {_BYTES} 字节。放回副本:hotline keys recover。")
     return key

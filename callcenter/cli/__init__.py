@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
 from callcenter.bootstrap import App
+from callcenter.cli.chinese import speak_chinese
+from callcenter.cli.folding import visible
 from callcenter.errors import CallCenterError
 from ivr.errors import IvrError
 from scheduler.errors import SchedulerError
+
+speak_chinese()
 
 #: Command -> (module, what it is for). Loaded only when called, so that `hotline --help` is quick.
 COMMANDS = {
@@ -46,6 +51,27 @@ COMMANDS = {
 }
 
 
+#: What the system says of a file, in words for whoever named it.
+_TROUBLES = {
+    errno.ENOENT: "没有这个文件或文件夹。",
+    errno.EACCES: "没有权限。",
+    errno.EPERM: "没有权限。",
+    errno.EISDIR: "这是文件夹,不是文件。",
+    errno.ENOTDIR: "路径中间有一段不是文件夹。",
+    errno.EEXIST: "已经有了。",
+    errno.ENOSPC: "磁盘满了。",
+    errno.EROFS: "这里只能读,不能写。",
+    errno.ENAMETOOLONG: "名字太长。",
+}
+
+
+class _Finding(click.ClickException):
+    """What is wrong with a file, `file:line: what`: one line, whatever its length, as editors read it."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(visible(f"错误:{self.message}"), file=file, err=file is None)
+
+
 class _Hotline(click.Group):
     """Finds commands by name and turns our errors into one clean line."""
 
@@ -73,12 +99,15 @@ class _Hotline(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (CallCenterError, IvrError, SchedulerError) as error:
+        except IvrError as error:
+            raise _Finding(str(error)) from error
+        except (CallCenterError, SchedulerError) as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             if error.filename is None:  # a closed pipe is click's to handle
                 raise
-            raise click.ClickException(f"{error.filename}:{error.strerror}") from error
+            told = _TROUBLES.get(error.errno or 0, error.strerror)
+            raise _Finding(f"{error.filename}:{told}") from error
 
 
 def _is_text(word: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
@@ -15,15 +15,14 @@ from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from callcenter.bootstrap import App
+from callcenter.cli.folding import WIDTH, fold, visible
 from callcenter.cli.token import read_token
 from callcenter.errors import Forbidden, Refused
 from callcenter.service.access import acting
 from callcenter.service.staff import signin
-
-#: Columns of what nobody gave a width.
-_WIDTH = 80
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,28 +79,63 @@ def _signed_in(app: App, actor: str | None) -> str:
 def console() -> Console:
     """Return a console that keeps 80 columns where nobody says how wide it is."""
     found = Console(highlight=False)
-    return found if found.is_terminal else Console(width=_WIDTH, highlight=False)
+    return found if found.is_terminal else Console(width=WIDTH, highlight=False)
+
+
+def say(sentence: str, *, further: str = "", err: bool = False) -> None:
+    """Print a sentence in lines of 80 columns at most; a word longer than that stays whole."""
+    for line in fold(visible(sentence), WIDTH, further=further):
+        click.echo(line, err=err)
 
 
 def show_rows(
     rows: Sequence[Mapping[str, object]], columns: Sequence[tuple[str, str]], as_json: bool = False
 ) -> None:
-    """Print rows as a table (`columns`: key, title) or, whole, as JSON."""
+    """Print rows as a table (`columns`: key, title) or, whole, as JSON.
+
+    Where the columns do not fit side by side, each row stands as lines of its own.
+    """
     if as_json:
-        click.echo(json.dumps([dict(r) for r in rows], ensure_ascii=False, indent=2, default=plain))
+        _print_json([dict(r) for r in rows])
         return
     screen = console()
     cells = [[title, *(said(row.get(key)) for row in rows)] for key, title in columns]
     widths = _least_widths([key for key, _ in columns], cells, screen.width)
+    if rows and _total(widths) > screen.width:
+        _show_one_by_one(screen, cells)
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for (title, *column), width in zip(cells, widths, strict=True):
         is_whole = width >= max(map(cell_len, (title, *column)))
         table.add_column(title, overflow="fold", no_wrap=is_whole, min_width=width)
     for row in zip(*(column for _, *column in cells), strict=True):
-        table.add_row(*row)
-    # Where even that does not fit, the lines are longer: what is copied out of them is still whole.
-    screen.width = max(_total(widths), screen.width)
+        table.add_row(*map(Text, row))  # as it is: brackets in a name are no markup
     screen.print(table)
+
+
+def _show_one_by_one(screen: Console, cells: Sequence[Sequence[str]]) -> None:
+    """Print each row as lines `title  value`: what is copied out of it is still whole."""
+    titles = [title for title, *_ in cells]
+    for row in zip(*(column for _, *column in cells), strict=True):
+        click.echo("─" * min(WIDTH, screen.width))
+        _show_pairs(zip(titles, row, strict=True), screen.width)
+
+
+def _show_pairs(pairs: Iterable[tuple[str, str]], width: int) -> None:
+    known = list(pairs)
+    margin = max((cell_len(title) for title, _ in known), default=0) + 2
+    for title, value in known:
+        beside = " " * margin
+        first, *rest = fold(value, max(width - margin, _FOLDED)) or [""]
+        click.echo(f"{title}{' ' * (margin - cell_len(title))}{first}".rstrip())
+        for line in rest:
+            click.echo(f"{beside}{line}".rstrip())
+
+
+def _print_json(value: object) -> None:
+    """Print JSON in which signs that act on a screen stand as escapes: it reads the same to a machine."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=plain)
+    click.echo("".join(sign if visible(sign) == sign else json.dumps(sign)[1:-1] for sign in text))
 
 
 #: Columns people copy into the next command, or know by sight: never folded.
@@ -139,7 +173,7 @@ def say_parts(head: str, parts: Sequence[str]) -> None:
     line = head
     for place, part in enumerate(parts):
         more = part if place == len(parts) - 1 else f"{part}、"
-        if cell_len(line + more) > _WIDTH:
+        if cell_len(line + more) > WIDTH:
             click.echo(line)
             line = "  "
         line += more
@@ -149,18 +183,13 @@ def say_parts(head: str, parts: Sequence[str]) -> None:
 def show_one(row: Mapping[str, object], titles: Sequence[tuple[str, str]], as_json: bool = False) -> None:
     """Print one thing, a line per field, or as JSON."""
     if as_json:
-        click.echo(json.dumps(dict(row), ensure_ascii=False, indent=2, default=plain))
+        _print_json(dict(row))
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, title in titles:
-        table.add_row(title, said(row.get(key)))
-    console().print(table)
+    _show_pairs(((title, said(row.get(key))) for key, title in titles), console().width)
 
 
 def said(value: object) -> str:
-    """Return a value as people read it: no `None`, durations as m:ss, local minutes."""
+    """Return a value as people read it: no `None`, durations as m:ss, local minutes, nothing that acts."""
     match value:
         case None | "":
             return "—"
@@ -171,11 +200,11 @@ def said(value: object) -> str:
         case timedelta():
             return minutes(value)
         case Enum():
-            return str(value.value)
+            return visible(str(value.value))
         case tuple() | list():
             return " ".join(said(item) for item in value) or "—"
         case _:
-            return str(value)
+            return visible(str(value))
 
 
 def local(moment: datetime) -> str:

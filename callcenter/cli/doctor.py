@@ -12,10 +12,11 @@ import click
 from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.tree import find_asterisk
 from callcenter.bootstrap import App
-from callcenter.cli.common import json_option, pass_app, show_rows
+from callcenter.cli.common import json_option, pass_app, say, show_rows
 from callcenter.cli.ivr_prompts import prompt_findings
 from callcenter.db.migrate import is_current
 from callcenter.db.rotation import Rotation
+from callcenter.domain.instruments import overridden
 from callcenter.ports import UnitOfWork
 from callcenter.safekept import load_mark
 from callcenter.service.followup.debts import rules_of
@@ -47,7 +48,7 @@ def doctor(app: App, as_json: bool) -> None:
         show_rows(rows, [], as_json=True)
     else:
         for check in found:
-            click.echo(f"{_MARKS[check.state]}  {check.sentence}")
+            say(f"{_MARKS[check.state]}  {check.sentence}", further="  ")
     if looks.worst(found) is State.BAD:
         raise SystemExit(1)
 
@@ -55,9 +56,10 @@ def doctor(app: App, as_json: bool) -> None:
 def _of_keeping(app: App) -> Iterator[Check]:
     settings, now = app.settings, app.clock()
     keys = settings.key_file
-    yield checked("key_file", partial(looks.key_file, keys))
-    escrow = partial(looks.key_escrow, settings.recovery_file, settings.key_copy_file, keys)
-    yield checked("key_escrow", escrow)
+    yield checked("key_file", lambda: looks.key_file(app.keys))
+    if keys.exists():
+        escrow = partial(looks.key_escrow, settings.recovery_file, settings.key_copy_file, keys)
+        yield checked("key_escrow", escrow)
     yield checked("backup", lambda: looks.last_backup(load_mark(settings.home), now, settings.backup.every))
     yield checked("folders", partial(looks.private_folders, settings.pbx_home, settings.recordings_folder))
     yield checked("messages", partial(looks.unsealed_messages, settings.pbx_home / "spool" / "messages", now))
@@ -69,7 +71,7 @@ def _of_store(app: App) -> Iterator[Check]:
     settings, now = app.settings, app.clock()
     reached = checked("database", lambda: looks.database(lambda: is_current(settings.database_url)))
     yield reached
-    if reached.state is State.BAD:
+    if reached.state is State.BAD or not settings.key_file.exists():  # without keys nothing opens: said above
         return
     yield checked("sealed", lambda: looks.sealed_columns(_sample(app)))
     rules = rules_of(settings).risk
@@ -93,6 +95,7 @@ def _of_line(app: App) -> Iterator[Check]:
     yield checked("calendar", lambda: line.calendar(rules_of(settings).calendar, today))
     yield checked("outbound_number", lambda: line.outbound_number(settings.site.outbound_number))
     yield checked("prompts", lambda: _prompts(app))
+    yield checked("scales", lambda: line.scales(overridden(settings.instruments_folder)))
     yield checked("pbx", lambda: _pbx(app))
 
 

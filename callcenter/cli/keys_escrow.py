@@ -11,9 +11,9 @@ import segno
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, pass_app
-from callcenter.errors import Refused
 from callcenter.escrow import (
     PREFIX,
+    Escrow,
     groups_of,
     load_escrow,
     new_identity,
@@ -35,18 +35,15 @@ _PER_LINE = 5
 @actor_option
 @pass_app
 def escrow(app: App, replaces: bool, reason: str, actor: str) -> None:
-    """做一把恢复密钥,只显示这一次:抄在或印在纸上,与机器分开存放。
+    """另做一把恢复密钥(第一把由 hotline init 做好),只显示这一次:抄在纸上,与机器分开存放。
 
     备份都加密给它。机器和密钥文件都没了,凭这张纸和一份备份就能恢复。
     """
-    settings = app.settings
-    if not settings.key_file.exists():
-        raise Refused(f"{settings.key_file} 不在。先运行 hotline init。")
-    identity = new_identity()
+    known, identity = load_escrow(app.settings.recovery_file), new_identity()
     with app.store() as work:
         note = safekeeping.new_escrow(
             work,
-            load_escrow(settings.recovery_file),
+            known,
             recipient_of(identity),
             actor=actor,
             now=app.clock(),
@@ -54,9 +51,8 @@ def escrow(app: App, replaces: bool, reason: str, actor: str) -> None:
             replaces=replaces,
         )
         work.commit()
-    save_escrow(settings.recovery_file, note)
-    refresh_copy(settings.recovery_file, settings.key_copy_file, settings.key_file)
-    _show(identity)
+    keep_public_half(app, note)
+    show_recovery_key(identity, picture=True)
     if sys.stdin.isatty() and _knows(identity):
         _confirm(app, identity, actor)
         return
@@ -85,7 +81,15 @@ def _confirm(app: App, identity: str, actor: str) -> None:
     click.echo("已确认:恢复密钥保存好了。请清屏,并把纸收进上锁的地方。")
 
 
-def _show(identity: str) -> None:
+def keep_public_half(app: App, note: Escrow) -> None:
+    """Write down the recovery key's public half, and encrypt the key file's copy to it."""
+    settings = app.settings
+    save_escrow(settings.recovery_file, note)
+    refresh_copy(settings.recovery_file, settings.key_copy_file, settings.key_file)
+
+
+def show_recovery_key(identity: str, *, picture: bool) -> None:
+    """Print a recovery key, the only time: whole, in groups to check by, and as a QR code."""
     groups = groups_of(identity)
     click.echo("恢复密钥,只显示这一次。请抄写或打印,不要拍照,不要存在这台机器上。\n")
     click.echo(identity + "\n")
@@ -93,9 +97,10 @@ def _show(identity: str) -> None:
     for at in range(0, len(groups), _PER_LINE):
         line = "  ".join(f"{at + n + 1:>2} {group}" for n, group in enumerate(groups[at : at + _PER_LINE]))
         click.echo(f"  {line}")
-    picture = io.StringIO()
-    segno.make(identity, error="m", micro=False).terminal(picture, compact=True)
-    click.echo("\n" + picture.getvalue())
+    if picture:
+        drawn = io.StringIO()
+        segno.make(identity, error="m", micro=False).terminal(drawn, compact=True)
+        click.echo("\n" + drawn.getvalue())
 
 
 def _knows(identity: str) -> bool:

@@ -83,7 +83,7 @@ class Rehearsal:
         self.screen.title("准备:数据库、电话系统、人员")
         self._step("清理上一次排练", stage.clear)
         stage.write_config()
-        self._step("建立密钥和数据库(Alembic)", lambda: stage.hotline("init"))
+        self._step("建立密钥和数据库(Alembic)", lambda: stage.hotline("init", "--without-recovery-key"))
         self._step("登记咨询员、值班手机和督导", self._enrol)
         self._step("合成提示音,生成 Asterisk 配置", lambda: stage.hotline("pbx", "apply"))
         self._step("启动 Asterisk", stage.asterisk.start)

@@ -92,8 +92,7 @@ def new_database(postgres_server: Server, tmp_path: Path) -> Iterator[Callable[[
 
 def set_up(machine: Machine, now: datetime) -> str:
     """Begin a line, fill it, make a recovery key; return the key."""
-    machine.ok("init")
-    shown = machine.ok("keys", "escrow", "--as", "admin")
+    shown = machine.ok("init")
     identity = next(line for line in shown.splitlines() if line.startswith("AGE-SECRET-KEY-1"))
     machine.ok("keys", "confirm", "--as", "admin", typed=identity + "\n")
     store = open_store(machine.url, KeyRing.load(machine.home / "hotline.key"))
@@ -202,7 +201,7 @@ def test_the_plain_age_format_holds_a_plain_tar(lost: Machine, tmp_path: Path, n
 
 
 def test_without_a_recovery_key_there_is_no_backup(lost: Machine, tmp_path: Path) -> None:
-    lost.ok("init")
+    lost.ok("init", "--without-recovery-key")
     assert "hotline keys escrow" in lost.refused("backup", str(tmp_path / "b.age"), "--as", "admin")
     assert not (tmp_path / "b.age").exists()
 
@@ -411,10 +410,10 @@ def test_a_bad_chain_in_a_backup_is_refused_and_the_store_stays_empty(
 
 _RESTORE = """
 import sys
-from callcenter.db import restore
+from callcenter.db import swapping
 from callcenter.cli import main
 
-restore._place = lambda *_: (print("placing", flush=True), sys.stdin.read())
+swapping.place = lambda *_: (print("placing", flush=True), sys.stdin.read())
 main(sys.argv[1:])
 """
 

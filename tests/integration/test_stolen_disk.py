@@ -200,7 +200,7 @@ def test_a_backup_and_sealed_messages_show_nothing(
         assert isinstance(store, SqlStore)
         home = site.app.settings.home.resolve()
         a_call_with_secrets(home, store, now)
-        recovery = site.type("keys", "escrow").output
+        recovery = site.type("keys", "escrow", "--replace", "--reason", "纸找不到了").output
         assert "AGE-SECRET-KEY-1" in recovery
         (tmp_path / "stick").mkdir()
         done = site.type("backup", str(tmp_path / "stick" / "line.age"))

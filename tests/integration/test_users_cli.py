@@ -139,4 +139,4 @@ def test_the_administrator_who_makes_users_does_not_read_what_was_done(hotline: 
 def test_an_unknown_user_is_one_clean_line(hotline: Hotline) -> None:
     missing = hotline("user", "show", "c999")
     assert missing.exit_code == 1
-    assert missing.output.strip().splitlines() == ["Error: 没有代码为 c999 的人员。"]
+    assert missing.output.strip().splitlines() == ["错误:没有代码为 c999 的人员。"]

@@ -36,7 +36,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: datetime) -> Itera
     monkeypatch.setenv("HOTLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOTLINE_ACTOR", "admin")
     monkeypatch.chdir(tmp_path)
-    assert run("init").exit_code == 0
+    assert run("init", "--without-recovery-key").exit_code == 0
     app = Clocked(
         settings=Settings(home=tmp_path / "home", backup=Backup(folder=str(tmp_path / "safe"), keep=3))
     )

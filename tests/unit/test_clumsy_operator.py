@@ -167,5 +167,5 @@ def test_a_span_that_asterisk_would_take_for_no_limit_is_refused(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "PT0S")
-    with pytest.raises(ConfigError, match="greater than or equal"):
+    with pytest.raises(ConfigError, match="不能小于"):
         load_settings()

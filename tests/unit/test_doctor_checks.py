@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from site_scales import site_file
 from sqlalchemy import update
 
 from callcenter.cli import main
@@ -40,7 +41,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOTLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOTLINE_ACTOR", "admin")
     monkeypatch.chdir(tmp_path)
-    assert run("init").exit_code == 0
+    assert run("init", "--without-recovery-key").exit_code == 0
     return tmp_path / "home"
 
 
@@ -273,6 +274,15 @@ def test_a_second_factor_is_missed_only_where_it_is_demanded(now: datetime) -> N
     assert look(lambda work: work.users.add(a_user()), demanded) is State.BAD
     free = look(with_supervisor(None), lambda work: doctor_line.second_factors(work, demanded=False))
     assert free is State.OK
+
+
+def test_a_scale_of_ours_that_the_site_replaced_is_said_and_a_milder_one_is_red(home: Path) -> None:
+    assert "本站 instruments" not in sentence("scales")
+    (home / "instruments").mkdir()
+    site_file(home / "instruments", "cssrs", ("第1题：希望自己死去}", "第一题（官方措辞）}"))
+    assert "cssrs（版本 100）" in sentence("scales")
+    site_file(home / "instruments", "beijing", ("wording: none\n", "wording: none\nworse: low\n"))
+    assert states()["scales"] == "bad"
 
 
 def test_prompts_that_are_missing_are_red_and_unapproved_ones_are_said() -> None:

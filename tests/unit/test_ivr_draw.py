@@ -129,7 +129,7 @@ def test_without_graphviz_the_mend_is_named(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("PATH", str(tmp_path))
     done = draw("talks")
     assert done.exit_code == 1
-    assert done.output == "Error: graphviz is not installed. Run: apt-get install graphviz fonts-noto-cjk\n"
+    assert done.output == "错误:graphviz is not installed. Run: apt-get install graphviz fonts-noto-cjk\n"
     assert draw("talks", "--format", "dot").exit_code == 0
 
 

@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOTLINE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOTLINE_ACTOR", "admin")
     monkeypatch.chdir(tmp_path)
-    ok("init")
+    ok("init", "--without-recovery-key")
     return tmp_path / "home"
 
 
@@ -49,10 +49,53 @@ def key_in(shown: str) -> str:
     return next(line for line in shown.splitlines() if line.startswith("AGE-SECRET-KEY-1"))
 
 
-def test_init_says_what_comes_next_until_it_is_done(home: Path) -> None:
-    assert "hotline keys escrow" in ok("init")
+def test_init_hands_over_the_recovery_key_once_and_the_paper_brings_a_lost_key_file_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOTLINE_HOME", str(home))
+    monkeypatch.setenv("HOTLINE_ACTOR", "admin")
+    shown = ok("init")
+    paper = key_in(shown)
+    assert all(group in shown for group in groups_of(paper))
+    assert "抄在纸上" in shown
+    assert "hotline keys confirm" in shown
+    assert "█" not in shown, "a picture is for a terminal only"
+    assert "AGE-SECRET-KEY" not in (again := ok("init"))
+    assert not any(group in again for group in groups_of(paper))
+    for path in home.rglob("*"):
+        assert path.is_dir() or paper[20:60].encode() not in path.read_bytes(), path
+    ok("user", "add", "c001", "--name", "林晓燕", "--role", "counsellor")
+    (home / "hotline.key").unlink()
+    assert "hotline keys recover" in refused("user", "show", "c001", "--json")
+    ok("keys", "recover", "--identity", "-", typed=paper)
+    assert "c001" in ok("user", "show", "c001", "--json")
+    ok("keys", "confirm", typed=paper)
+
+
+def test_init_of_a_line_that_has_people_already_makes_no_recovery_key_and_says_how(home: Path) -> None:
+    again = ok("init")
+    assert "AGE-SECRET-KEY" not in again
+    assert "hotline keys escrow" in again
     ok("keys", "escrow")
     assert "hotline keys escrow" not in ok("init")
+
+
+def test_with_the_key_file_lost_every_command_says_what_brings_it_back(home: Path) -> None:
+    (home / "hotline.key").unlink()
+    for words in (("user", "list"), ("audit", "list"), ("keys", "rotate", *REASON), ("keys", "escrow")):
+        said = refused(*words).replace("\n", "")
+        assert "数据在,密钥" in said, words
+        assert "hotline keys recover --identity -" in said
+    said = run("doctor").output.replace("\n", "")
+    assert "hotline keys recover --identity -" in said
+    assert "hotline init" not in said
+
+
+def test_before_init_every_command_says_to_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOTLINE_HOME", str(tmp_path / "nothing"))
+    assert "hotline init" in refused("user", "list", "--as", "admin")
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_the_recovery_key_is_shown_once_whole_in_groups_and_as_a_picture_and_never_kept(home: Path) -> None:

@@ -57,7 +57,7 @@ def test_dropping_the_old_keys_leaves_the_current_one(tmp_path: Path) -> None:
 
 
 def test_when_no_version_is_left_none_is_made() -> None:
-    with pytest.raises(ConfigError, match="no version"):
+    with pytest.raises(ConfigError, match="版本号已用完"):
         ring_of(MOST_VERSIONS).with_new_key()
 
 
@@ -65,14 +65,14 @@ def test_when_no_version_is_left_none_is_made() -> None:
     ("text", "says"),
     [
         (b"", "hotline.key"),
-        (b"not base64!\n", "not a key file"),
-        (MASTER + b"\nfield 2\n", ":2: not a line"),
-        (MASTER + b"\nfield x " + MASTER + b"\n", ":2: not a line"),
-        (MASTER + b"\nfield 1 " + MASTER + b"\n", ":2: not a line"),
-        (MASTER + b"\nfield 256 " + MASTER + b"\n", ":2: not a line"),
-        (MASTER + b"\nfield 2 c2hvcnQ=\n", ":2: 5 bytes"),
-        (MASTER + b"\nfield 2 " + MASTER + b"\nretired 2\n", ":3: not a line"),
-        (MASTER + b"\nretired 1\n", "no key of fields"),
+        (b"not base64!\n", "不是密钥。"),
+        (MASTER + b"\nfield 2\n", ":2:不是密钥文件的一行"),
+        (MASTER + b"\nfield x " + MASTER + b"\n", ":2:不是密钥文件的一行"),
+        (MASTER + b"\nfield 1 " + MASTER + b"\n", ":2:不是密钥文件的一行"),
+        (MASTER + b"\nfield 256 " + MASTER + b"\n", ":2:不是密钥文件的一行"),
+        (MASTER + b"\nfield 2 c2hvcnQ=\n", ":2:有 5 字节"),
+        (MASTER + b"\nfield 2 " + MASTER + b"\nretired 2\n", ":3:不是密钥文件的一行"),
+        (MASTER + b"\nretired 1\n", "没有剩下字段密钥"),
     ],
 )
 def test_a_damaged_file_names_the_line(tmp_path: Path, text: bytes, says: str) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from callcenter.domain.audit_chain import Fault
 from callcenter.errors import CallCenterError
 from callcenter.escrow import digest, load_escrow
 from callcenter.keys import KeyRing
@@ -74,9 +75,8 @@ def checked(name: str, look: Callable[[], Check]) -> Check:
         return bad(name, f"检查不了:{error.filename or name}:{error.strerror}")
 
 
-def key_file(file: Path) -> Check:
-    """Look whether the key file is there, whole, and closed to others."""
-    ring = KeyRing.load(file)
+def key_file(ring: KeyRing) -> Check:
+    """Look whether the key file, which was just read, waits for the end of a change."""
     if len(ring.versions) > 1:
         return warn(
             "key_file",
@@ -123,8 +123,9 @@ def database(is_current: Callable[[], bool]) -> Check:
 
 def audit_chain(work: UnitOfWork, folder: Path) -> Check:
     """Look whether the audit is one unbroken chain up to, and past, the head that was noted."""
-    noted = audit.noted_head(folder)
-    verdict = audit.verify(work, [noted] if noted else [])
+    verdict = audit.look(work, folder)
+    if verdict.fault in (Fault.NO_HEAD, Fault.EMPTY):
+        return bad("audit", "记下的链头不在,或留痕被清空:末尾是否被截去无从核对。运行 hotline audit verify。")
     if not verdict.is_whole:
         return bad(
             "audit", f"操作留痕在第 {verdict.bad_seq} 条不完整。运行 hotline audit verify,并查明是谁。"
