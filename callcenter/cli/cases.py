@@ -8,21 +8,18 @@ from datetime import datetime
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, local, pass_app, show_one, show_rows
-from callcenter.domain.cases import Case, CaseEvent, CloseReason
+from callcenter.cli.case_rows import case_row, confirming, event_row, plain_rows, step_row
+from callcenter.cli.common import actor_option, json_option, pass_app, say, show_one, show_rows
+from callcenter.domain.case_rules import proposal, proposed_why
+from callcenter.domain.cases import RESCUE_WORDS, Case, CloseReason
 from callcenter.domain.instruments import Instrument, load_instruments
-from callcenter.domain.levels import Level
-from callcenter.domain.numbers import mask_name
-from callcenter.domain.people import Person
+from callcenter.domain.levels import LEVEL_WORDS, Level
 from callcenter.domain.scoring import Scored, instrument_of, parse_answers, score, taken_over
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service.followup.case_steps import step_name
 from callcenter.service.followup.debts import rules_of
 from callcenter.service.risk import case_verbs as service
-from callcenter.service.risk.case_verbs import CaseView
-from callcenter.words import CASE_WORDS, EVENT_WORDS, KIND_WORDS, LEVEL_WORDS, RESCUE_WORDS, step_words
-from scheduler.obligations import Obligation
+from callcenter.service.risk.rescues import of_case
 
 _LIST = [
     ("id", "编号"),
@@ -40,6 +37,8 @@ _SHOW = [
     ("opened_from", "来自"),
     ("acknowledged_by", "督导确认"),
     ("proposed_text", "待确认"),
+    ("proposed_why", "提议的理由"),
+    ("next_act", "现在该做"),
     ("close_reason", "结案原因"),
 ]
 _STEPS = [
@@ -52,8 +51,8 @@ _STEPS = [
 _EVENTS = [
     ("at", "时间"),
     ("kind_text", "事项"),
-    ("before", "原来"),
-    ("after", "现在"),
+    ("before_text", "原来"),
+    ("after_text", "现在"),
     ("by", "操作人"),
     ("second", "确认人"),
     ("reason", "理由"),
@@ -81,7 +80,7 @@ def list_cases(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
     """列出个案:没有督导确认的最先,然后按级别。"""
     with app.store() as work:
         found = service.list_cases(work, actor=actor, all_of_them=all_of_them)
-    show_rows([_row(view, app.clock()) for view in found], _LIST, as_json)
+    show_rows([case_row(view, app.clock()) for view in found], _LIST, as_json)
 
 
 @cases.command()
@@ -92,17 +91,20 @@ def list_cases(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
 def show(app: App, case_id: str, actor: str, as_json: bool) -> None:
     """显示一个个案:欠着的随访、经过、救援。"""
     with app.store() as work:
-        found = service.see_case(work, case_id, actor=actor)
-    steps = [_step_row(one) for one in found.steps]
-    events = [_event_row(one) for one in found.events]
+        found = service.see_case(work, case_id, actor=actor, now=app.clock())
+        work.commit()
+    steps = [step_row(one) for one in found.steps]
+    events = [event_row(one) for one in found.events]
     rescues: list[dict[str, object]] = [
         {"id": r.id, "state": r.state, "state_text": RESCUE_WORDS[r.state], "agency": r.agency}
         for r in found.rescues
     ]
-    row = _row(found, app.clock())
+    row = {**case_row(found, app.clock()), "proposed_why": proposed_why(found.case) or None}
     if as_json:
         show_one(
-            {**row, "steps": _plain(steps), "events": _plain(events), "rescues": _plain(rescues)}, [], True
+            {**row, "steps": plain_rows(steps), "events": plain_rows(events), "rescues": plain_rows(rescues)},
+            [],
+            True,
         )
         return
     show_one(row, _SHOW)
@@ -126,7 +128,7 @@ def take(app: App, case_id: str, to: str | None, reason: str, actor: str) -> Non
         return service.hand_over(work, case_id, to, reason=reason, actor=actor, now=now)
 
     done = _act(app, act)
-    click.echo(f"{done.id} 由 {done.owner} 负责。")
+    say(f"{done.id} 由 {done.owner} 负责。")
 
 
 @cases.command("raise")
@@ -143,7 +145,11 @@ def raise_level(app: App, case_id: str, level: int, reason: str, actor: str) -> 
             work, case_id, Level(level), reason=reason, actor=actor, now=now, rules=rules_of(app.settings)
         ),
     )
-    click.echo(f"{done.id} 现在是 {LEVEL_WORDS[done.level]}。")
+    say(f"{done.id} 现在是 {LEVEL_WORDS[done.level]}。")
+    if done.level is Level.IMMINENT:
+        with app.store() as work:
+            form = of_case(work, done.id)[-1]
+        say(f"救援记录 {form.id}：{RESCUE_WORDS[form.state]}。登记进展用 hotline rescue step {form.id}")
 
 
 @cases.command()
@@ -167,18 +173,30 @@ def lower(app: App, case_id: str, level: int, reason: str, dry_run: bool, actor:
 
 @cases.command()
 @case_argument
+@click.option("--level", type=click.IntRange(0, 4), metavar="级别", help="确认降为这个级别")
+@click.option("--closing", type=click.Choice(service.CLOSABLE), metavar="原因", help="确认以这个原因结案")
 @dry_run_option
 @actor_option
 @pass_app
-def confirm(app: App, case_id: str, dry_run: bool, actor: str) -> None:
-    """督导确认别人提议的降级或结案。"""
-    done = _act(
-        app,
-        lambda work, now: service.confirm(work, case_id, actor=actor, now=now, rules=rules_of(app.settings)),
-        dry_run=dry_run,
-    )
-    state = CASE_WORDS[done.state]
-    click.echo(f"{done.id} 现在是 {LEVEL_WORDS[done.level]}，{state}。{_dry(dry_run)}")
+def confirm(
+    app: App, case_id: str, level: int | None, closing: str | None, dry_run: bool, actor: str
+) -> None:
+    """督导确认别人提议的降级(--level)或结案(--closing)。
+
+    写明确认的是什么;提议在您看过以后变了,就不会被误认。
+    """
+    if (level is None) == (closing is None):
+        raise click.UsageError(
+            "请写明确认的是什么:--level 级别,或 --closing 原因。先用 cases show 看清提议。"
+        )
+    seen = CloseReason(str(closing)) if level is None else Level(level)
+    with app.store() as work:
+        before = service.see_case(work, case_id, actor=actor, now=app.clock()).case
+        service.confirm(work, case_id, seen, actor=actor, now=app.clock(), rules=rules_of(app.settings))
+        if not dry_run:
+            work.commit()
+    say(f"{case_id}：您确认了{proposal(before)}，理由：{proposed_why(before)}。")
+    _say_dry(dry_run)
 
 
 @cases.command()
@@ -189,7 +207,7 @@ def confirm(app: App, case_id: str, dry_run: bool, actor: str) -> None:
 def withdraw(app: App, case_id: str, reason: str, actor: str) -> None:
     """撤回或驳回提议的降级、结案。"""
     done = _act(app, lambda work, now: service.withdraw(work, case_id, reason=reason, actor=actor, now=now))
-    click.echo(f"{done.id} 没有待确认的提议了。")
+    say(f"{done.id} 没有待确认的提议了。")
 
 
 @cases.command()
@@ -200,7 +218,7 @@ def withdraw(app: App, case_id: str, reason: str, actor: str) -> None:
 def watch(app: App, case_id: str, reason: str, actor: str) -> None:
     """转为观察:危险已过,欠着的随访照旧。0、1 级要先降级。"""
     done = _act(app, lambda work, now: service.watch(work, case_id, reason=reason, actor=actor, now=now))
-    click.echo(f"{done.id} 转为观察。")
+    say(f"{done.id} 转为观察。")
 
 
 @cases.command()
@@ -212,7 +230,7 @@ def watch(app: App, case_id: str, reason: str, actor: str) -> None:
 def tried(app: App, case_id: str, way: str, note: str, actor: str) -> None:
     """登记一次电话以外的尝试。它不算完成任何一次随访。"""
     _act(app, lambda work, now: service.tried(work, case_id, way, note=note, actor=actor, now=now))
-    click.echo(f"{case_id} 已登记：{way}。")
+    say(f"{case_id} 已登记：{way}。")
 
 
 @cases.command()
@@ -253,7 +271,7 @@ def reopen(app: App, case_id: str, reason: str, actor: str) -> None:
             work, case_id, reason=reason, actor=actor, now=now, rules=rules_of(app.settings)
         ),
     )
-    click.echo(f"{done.id} 已重开，{LEVEL_WORDS[done.level]}。")
+    say(f"{done.id} 已重开，{LEVEL_WORDS[done.level]}。")
 
 
 @cases.command()
@@ -267,7 +285,7 @@ def ack(app: App, case_id: str, actor: str) -> None:
         work.commit()
     for alarm in silenced:
         app.road.silence(alarm.id)
-    click.echo(f"{done.id} 已由 {done.acknowledged_by} 确认。")
+    say(f"{done.id} 已由 {done.acknowledged_by} 确认。")
 
 
 @cases.command()
@@ -288,14 +306,16 @@ def scales(app: App, as_json: bool) -> None:
 def score_one(
     app: App, instrument: str, answers: tuple[str, ...], total: float | None, as_json: bool
 ) -> None:
-    """计分器:按题目编号计分,不保存任何内容。不写答案则列出题目。"""
+    """计分器:按题目编号计分,不保存任何内容。不写答案则列出题目。
+
+    题号可以写短的:phq9 9=1;答案可以写数字,也可以写文字:cssrs 1=是。
+    """
     found = instrument_of(load_instruments(app.settings.instruments_folder), instrument)
     if total is None and not answers:
         _show_items(found, as_json)
         return
-    if total is not None and answers:
-        raise Refused("逐题答案和结果分数请只写一样。")
-    scored = taken_over(found, total) if total is not None else score(found, parse_answers(found, answers))
+    known = parse_answers(found, answers)
+    scored = taken_over(found, total, known) if total is not None else score(found, known)
     titles = [
         ("name", "量表"),
         ("score", "分数"),
@@ -306,7 +326,7 @@ def score_one(
     ]
     show_one(_scored_row(scored), titles, as_json)
     if not as_json:
-        click.echo("分数只作筛查提示，不代替人的判断。")
+        say("分数只作筛查提示，不代替人的判断。")
 
 
 def _act(app: App, act: Callable[[UnitOfWork, datetime], Case], *, dry_run: bool = False) -> Case:
@@ -317,95 +337,19 @@ def _act(app: App, act: Callable[[UnitOfWork, datetime], Case], *, dry_run: bool
     return done
 
 
-def _dry(dry_run: bool) -> str:
-    return "（试算，没有写入）" if dry_run else ""
+def _say_dry(dry_run: bool) -> None:
+    if dry_run:
+        say("（试算，没有写入）")
 
 
 def _say_proposed(case: Case, done: str, dry_run: bool) -> None:
-    waiting = _proposed(case)
-    said = (
-        f"{case.id} 已提议：{waiting}。要另一位督导确认：hotline cases confirm {case.id}" if waiting else done
-    )
-    click.echo(said + _dry(dry_run))
-
-
-def _proposed(case: Case) -> str | None:
-    if case.ending is not None:
-        return f"结案（{case.ending.reason.value}，{case.ending.by} 提出）"
-    if case.proposed is not None:
-        return f"降为 {LEVEL_WORDS[case.proposed.level]}（{case.proposed.by} 提出）"
-    return None
-
-
-def _row(view: CaseView, now: datetime) -> dict[str, object]:
-    case, first = view.case, next(iter(view.steps), None)
-    return {
-        "id": case.id,
-        "level": int(case.level),
-        "level_text": LEVEL_WORDS[case.level],
-        "name": _name_of(view.person),
-        "code": view.person.code,
-        "state": case.state,
-        "state_text": CASE_WORDS[case.state],
-        "owner": case.owner,
-        "opened_at": case.opened_at,
-        "opened_from": case.opened_from,
-        "acknowledged_by": case.acknowledged_by,
-        "acknowledged_at": case.acknowledged_at,
-        "proposed_text": _proposed(case),
-        "close_reason": case.close_reason,
-        "next_due": first.due_at if first else None,
-        "next_text": local(first.due_at)[:11] if first else None,
-        "remark": _remark(view, now),
-    }
-
-
-def _remark(view: CaseView, now: datetime) -> str | None:
-    case = view.case
-    if service.is_alarming(case):
-        return "待督导确认"
-    if any(step.window_end < now for step in view.steps):
-        return "随访逾期"
-    return "待第二人确认" if _proposed(case) else None
-
-
-def _name_of(person: Person) -> str:
-    return mask_name(person.name) if person.name else person.code
-
-
-def _step_row(one: Obligation) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "kind": one.kind,
-        "kind_text": KIND_WORDS[one.kind],
-        "step": step_name(one),
-        "step_text": step_words(step_name(one)),
-        "due_at": one.due_at,
-        "due_text": local(one.due_at)[:11],
-        "breach_at": one.window_end,
-        "breach_text": local(one.window_end)[:11],
-    }
-
-
-def _event_row(one: CaseEvent) -> dict[str, object]:
-    return {
-        "at": one.at,
-        "kind": one.kind,
-        "kind_text": EVENT_WORDS.get(one.kind, one.kind),
-        "before": one.before,
-        "after": one.after,
-        "by": one.by,
-        "second": one.second,
-        "reason": one.reason,
-    }
-
-
-def _plain(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return rows that stand inside another one as JSON can hold them."""
-    return [
-        {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
-        for row in rows
-    ]
+    waiting = proposal(case)
+    if not waiting:
+        say(done)
+    else:
+        say(f"{case.id} 还没有变，已提议：{waiting}。")
+        say(f"要另一位督导确认：{confirming(case)}")
+    _say_dry(dry_run)
 
 
 def _scale_row(one: Instrument) -> dict[str, object]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from harness import USERS, Actors, Pbx
 
 from callcenter.asterisk.spool import SpoolAlarms
-from callcenter.config import Alarms
+from callcenter.bootstrap import App
+from callcenter.config import Alarms, Settings
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import Answer, presses
 from callcenter.domain.alarms import AlarmAck, AlarmKind
@@ -137,3 +139,12 @@ def test_r14_one_act_during_the_call_rings_the_supervisor_at_once(
     assert begun.rescue.state is RescueState.REQUESTED
     until(lambda: _acks(pbx, now), 40, what="the supervisor to press 1")
     assert [call.number for call in carrier.calls()] == [FIRST]
+
+
+def test_r14_whether_a_real_pbx_answers_is_told_from_its_spool_folder_being_there(
+    pbx: Pbx, actors: Actors, tmp_path: Path
+) -> None:
+    assert App(settings=pbx.settings).pbx_answers()
+    nobody = Settings(home=tmp_path)
+    (nobody.pbx_home / "spool" / "outgoing").mkdir(parents=True)
+    assert not App(settings=nobody).pbx_answers()

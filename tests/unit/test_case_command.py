@@ -21,7 +21,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.risk import RiskAnswers
 from callcenter.domain.sessions import SessionRow
-from callcenter.domain.users import Role, User
+from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.service.risk.cases import follow
@@ -42,9 +42,18 @@ class Desk(App):
         self.now = ENDED + HOUR
         self.__dict__.update(store=MemoryStore(), road=MemoryAlarmRoad())
         self.clock = lambda: self.now  # type: ignore[method-assign]
+        self.alive = True
         with self.store() as work:
             enlist(work)
-            work.users.add(User(code="s002", name="吴倩", roles=frozenset({Role.SUPERVISOR})))
+            work.users.add(
+                User(
+                    code="s002",
+                    name="吴倩",
+                    roles=frozenset({Role.SUPERVISOR}),
+                    phone=PhoneKind.SIP,
+                    alarm_rank=1,
+                )
+            )
             work.people.add(Person(id="p1", code="P-7F3K", name=NAME, phones=(Phone(number=NUMBER),)))
             work.calls.put_many([_call()])
             follow(
@@ -58,6 +67,9 @@ class Desk(App):
                 rules=Rules(),
             )
             work.commit()
+
+    def pbx_answers(self) -> bool:
+        return self.alive
 
     def types(self, group: click.Command, *words: str, by: str = "s001") -> str:
         result = self.tries(group, *words, by=by)
@@ -122,16 +134,90 @@ def test_two_people_lower_a_case_and_a_trial_changes_nothing(desk: Desk) -> None
     case = desk.case
     said = desk.types(cases, "lower", case, "2", "--reason", "家人已陪同就医", by="c017")
     assert "confirm" in said
-    assert "试算" in desk.types(cases, "confirm", case, "--dry-run")
+    assert "试算" in desk.types(cases, "confirm", case, "--level", "2", "--dry-run")
     assert desk.listed(cases, "list")[0]["level"] == 1
-    desk.types(cases, "confirm", case)
+    desk.types(cases, "confirm", case, "--level", "2")
     assert desk.listed(cases, "list")[0]["level"] == 2
+
+
+def test_the_list_says_everything_a_case_waits_for(desk: Desk) -> None:
+    desk.types(cases, "lower", desk.case, "2", "--reason", "家人已陪同就医", by="c017")
+    desk.now = ENDED + 40 * HOUR
+    (row,) = desk.listed(cases, "list")
+    assert row["remark"] == "待督导确认 待第二人确认 随访逾期"
+    shown = "".join(desk.types(cases, "list").split())
+    assert not [word for word in ("待督导确认", "待第二人确认") if word[:4] not in shown]
+
+
+def test_what_is_confirmed_is_named_and_said(desk: Desk) -> None:
+    case = desk.case
+    for words in ((), ("--level", "2", "--closing", "误建")):
+        assert desk.tries(cases, "confirm", case, *words).exit_code == 2
+    said = desk.types(cases, "close", case, "接受治疗", "--note", "门诊随诊中", by="c017")
+    assert f"hotline cases confirm {case} --closing 接受治疗" in said.replace("\n", "")
+    row = json.loads(desk.types(cases, "show", case, "--json"))
+    assert (row["proposed_text"], row["proposed_why"]) == ("结案（接受治疗，c017 提出）", "门诊随诊中")
+    assert isinstance(desk.tries(cases, "confirm", case, "--level", "2").exception, CallCenterError)
+    done = desk.types(cases, "confirm", case, "--closing", "接受治疗")
+    assert "您确认了结案（接受治疗，c017 提出），理由：门诊随诊中。" in done.replace("\n", "")
+    assert "紧急" not in done
+
+
+def test_states_are_true_and_the_next_act_stands_beside_them(desk: Desk) -> None:
+    case = desk.case
+    row = json.loads(desk.types(cases, "show", case, "--json"))
+    assert row["state_text"] == "跟进中"
+    assert f"督导具名：hotline cases ack {case}" in row["next_act"]
+    desk.types(cases, "ack", case)
+    row = json.loads(desk.types(cases, "show", case, "--json"))
+    assert row["next_act"].endswith(f"随访：hotline queue dial {row['steps'][0]['id']}")
+
+
+def test_the_log_is_said_in_words(desk: Desk) -> None:
+    desk.types(cases, "raise", desk.case, "0", "--reason", "家属来电话了")
+    events = json.loads(desk.types(cases, "show", desk.case, "--json"))["events"]
+    level = next(event for event in events if event["kind"] == "level")
+    assert (level["before"], level["before_text"], level["after_text"]) == ("1", "1 高危", "0 紧急")
+
+
+def test_r14_raising_to_level_0_names_the_rescue(desk: Desk) -> None:
+    said = desk.types(cases, "raise", desk.case, "0", "--reason", "家属来电话了")
+    (form,) = json.loads(desk.types(cases, "show", desk.case, "--json"))["rescues"]
+    assert form["id"] in said
+
+
+def test_who_looked_at_a_colleagues_case_is_on_record(desk: Desk) -> None:
+    desk.types(cases, "show", desk.case, by="s002")
+    with desk.store() as work:
+        assert [e.actor for e in work.audit.recent(9, verb="case.see")] == ["s002"]
+
+
+def test_no_role_is_told_of_verbs_in_english(desk: Desk) -> None:
+    said = str(desk.tries(cases, "ack", desk.case, by="c017").exception)
+    assert "督导个案" in said
+    assert "case.supervise" not in said
+
+
+def test_everything_about_a_case_fits_eighty_columns(desk: Desk) -> None:
+    case = desk.case
+    shown = [
+        desk.types(cases, "lower", case, "2", "--reason", "家人已陪同就医" * 9, by="c017"),
+        desk.types(cases, "list"),
+        desk.types(cases, "show", case),
+        desk.types(cases, "confirm", case, "--level", "2", "--dry-run"),
+        desk.types(cases, "scales"),
+        desk.types(cases, "score", "phq9"),
+        desk.types(cases, "score", "phq9", "--total", "14"),
+        desk.types(rescue, "call", "c1", "--agency", "120", "--note", "她说已经吃了药" * 9, by="c017"),
+        desk.types(cases, "show", case),
+    ]
+    assert [line for text in shown for line in text.splitlines() if width(line) > 80] == []
 
 
 def test_nobody_lowers_without_a_reason_or_confirms_alone(desk: Desk) -> None:
     assert desk.tries(cases, "lower", desk.case, "2", by="c017").exit_code == 2
-    desk.types(cases, "lower", desk.case, "2", "--reason", "就医")
-    refused = desk.tries(cases, "confirm", desk.case)
+    desk.types(cases, "lower", desk.case, "2", "--reason", "家人陪同就医")
+    refused = desk.tries(cases, "confirm", desk.case, "--level", "2")
     assert isinstance(refused.exception, CallCenterError)
     assert "另一个人" in str(refused.exception)
 
@@ -139,22 +225,22 @@ def test_nobody_lowers_without_a_reason_or_confirms_alone(desk: Desk) -> None:
 def test_a_case_is_taken_handed_over_raised_watched_closed_and_reopened(desk: Desk) -> None:
     case = desk.case
     assert "c017" in desk.types(cases, "take", case, by="c017")
-    assert "s002" in desk.types(cases, "take", case, "--to", "s002", "--reason", "换班")
+    assert "s002" in desk.types(cases, "take", case, "--to", "s002", "--reason", "她换班了")
     assert "0 紧急" in desk.types(cases, "raise", case, "0", "--reason", "家属来电")
     (form,) = json.loads(desk.types(cases, "show", case, "--json"))["rescues"]
     desk.types(rescue, "close", form["id"], "--reason", "家属在身边")
-    desk.types(cases, "lower", case, "2", "--reason", "就医", by="c017")
-    desk.types(cases, "confirm", case)
-    assert "观察" in desk.types(cases, "watch", case, "--reason", "稳定")
+    desk.types(cases, "lower", case, "2", "--reason", "家人陪同就医", by="s002")
+    desk.types(cases, "confirm", case, "--level", "2")
+    assert "观察" in desk.types(cases, "watch", case, "--reason", "情绪已稳定")
     assert "已结案" in desk.types(cases, "close", case, "接受治疗", "--note", "门诊随诊")
     assert desk.listed(cases, "list") == []
-    assert "2 中危" in desk.types(cases, "reopen", case, "--reason", "又来电")
+    assert "2 中危" in desk.types(cases, "reopen", case, "--reason", "又来电话了")
 
 
 def test_a_try_that_was_no_call_and_a_proposal_taken_back_are_logged(desk: Desk) -> None:
     case = desk.case
     desk.types(cases, "tried", case, "--way", "上门", "--note", "敲门无人应", by="c017")
-    desk.types(cases, "close", case, "目标达成", "--note", "稳定", by="c017")
+    desk.types(cases, "close", case, "目标达成", "--note", "情绪已稳定", by="c017")
     assert "没有待确认" in desk.types(cases, "withdraw", case, "--reason", "仍有计划")
     events = json.loads(desk.types(cases, "show", case, "--json"))["events"]
     assert sorted(event["kind"] for event in events) == ["opened", "proposed", "tried", "withdrawn"]
@@ -178,7 +264,7 @@ def test_a_rescue_goes_its_steps_and_ends_with_confirmed_contact(desk: Desk) -> 
     one = begun["id"]
     desk.types(rescue, "step", one, "--state", "dispatched", "--note", "警车已出发", by="c017")
     desk.types(rescue, "confirm", one, "--note", "民警在楼下见到本人", by="c017")
-    desk.types(rescue, "close", one, "--reason", "已送医", by="c017")
+    desk.types(rescue, "close", one, "--reason", "已送医院急诊", by="c017")
     desk.types(rescue, "inform", one, "--how", "次日回访告知", by="c017")
     row = json.loads(desk.types(rescue, "show", one, "--json"))
     assert [step["state"] for step in row["steps"]] == [
@@ -224,6 +310,15 @@ def test_the_calculator_scores_by_item_and_keeps_nothing(desk: Desk) -> None:
     assert "第9题" in shown
     assert json.loads(desk.types(cases, "score", "beijing", "--total", "8", "--json"))["level"] == 1
     assert desk.listed(cases, "list") == before
+
+
+def test_the_calculator_takes_what_the_form_takes_and_a_total_with_its_hidden_item(desk: Desk) -> None:
+    assert json.loads(desk.types(cases, "score", "cssrs", "1=是", "--json"))["level"] == 3
+    assert json.loads(desk.types(cases, "score", "phq9", "1=2", "9=0", "--json"))["missing"]
+    hidden = json.loads(desk.types(cases, "score", "phq9", "--total", "14", "--json"))
+    assert (hidden["level"], hidden["missing"]) == (2, ["phq9_9"])
+    told = json.loads(desk.types(cases, "score", "phq9", "9=0", "--total", "14", "--json"))
+    assert (told["level"], told["missing"]) == (None, [])
 
 
 def test_the_calculator_lists_items_and_scales(desk: Desk) -> None:
