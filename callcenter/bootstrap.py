@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 _PBX_PATIENCE = 10.0
 #: The same where somebody is in danger meanwhile.
 _CONSOLE_PATIENCE = 3.0
-#: The same where somebody is in danger meanwhile.
-_CONSOLE_PATIENCE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,14 +131,6 @@ class App:
         from callcenter.asterisk.tree import find_asterisk
 
         return Console(program=find_asterisk(self.settings.asterisk.program), home=self.settings.pbx_home)
-
-    def pbx_answers(self) -> bool:
-        """Tell whether the PBX runs and answers: an order in its spool folder rings nobody by itself."""
-        try:
-            self.console().run("core show uptime", timeout=_CONSOLE_PATIENCE)
-        except (CallCenterError, OSError):
-            return False
-        return True
 
     def pbx_answers(self) -> bool:
         """Tell whether the PBX runs and answers: an order in its spool folder rings nobody by itself."""

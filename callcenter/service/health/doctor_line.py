@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from callcenter.domain.books import CREDENTIALS
+from callcenter.domain.instruments import Instrument
 from callcenter.domain.sessions import SessionStatus
 from callcenter.domain.users import Role
 from callcenter.ports import UnitOfWork
@@ -126,6 +127,14 @@ def prompts(missing: Sequence[str], unapproved: int) -> Check:
     if unapproved:
         return warn("prompts", f"{unapproved} 条提示音的文字还没有审定。看 hotline ivr prompts list。")
     return ok("prompts", "提示音齐全,文字都已审定。")
+
+
+def scales(own: Sequence[Instrument]) -> Check:
+    """Look whether the site's files stand for scales of ours: their words are theirs, no floor is lower."""
+    if own:
+        names = "、".join(f"{one.id}（版本 {one.version}）" for one in own)
+        return ok("scales", f"量表 {names} 用的是本站 instruments 里的文件,不是自带的:请确认是你们放的。")
+    return ok("scales", "量表都是自带的,或本站自己另加的。")
 
 
 def manager_interface(*, is_running: bool, trouble: str | None) -> Check:
