@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from session_desk import desk, talked
@@ -16,7 +17,7 @@ from callcenter.domain.session_words import QUICK
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore
 from callcenter.service.sessions.quick import submit_quick
-from callcenter.service.sessions.writing import Submitted
+from callcenter.service.sessions.writing import RecordRefused, Submitted, submit
 
 DESK = desk()
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -87,6 +88,21 @@ def test_a_caller_who_may_be_in_danger_is_never_written_off(
     assert f"hotline sessions write {session}" in str(caught.value)
     with store() as work:
         assert work.sessions.get(session).version == 0
+
+
+@pytest.mark.parametrize("happens", [opens_rescue, opens_case, goes_on, pressed_that_they_are_in_danger])
+def test_nor_by_a_whole_record_that_says_it_was_no_service(
+    happens: Callable[[MemoryStore, str], None],
+) -> None:
+    store = MemoryStore()
+    session = talked(store, NOW)
+    happens(store, session)
+    answers = {"kind": "骚扰", "risk_asked": False, "not_asked_reason": "非服务来电"}
+    how: dict[str, Any] = {"desk": DESK, "draft": None, "actor": "c017", "now": NOW}
+    with store() as work, pytest.raises(RecordRefused, match="不能写「非服务来电」"):
+        submit(work, session, answers, **how)
+    with store() as work:
+        assert submit(work, session, {**answers, "kind": "沉默", "not_asked_reason": "技术中断"}, **how)
 
 
 def test_what_has_ended_or_is_another_calls_forbids_nothing() -> None:

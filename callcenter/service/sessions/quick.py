@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import CASES, RESCUES
-from callcenter.domain.calls import URGENT, CallRecord
-from callcenter.domain.cases import CaseState, RescueState
-from callcenter.domain.levels import Level
 from callcenter.domain.session_quick import check_length, needs_confirming, quick_answers
-from callcenter.domain.session_words import LEVELS
 from callcenter.domain.sessions import SessionRow
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
@@ -19,6 +13,7 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.sessions.access import check_writes
 from callcenter.service.sessions.forms import Desk
 from callcenter.service.sessions.listing import call_of
+from callcenter.service.sessions.standing import standing
 from callcenter.service.sessions.writing import Submitted, submit
 
 
@@ -54,14 +49,9 @@ def submit_quick(
 
 def check_nothing_open(work: UnitOfWork, head: SessionRow) -> None:
     """Raise `Refused` if somebody may be in danger, saying what stands open."""
-    call = call_of(work, head)
-    found = [*(_told_by(call) if call else ()), *_rescues(work, head), *_cases(work, head)]
-    if found:
-        raise Refused(
-            f"{head.id} 不能这样登记:\n"
-            + "\n".join(f"- {one}" for one in found)
-            + f"\n请写整条记录:hotline sessions write {head.id}"
-        )
+    if found := standing(work, head):
+        told = "\n".join(f"- {one}" for one in found)
+        raise Refused(f"{head.id} 不能这样登记:\n{told}\n请写整条记录:hotline sessions write {head.id}")
 
 
 def talk_of(work: UnitOfWork, head: SessionRow) -> timedelta | None:
@@ -72,26 +62,3 @@ def talk_of(work: UnitOfWork, head: SessionRow) -> timedelta | None:
 
 def _length(talk: timedelta | None) -> str:
     return "通话记录里没有时长" if talk is None else f"这一通谈了 {round(talk.total_seconds())} 秒"
-
-
-def _told_by(call: CallRecord) -> Iterator[str]:
-    if call.ended_at is None:
-        yield "通话还没有结束"
-    if call.flow_outcome in URGENT or call.unheard is not None:
-        yield "来电者在语音里说过紧急的话(问卷或按键)"
-
-
-def _rescues(work: UnitOfWork, head: SessionRow) -> Iterator[str]:
-    going_on = (state for state in RescueState if state is not RescueState.CLOSED)
-    for state in going_on:
-        for one in work.book(RESCUES).where(state=state):
-            if one.session in (head.id, head.call):
-                yield f"救援 {one.id} 还没有结束"
-
-
-def _cases(work: UnitOfWork, head: SessionRow) -> Iterator[str]:
-    standing = (state for state in CaseState if state is not CaseState.CLOSED)
-    for state in standing:
-        for case in work.book(CASES).where(state=state, up_to={"level": int(Level.MEDIUM)}):
-            if {case.opened_from, case.anchor} & {head.id, head.call}:
-                yield f"由它立的个案 {case.id}({LEVELS[case.level]})还没有结案"

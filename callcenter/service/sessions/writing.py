@@ -28,7 +28,7 @@ from callcenter.domain.session_rules import (
     risk_answers,
     tips,
 )
-from callcenter.domain.session_words import UPTAKES
+from callcenter.domain.session_words import NOT_A_SERVICE, UPTAKES
 from callcenter.domain.sessions import SessionRow, SessionStatus, SessionVersion
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import UnitOfWork
@@ -40,6 +40,7 @@ from callcenter.service.sessions.aftermath import NOTHING, Aftermath, aftermath
 from callcenter.service.sessions.forms import Desk, form_of, keep_form
 from callcenter.service.sessions.noting import note
 from callcenter.service.sessions.reading import check_kept, visible_fields
+from callcenter.service.sessions.standing import standing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,6 +144,7 @@ def submit(
         raise Conflict(f"{session_id} 已经提交过(第 {head.version} 版)。要改,请用 hotline sessions amend。")
     _check_draft(work, session_id, draft)
     seen = examine(desk.form, desk, given)
+    _check_not_written_off(work, head, seen)
     keep_form(work, desk.form, now)
     fresh = replace(
         head,
@@ -152,6 +154,15 @@ def submit(
         submitted_at=now,
     )
     return _write(work, fresh, seen, desk.form, desk, _Act(by=actor, at=now, made=SessionStatus.SUBMITTED))
+
+
+def _check_not_written_off(work: UnitOfWork, head: SessionRow, seen: Examined) -> None:
+    """Raise `RecordRefused` for a call that is said to be no service while somebody may be in danger."""
+    if seen.answers.get("not_asked_reason") != NOT_A_SERVICE:
+        return
+    if found := standing(work, head):
+        said = f"不能写「{NOT_A_SERVICE}」:{';'.join(found)}。"
+        raise RecordRefused((Wrong(field="not_asked_reason", text=said),))
 
 
 def _check_draft(work: UnitOfWork, session_id: str, draft: int | None) -> None:
@@ -297,6 +308,7 @@ def amend(
     examined = examine(form, desk, {**given, **kept})
     if examined.answers == before.answers:
         raise Refused("内容没有改动,没有另存新的一版。")
+    _check_not_written_off(work, head, examined)
     head = replace(
         head, status=SessionStatus.AMENDED, person=_person_after(work, head, before, examined, actor, now)
     )
