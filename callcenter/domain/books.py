@@ -36,23 +36,27 @@ class BookOf(Generic[T]):
     table: str
     of: type[T]
     clear: dict[str, Clear]
+    #: What one of it is called, to people.
+    called: str
     #: Rows are added and never changed; they go only with a tombstone for `tombstone` (an attribute).
     append_only: bool = False
     #: Attribute that names whose tombstone lets a row go: `session` -> `session:<its value>`.
     goes_with: str = ""
 
 
-FORMS = BookOf(table="forms", of=FormText, clear={}, append_only=True)
+FORMS = BookOf(table="forms", called="表单", of=FormText, clear={}, append_only=True)
 SESSION_VERSIONS = BookOf(
     table="session_versions",
+    called="接访记录的版本",
     of=SessionVersion,
     clear={"session": "text", "n": "whole", "at": "moment"},
     append_only=True,
     goes_with="session",
 )
-DRAFTS = BookOf(table="drafts", of=Draft, clear={"by": "text", "at": "moment"})
+DRAFTS = BookOf(table="drafts", called="草稿", of=Draft, clear={"by": "text", "at": "moment"})
 ASSESSMENTS = BookOf(
     table="assessments",
+    called="评估",
     of=Assessment,
     clear={"session": "text", "person": "text"},
     append_only=True,
@@ -60,36 +64,42 @@ ASSESSMENTS = BookOf(
 )
 CASES = BookOf(
     table="cases",
+    called="个案",
     of=Case,
     clear={"person": "text", "state": "text", "level": "whole", "owner": "text"},
 )
 CASE_EVENTS = BookOf(
     table="case_events",
+    called="个案经过",
     of=CaseEvent,
     clear={"case": "text", "at": "moment"},
     append_only=True,
     goes_with="case",
 )
-RESCUES = BookOf(table="rescues", of=Rescue, clear={"case": "text", "state": "text"})
-CALLER_PLANS = BookOf(table="caller_plans", of=CallerPlan, clear={})
-BLOCKS = BookOf(table="blocks", of=Block, clear={"until": "moment"})
-MERGES = BookOf(table="merges", of=Merge, clear={"kept": "text", "merged": "text"})
+RESCUES = BookOf(table="rescues", called="紧急救援", of=Rescue, clear={"case": "text", "state": "text"})
+CALLER_PLANS = BookOf(table="caller_plans", called="约定", of=CallerPlan, clear={})
+BLOCKS = BookOf(table="blocks", called="停接", of=Block, clear={"until": "moment"})
+MERGES = BookOf(table="merges", called="合并", of=Merge, clear={"kept": "text", "merged": "text"})
 REQUESTS = BookOf(
     table="requests",
+    called="本人请求",
     of=DataRequest,
     clear={"person": "text", "kind": "text", "state": "text", "due_at": "moment"},
 )
-HOLDS = BookOf(table="holds", of=Hold, clear={"object": "text", "released_at": "moment"})
+HOLDS = BookOf(table="holds", called="保全", of=Hold, clear={"object": "text", "released_at": "moment"})
 TOMBSTONES = BookOf(
     table="tombstones",
+    called="删除记录",
     of=Tombstone,
     clear={"object": "text", "rule": "text", "at": "moment"},
     append_only=True,
 )
-EXPORTS = BookOf(table="exports", of=Export, clear={"expires_at": "moment", "deleted_at": "moment"})
-CREDENTIALS = BookOf(table="credentials", of=Credential, clear={})
-LOGINS = BookOf(table="logins", of=Login, clear={"user": "text", "expires_at": "moment"})
-RECORDINGS = BookOf(table="recordings", of=Recording, clear={"call": "text", "at": "moment"})
+EXPORTS = BookOf(
+    table="exports", called="导出", of=Export, clear={"expires_at": "moment", "deleted_at": "moment"}
+)
+CREDENTIALS = BookOf(table="credentials", called="登录凭据", of=Credential, clear={})
+LOGINS = BookOf(table="logins", called="登录", of=Login, clear={"user": "text", "expires_at": "moment"})
+RECORDINGS = BookOf(table="recordings", called="留言", of=Recording, clear={"call": "text", "at": "moment"})
 
 BOOKS: tuple[BookOf[Any], ...] = (
     FORMS,

@@ -25,14 +25,14 @@ class MemoryBook(Generic[T]):
         """Add a value; raise `Conflict` if its id is taken."""
         key = str(value.id)  # type: ignore[attr-defined]
         if key in self._rows:
-            raise Conflict(f"{self._book.table}:{key} 已存在。")
+            raise Conflict(f"编号为 {key} 的{self._book.called}已存在。")
         self._rows[key] = checked(value)
 
     def get(self, value_id: str) -> T:
         """Return a value, or raise `NotFound`."""
         found = self.one(value_id)
         if found is None:
-            raise NotFound(f"没有 {value_id}({self._book.table})。")
+            raise NotFound(f"没有编号为 {value_id} 的{self._book.called}。")
         return found
 
     def one(self, value_id: str) -> T | None:
@@ -42,7 +42,7 @@ class MemoryBook(Generic[T]):
     def put(self, value: T) -> T:
         """Replace a value and return it as it now stands, or raise `NotFound` or `Conflict`."""
         if self._book.append_only:
-            raise Refused(f"{self._book.table} 只能添加,不能更改。")
+            raise Refused(f"{self._book.called}只能添加,不能更改。")
         key, seen = str(value.id), int(value.revision)  # type: ignore[attr-defined]
         if self.get(key).revision != seen:  # type: ignore[attr-defined]
             raise Conflict(f"{key} 刚被别人改过,请重新打开再改。")
@@ -66,7 +66,7 @@ class MemoryBook(Generic[T]):
         """Take a value away, or raise `NotFound`, or `Refused` where a tombstone has to stand first."""
         value = self.get(value_id)
         if self._book.append_only and not self._has_tombstone(value):
-            raise Refused(f"{value_id}:没有留下删除记录(tombstone),不能删除。")
+            raise Refused(f"{self._book.called} {value_id} 还没有留下删除记录,不能删除。")
         del self._rows[value_id]
 
     def _has_tombstone(self, value: T) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from callcenter.domain.books import (
     BLOCKS,
+    BOOKS,
     CASES,
     RESCUES,
     SESSION_VERSIONS,
     TOMBSTONES,
+    BookOf,
 )
 from callcenter.domain.cases import Case, CaseState, Lowering, Rescue, RescueState, RescueStep
 from callcenter.domain.privacy import Block, Tombstone
@@ -143,3 +146,12 @@ def test_what_is_not_there(store: Store, now: datetime) -> None:
         work.book(BLOCKS).add(replace(block, until=now + timedelta(days=3)))
         with pytest.raises(Conflict):
             work.book(BLOCKS).add(block)
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.table)
+def test_what_is_not_there_is_named_as_people_name_it(store: Store, book: BookOf[Any]) -> None:
+    with store() as work:
+        with pytest.raises(NotFound) as missing:
+            work.book(book).get("x-1")
+        assert str(missing.value) == f"没有编号为 x-1 的{book.called}。"
+        assert book.table not in str(missing.value)

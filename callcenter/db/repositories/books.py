@@ -33,13 +33,13 @@ class SqlBook(Repository, Generic[T]):
     def add(self, value: T) -> None:
         """Add a value; raise `Conflict` if its id is taken."""
         if not self._insert_new(self._table, {"id": _id(value), **self._row(value)}):
-            raise Conflict(f"{self._book.table}:{_id(value)} 已存在。")
+            raise Conflict(f"编号为 {_id(value)} 的{self._book.called}已存在。")
 
     def get(self, value_id: str) -> T:
         """Return a value, or raise `NotFound`."""
         found = self.one(value_id)
         if found is None:
-            raise NotFound(f"没有 {value_id}({self._book.table})。")
+            raise NotFound(f"没有编号为 {value_id} 的{self._book.called}。")
         return found
 
     def one(self, value_id: str) -> T | None:
@@ -50,7 +50,7 @@ class SqlBook(Repository, Generic[T]):
     def put(self, value: T) -> T:
         """Replace a value and return it as it now stands, or raise `NotFound` or `Conflict`."""
         if self._book.append_only:
-            raise Refused(f"{self._book.table} 只能添加,不能更改。")
+            raise Refused(f"{self._book.called}只能添加,不能更改。")
         seen = _revision(value)
         after: T = replace(value, revision=seen + 1)  # type: ignore[type-var]
         mine = (self._table.c.id == _id(value)) & (self._table.c.revision == seen)
@@ -82,9 +82,9 @@ class SqlBook(Repository, Generic[T]):
         try:
             gone = self._connection.execute(delete(self._table).where(self._table.c.id == value_id))
         except DBAPIError as error:
-            raise Refused(f"{value_id}:没有留下删除记录(tombstone),不能删除。") from error
+            raise Refused(f"{self._book.called} {value_id} 还没有留下删除记录,不能删除。") from error
         if gone.rowcount != 1:
-            raise NotFound(f"没有 {value_id}({self._book.table})。")
+            raise NotFound(f"没有编号为 {value_id} 的{self._book.called}。")
 
     def _row(self, value: T) -> Row:
         clear = {name: getattr(value, name) for name in self._book.clear}

@@ -181,7 +181,7 @@ def _keep(work: UnitOfWork, recording: Recording) -> None:
     elif known.checksum == recording.checksum:
         work.book(RECORDINGS).put(replace(recording, revision=known.revision))
     else:
-        raise Conflict(f"recordings:{recording.id} 已存在。")
+        raise Conflict(f"编号为 {recording.id} 的留言已存在。")
 
 
 def of_call(work: UnitOfWork, call: str) -> Sequence[Recording]:
