@@ -73,7 +73,12 @@ def make(
     zone = app.settings.site.zone
     sheets: dict[str, Callable[[UnitOfWork], Sheet]] = {
         Kind.SESSIONS: lambda work: export_sheets.sessions(
-            work, *_months(first, last), actor=actor, zone=zone
+            work,
+            *_months(first, last),
+            actor=actor,
+            now=app.clock(),
+            zone=zone,
+            smallest=app.settings.reports.smallest,
         ),
         Kind.HARDSHIP: lambda work: export_sheets.hardship(
             work, line_facts(work, app.clock(), None, rules_of(app.settings)), actor=actor

@@ -37,6 +37,7 @@ def attendance(app: App, unit: str | None, month: str, as_json: bool, actor: str
             smallest=settings.reports.smallest,
             employers=settings.reports.employers,
         )
+        work.commit()  # shown once, a month's table stays as it is
     _show(found, as_json)
 
 
@@ -59,6 +60,7 @@ def contacts(app: App, unit: str | None, month: str, as_json: bool, actor: str) 
             zone=settings.site.zone,
             smallest=settings.reports.smallest,
         )
+        work.commit()
     _show(found, as_json)
 
 

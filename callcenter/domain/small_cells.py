@@ -98,6 +98,19 @@ def suppressed(table: Table, smallest: int, *, hide_zero: bool = False) -> Shown
     return Shown(table=table, few=frozenset(few), with_them=frozenset(network.hidden - few))
 
 
+def suppressed_line(counts: Mapping[str, int], smallest: int) -> dict[str, int | None]:
+    """Return one line of counts whose sum may be known, small ones hidden (None).
+
+    With them goes the least of the others: what is hidden is then known together only, and each small one
+    could be as large as `smallest`. A line whose sum is small itself is hidden whole.
+    """
+    few = {name for name, n in counts.items() if 0 < n < smallest}
+    others = sorted((n, name) for name, n in counts.items() if n >= smallest)
+    if few and others:
+        few.add(others[0][1])
+    return {name: None if name in few else n for name, n in counts.items()}
+
+
 @dataclass(kw_only=True, slots=True)
 class _Network:
     """The table as a network, and what is hidden of it."""

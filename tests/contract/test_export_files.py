@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
-from retention_world import add_record, carry_out, years_ago
+from retention_world import NOW, add_record, carry_out, years_ago
 from retention_world import add_users as add_admin
 
-from callcenter.domain.books import EXPORTS
+from callcenter.domain.books import EXPORTS, SESSION_VERSIONS
 from callcenter.domain.spreadsheets import POINTER, Sheet
 from callcenter.domain.users import Role, User
 from callcenter.errors import Conflict, Forbidden, Refused
@@ -213,14 +213,61 @@ def test_the_yearly_account_counts_records_that_went_with_those_that_stay(store:
         add_record(work, "3", years_ago(0.5))
         work.commit()
     with store() as work:
-        before = export_sheets.sessions(work, "2025-01", "2030-12", actor="s001", zone=ZONE)
+        before = export_sheets.sessions(
+            work, "2025-01", "2030-12", actor="s001", now=NOW, zone=ZONE, smallest=1
+        )
     assert ("2025-06", "问题类别", "睡眠", 2) in before.rows
     assert ("2025-06", "危险等级", "高危", 2) in before.rows
     assert ("2025-06", "通话时长", "15至29分钟", 2) in before.rows
     carry_out(store)
     with store() as work:
-        after = export_sheets.sessions(work, "2025-01", "2030-12", actor="s001", zone=ZONE)
+        after = export_sheets.sessions(
+            work, "2025-01", "2030-12", actor="s001", now=NOW, zone=ZONE, smallest=1
+        )
         assert after == before
         assert "睡不着" not in str(after.rows)
-        one_year = export_sheets.sessions(work, "2029-01", "2029-12", actor="s001", zone=ZONE)
+        one_year = export_sheets.sessions(
+            work, "2029-01", "2029-12", actor="s001", now=NOW, zone=ZONE, smallest=1
+        )
         assert {row[0] for row in one_year.rows} == {"2029-12"}
+
+
+def test_r40_a_single_record_of_imminent_danger_is_no_row_of_its_own_in_the_yearly_account(
+    store: Store,
+) -> None:
+    with store() as work:
+        for n in range(12):
+            add_record(work, str(n), years_ago(2))
+        work.commit()
+    with store() as work:
+        versions = work.book(SESSION_VERSIONS)
+        alone = next(iter(versions.where(session="se-0")))
+        head = work.sessions.get("se-0")
+        answers = {**alone.answers, "level_given": "紧急", "age_band": "18岁以下"}
+        work.sessions.update(replace(head, version=head.version + 1), seen=head.version)
+        n = head.version + 1
+        versions.add(replace(alone, id=f"se-0/{n}", n=n, answers=answers))
+        sheet = export_sheets.sessions(
+            work, "2020-01", "2030-12", actor="s001", now=NOW, zone=ZONE, smallest=5
+        )
+    counts = {(row[1], row[2]): row[3] for row in sheet.rows}
+    assert counts[("记录数", "全部")] == 12
+    assert counts[("危险等级", "紧急")] == counts[("危险等级", "高危")] == "*", (
+        "11 of 12 would tell of the one"
+    )
+    assert not {n for n in counts.values() if isinstance(n, int) and n < 5}
+    assert any(row[1] == "说明" for row in sheet.rows)
+
+
+def test_r40_a_month_of_few_records_says_nothing_but_that_and_the_present_month_is_not_told(
+    store: Store,
+) -> None:
+    with store() as work:
+        add_record(work, "1", years_ago(2))
+        add_record(work, "2", NOW - timedelta(days=1))
+        work.commit()
+    with store() as work:
+        sheet = export_sheets.sessions(
+            work, "2020-01", "2040-12", actor="s001", now=NOW, zone=ZONE, smallest=5
+        )
+    assert [row[1:] for row in sheet.rows if row[1] != "说明"] == [("记录数", "全部", "*")]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from callcenter.domain.books import TOMBSTONES
 from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, NotFound, Refused
-from callcenter.ports import Store
+from callcenter.ports import Store, UnitOfWork
 from callcenter.service.privacy.attendance import Report, attendance, contacts
 from scheduler.obligations import Evidence, EvidenceKind, Kind, Mode, Obligation
 
@@ -109,6 +111,46 @@ def test_only_what_was_kept_in_that_month_counts(store: Store) -> None:
     kept(store, "甲厂", Kind.HARDSHIP, 6)
     assert seen(store, unit="甲厂").rows()[0] == {"unit": "甲厂", "预约": 6, "讲座": 0, "total": 6}
     assert seen(store, unit="甲厂", month="2026-09").rows()[0]["讲座"] == 6
+
+
+def test_r40_a_month_once_shown_is_not_changed_by_a_worker_who_changes_units(store: Store) -> None:
+    kept(store, "甲厂", Kind.APPOINTMENT, 7)
+    kept(store, "乙厂", Kind.APPOINTMENT, 9)
+    with store() as work:
+        first = _asked(work).rows()
+        work.commit()
+    with store() as work:
+        moved = work.people.file("WX-甲厂-0")
+        assert moved is not None
+        work.people.put_file(replace(moved, union_unit="乙厂"))
+        keep(work, "late", "甲厂-1", Kind.TALK, OCTOBER)
+        work.commit()
+    with store() as work:
+        assert _asked(work).rows() == first
+        assert _asked(work, actor="e001").rows() == [next(row for row in first if row["unit"] == "甲厂")]
+
+
+def test_a_hidden_count_is_not_in_what_is_kept_of_a_shown_table(store: Store) -> None:
+    kept(store, "甲厂", Kind.APPOINTMENT, 2)
+    kept(store, "乙厂", Kind.APPOINTMENT, 9)
+    with store() as work:
+        _asked(work)
+        [stone] = work.book(TOMBSTONES).where(object="attendance:2026-10")
+        assert "预约" not in stone.counts["甲厂"]
+
+
+def test_each_month_and_each_table_is_fixed_by_itself(store: Store) -> None:
+    kept(store, "甲厂", Kind.APPOINTMENT, 6)
+    kept(store, "甲厂", Kind.HARDSHIP, 6)
+    with store() as work:
+        assert _asked(work).rows()[0]["total"] == 6
+        assert _asked(work, month="2026-09").rows()[0]["total"] == 0
+        found = contacts(work, "2026-10", None, actor="s001", now=NOW, zone=ZONE, smallest=5)
+        assert found.rows()[0]["困难回访"] == 6
+
+
+def _asked(work: UnitOfWork, *, actor: str = "s001", month: str = "2026-10") -> Report:
+    return attendance(work, month, None, actor=actor, now=NOW, zone=ZONE, smallest=5, employers=EMPLOYERS)
 
 
 @pytest.mark.parametrize("month", ["2026-11", "2027-01", "十月", "2026-13", ""])

@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from callcenter.domain.small_cells import Place, Shown, Table, Tally, suppressed, table_of
+from callcenter.domain.small_cells import Place, Shown, Table, Tally, suppressed, suppressed_line, table_of
 
 SMALLEST = 5
 
@@ -142,3 +142,18 @@ def test_a_person_who_came_for_two_things_is_one_person_in_the_sum() -> None:
     events = [("甲厂", "预约", "p1"), ("甲厂", "讲座", "p1"), ("甲厂", "讲座", "p2")]
     made = table_of(events, ["甲厂"], ["预约", "讲座"])
     assert made.tallies["甲厂", None] == Tally(times=3, people=2)
+
+
+@given(
+    st.dictionaries(st.sampled_from("甲乙丙丁戊"), st.integers(1, 30), min_size=1),
+    st.integers(2, 6),
+)
+def test_no_small_count_of_a_line_follows_from_its_sum(counts: dict[str, int], smallest: int) -> None:
+    shown = suppressed_line(counts, smallest)
+    hidden = [name for name, value in shown.items() if value is None]
+    assert all(counts[name] == value for name, value in shown.items() if value is not None)
+    assert all(counts[name] >= smallest for name in counts if name not in hidden)
+    if hidden and len(hidden) < len(counts):
+        rest = sum(counts[name] for name in hidden)
+        for name in hidden:
+            assert rest - (len(hidden) - 1) >= smallest, f"{name} could be told to be small"

@@ -222,7 +222,7 @@ def test_a_copy_holds_what_is_theirs_and_nothing_of_others_or_of_judgement(
         )
         sheets = copy_of(work, work.people.get("p1"), SHANGHAI, with_facts=False)
         said = str([(sheet.title, sheet.headings, sheet.rows) for sheet in sheets])
-        for own in ("沈建国", NUMBER, "工作压力、睡眠", "下周二再通话 约定", "去运河边走走", "who5", "WX-1"):
+        for own in ("沈建国", NUMBER, "工作压力、睡眠", "下周二再通话 约定", "去运河边走走", "WHO-5", "WX-1"):
             assert own in said
         for withheld in (
             "隐瞒",
@@ -233,6 +233,7 @@ def test_a_copy_holds_what_is_theirs_and_nothing_of_others_or_of_judgement(
             "家庭",
             "顾卫东",
             "c017",
+            "who5",
             "没有睡好",
         ):
             assert withheld not in said
@@ -269,6 +270,10 @@ def test_r43_access_is_answered_by_an_export_that_is_written_down(store: Store, 
         text = done.content.decode("utf-8-sig")
         assert "沈建国" in text
         assert done.export.id in text
+        for theirs in ("您本人的资料", "妥善保管", "请拨打本热线"):
+            assert theirs in text
+        for ours in ("内部资料", "不得外传", "s001", "who5"):
+            assert ours not in text
         assert work.book(EXPORTS).get(done.export.id).expires_at == now + timedelta(days=7)
         assert done.export.id in work.book(REQUESTS).get(made.id).answer
         wrong = ask(work, RequestKind.CORRECTION, now)

@@ -1,4 +1,8 @@
-"""What employers and superiors are told: counts by unit and month, small ones hidden (R40); about nobody."""
+"""What employers and superiors are told: counts by unit and month, small ones hidden (R40); about nobody.
+
+A month's table is fixed when it is first shown. What comes later, a file that names another unit, a contact
+noted late, would change it by one person, and two tables that differ by one person say who it is.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,23 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from callcenter.domain.access import Verb, may
-from callcenter.domain.small_cells import Shown, suppressed, table_of
+from callcenter.domain.books import TOMBSTONES
+from callcenter.domain.privacy import Tombstone
+from callcenter.domain.small_cells import Place, suppressed, table_of
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden, NotFound, Refused
-from callcenter.ports import UnitOfWork
+from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of
+from callcenter.service.privacy.retention_acts import put_tombstone
 from scheduler.obligations import Kind
 
 #: What an employer may learn the sums of. That somebody called, or is on the register, is not in it.
 ATTENDED: Mapping[Kind, str] = {Kind.APPOINTMENT: "预约", Kind.TALK: "讲座"}
+#: By which rule a table is kept as it was first shown.
+SHOWN = "shown"
+#: How the sum over all stands in a kept table.
+_ALL = ""
 CONTACTS: Mapping[Kind, str] = {Kind.HARDSHIP: "困难回访"}
 
 
@@ -27,7 +38,8 @@ class Report:
     month: str
     units: tuple[str, ...]
     columns: tuple[str, ...]
-    shown: Shown
+    #: What is shown; a place that is missing is hidden.
+    cells: Mapping[Place, int]
     smallest: int
 
     def rows(self) -> list[dict[str, object]]:
@@ -36,8 +48,8 @@ class Report:
         return [
             {
                 "unit": unit,
-                **{column: self.shown.value((unit, column)) for column in self.columns},
-                "total": self.shown.value((unit, None)),
+                **{column: self.cells.get((unit, column)) for column in self.columns},
+                "total": self.cells.get((unit, None)),
             }
             for unit in lines
         ]
@@ -62,12 +74,14 @@ def attendance(
 ) -> Report:
     """Return how many appointments and talks were kept, by unit; an employer sees their own unit only.
 
-    `employers`: user code -> unit. The table is always that of all units and of a month that is over, so
-    that nobody gets two tables to subtract. Raises `Forbidden`, `NotFound` (unit), `Refused` (month).
+    `employers`: user code -> unit. The table is always that of all units and of a month that is over, and
+    the same whenever it is asked for, so that nobody gets two tables to subtract.
+    Raises `Forbidden`, `NotFound` (unit), `Refused` (month).
     """
     user = allow(work, actor, Verb.ATTENDANCE_SEE)
     asked = _own_unit(user, unit, employers)
-    return _report(work, month, asked, ATTENDED, now=now, zone=zone, smallest=smallest)
+    asking = _Asking(name="attendance", kinds=ATTENDED, month=month, by=actor, now=now, zone=zone)
+    return _report(work, asking, asked, smallest)
 
 
 @guarded(Verb.HARDSHIP_SEE)
@@ -76,7 +90,8 @@ def contacts(
 ) -> Report:
     """Return how many hardship contacts were made, by unit. A table of its own: it shares no sums."""
     allow(work, actor, Verb.HARDSHIP_SEE)
-    return _report(work, month, unit, CONTACTS, now=now, zone=zone, smallest=smallest)
+    asking = _Asking(name="contacts", kinds=CONTACTS, month=month, by=actor, now=now, zone=zone)
+    return _report(work, asking, unit, smallest)
 
 
 def _own_unit(user: User, unit: str | None, employers: Mapping[str, str]) -> str | None:
@@ -91,37 +106,88 @@ def _own_unit(user: User, unit: str | None, employers: Mapping[str, str]) -> str
     return own
 
 
-def _report(
-    work: UnitOfWork,
-    month: str,
-    unit: str | None,
-    kinds: Mapping[Kind, str],
-    *,
-    now: datetime,
-    zone: tzinfo,
-    smallest: int,
-) -> Report:
-    start, end = _span(month, now, zone)
-    units = _units(work)
-    known = sorted(set(units.values()))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asking:
+    """Which table somebody asks for, and when."""
+
+    name: str
+    kinds: Mapping[Kind, str]
+    month: str
+    by: str
+    now: datetime
+    zone: tzinfo
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.kinds.values())
+
+    @property
+    def object(self) -> str:
+        return f"{self.name}:{self.month}"
+
+
+def _report(work: UnitOfWork, asking: _Asking, unit: str | None, smallest: int) -> Report:
+    start, end = _span(asking.month, asking.now, asking.zone)
+    fixed = work.book(TOMBSTONES).one(_stone_id(asking))
+    if fixed is None:
+        fixed = _fixed(work, asking, _counted(work, asking, start, end, smallest))
+    known = tuple(sorted(name for name in fixed.counts if name != _ALL))
     if unit is not None and unit not in known:
-        raise NotFound(f"没有档案属于「{unit}」。")
+        raise NotFound(f"{asking.month} 的表里没有单位「{unit}」：没有档案属于它，或那时还没有。")
+    return Report(
+        month=asking.month,
+        units=known if unit is None else (unit,),
+        columns=asking.columns,
+        cells=_cells(fixed),
+        smallest=smallest,
+    )
+
+
+def _counted(
+    work: UnitOfWork, asking: _Asking, start: datetime, end: datetime, smallest: int
+) -> Mapping[str, Mapping[str, int]]:
+    """Return what may be shown: unit (empty: all) -> column (empty: all) -> how often."""
+    units = _units(work)
     events = [
-        (units[person], kinds[owed.kind], person)
+        (units[person], asking.kinds[owed.kind], person)
         for person in units
         for entry in group_of(work, work.people.get(person))
         for owed in work.debts.of_person(entry)
-        if owed.kind in kinds and any(start <= e.at < end for e in work.debts.evidence(owed.id))
+        if owed.kind in asking.kinds and any(start <= e.at < end for e in work.debts.evidence(owed.id))
     ]
-    columns = tuple(kinds.values())
-    table = table_of(events, known, columns)
-    return Report(
-        month=month,
-        units=tuple(known) if unit is None else (unit,),
-        columns=columns,
-        shown=suppressed(table, smallest),
-        smallest=smallest,
+    shown = suppressed(table_of(events, sorted(set(units.values())), asking.columns), smallest)
+    return {
+        row or _ALL: {
+            column or _ALL: value
+            for column in (*asking.columns, None)
+            if (value := shown.value((row, column))) is not None
+        }
+        for row in (*shown.table.rows, None)
+    }
+
+
+def _fixed(work: UnitOfWork, asking: _Asking, counts: Mapping[str, Mapping[str, int]]) -> Tombstone:
+    """Keep a table as it is shown for the first time; hidden counts are not in it."""
+    stone = Tombstone(
+        id=_stone_id(asking), object=asking.object, rule=SHOWN, by=asking.by, at=asking.now, counts=counts
     )
+    put_tombstone(work, stone)
+    work.audit.append(
+        AuditEntry(actor=asking.by, verb="report.fix", object=f"report:{asking.object}", at=asking.now)
+    )
+    return stone
+
+
+def _stone_id(asking: _Asking) -> str:
+    return f"to-{asking.name}-{asking.month}"
+
+
+def _cells(fixed: Tombstone) -> dict[Place, int]:
+    return {
+        (unit or None, column or None): value
+        for unit, row in fixed.counts.items()
+        for column, value in row.items()
+    }
 
 
 def _units(work: UnitOfWork) -> dict[str, str]:

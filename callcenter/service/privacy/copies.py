@@ -6,15 +6,18 @@ confidence, and what a counsellor thought, is not copied: the copy says so. Deci
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import ASSESSMENTS, SESSION_VERSIONS
+from callcenter.domain.books import ASSESSMENTS, FORMS, SESSION_VERSIONS
 from callcenter.domain.calls import CallRecord, Direction
+from callcenter.domain.instruments import load_instruments
 from callcenter.domain.people import Person
 from callcenter.domain.privacy import RequestKind, RequestState
+from callcenter.domain.risk import Assessment
 from callcenter.domain.sessions import SessionRow
 from callcenter.domain.spreadsheets import Cell, Sheet
 from callcenter.errors import Forbidden, Refused
@@ -185,7 +188,16 @@ def _scores(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Ce
     found = [one for entry in group_of(work, person) for one in work.book(ASSESSMENTS).where(person=entry)]
     for one in sorted(found, key=lambda one: (one.at, one.id)):
         if one.session in own and one.score is not None:
-            yield _when(one.at, zone), one.instrument, one.score
+            yield _when(one.at, zone), _name_of(work, one), one.score
+
+
+def _name_of(work: UnitOfWork, one: Assessment) -> str:
+    """Return what an instrument is called on its own sheet, as it was in use then."""
+    kept = work.book(FORMS).one(f"instrument/{one.instrument}/{one.version}")
+    if kept is not None:
+        return str(json.loads(kept.text)[0]["name"])
+    known = load_instruments().get(one.instrument)
+    return known.name if known else "自评量表"
 
 
 def _owed(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:

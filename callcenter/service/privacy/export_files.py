@@ -43,10 +43,21 @@ class Mark:
     by: str
     at: datetime
     zone: tzinfo
+    #: It is handed to the person it is about: theirs to keep, with nobody's staff code on it.
+    own: bool = False
+
+    @property
+    def author(self) -> str:
+        """Return who the file says it is by."""
+        return "本热线" if self.own else self.by
 
     @property
     def text(self) -> str:
         """Return the line that stands on every sheet, first and last."""
+        if self.own:
+            made = self.at.astimezone(self.zone).strftime("%Y-%m-%d")
+            kind = "这是您本人的资料，请妥善保管，不要让不相干的人看到。有疑问，请拨打本热线。"
+            return f"{kind}{made}，编号 {self.id}"
         when = self.at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
         return f"内部资料，不得外传。导出人 {self.by}，{when}，编号 {self.id}"
 
@@ -76,7 +87,7 @@ def _xlsx(sheets: Sequence[Sheet], mark: Mark) -> bytes:
         title = _NOT_IN_TITLE.sub("_", sheet.title)[:31] or f"表{place}"
         _fill(book.create_sheet(title), sheet, mark)
     properties = book.properties
-    properties.creator = properties.lastModifiedBy = mark.by
+    properties.creator = properties.lastModifiedBy = mark.author
     properties.identifier, properties.description = mark.id, mark.text
     properties.created = properties.modified = mark.at.replace(tzinfo=None)
     out = io.BytesIO()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from callcenter.domain.access import Verb
 from callcenter.domain.books import SESSION_VERSIONS, TOMBSTONES
 from callcenter.domain.retention import add_counts
+from callcenter.domain.small_cells import suppressed_line
 from callcenter.domain.spreadsheets import Cell, Sheet
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -38,6 +39,10 @@ VALUE_WORDS: Mapping[str, str] = {
     "60_and_more": "60分钟及以上",
     "精神疾病": "精神卫生",
 }
+#: Stands where a count is hidden.
+HIDDEN = "*"
+#: Records in which a thing was not written down.
+UNSAID = "未填"
 _AUDIT = ("序号", "时间", "人员", "操作", "对象", "字段", "原因")
 _STATISTICS = "statistics:"
 
@@ -46,24 +51,34 @@ Counts = dict[str, dict[str, dict[str, int]]]
 
 
 @guarded(Verb.EXPORT_SESSIONS)
-def sessions(work: UnitOfWork, first: str, last: str, *, actor: str, zone: tzinfo) -> Sheet:
+def sessions(
+    work: UnitOfWork, first: str, last: str, *, actor: str, now: datetime, zone: tzinfo, smallest: int
+) -> Sheet:
     """Return counts of handling records by month, from `2026-01` to `2026-12`: the yearly account.
 
     Records that went by retention are in it by what was counted of them then. Each thing is counted by
-    itself: no row says two things of the same person.
+    itself: no row says two things of the same person; counts below `smallest`, and what they could be
+    worked out from, are hidden (R40). A month that is not over is left out: it would be told day by day.
     """
     allow(work, actor, Verb.EXPORT_SESSIONS)
     total: Counts = {}
+    end = min(last, _month_before(now.astimezone(zone)))
     for month, counts in _kept_records(work, zone):
-        if first <= month <= last:
+        if first <= month <= end:
             total[month] = add_counts(total.get(month, {}), counts)
     for stone in work.book(TOMBSTONES).where(rule="forms"):
         month = stone.object.removeprefix(_STATISTICS)
-        if stone.object.startswith(_STATISTICS) and first <= month <= last:
+        if stone.object.startswith(_STATISTICS) and first <= month <= end:
             total[month] = _summed(total.get(month, {}), stone.counts)
-    return Sheet(
-        title="接访统计", headings=("月份", "统计项", "取值", "数量"), rows=tuple(_count_rows(total))
-    )
+    rows = tuple(_count_rows(total, smallest))
+    if any(row[-1] == HIDDEN for row in rows):
+        said = f"标 {HIDDEN} 的数不足 {smallest},或为了不能推算出那些数而一并隐去"
+        rows = (*rows, ("", "说明", said, None))
+    return Sheet(title="接访统计", headings=("月份", "统计项", "取值", "数量"), rows=rows)
+
+
+def _month_before(now: datetime) -> str:
+    return (now.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
 
 
 def _kept_records(work: UnitOfWork, zone: tzinfo) -> Iterable[tuple[str, Mapping[str, tuple[str, ...]]]]:
@@ -86,11 +101,27 @@ def _summed(
     }
 
 
-def _count_rows(total: Counts) -> Iterable[tuple[Cell, ...]]:
+def _count_rows(total: Counts, smallest: int) -> Iterable[tuple[Cell, ...]]:
     for month in sorted(total):
+        records = sum(total[month].get("records", {}).values())
+        if records < smallest:
+            yield month, COUNTED_WORDS["records"], VALUE_WORDS["all"], HIDDEN
+            continue
         for name in (name for name in COUNTED_WORDS if name in total[month]):
-            for value, count in sorted(total[month][name].items()):
-                yield month, COUNTED_WORDS[name], VALUE_WORDS.get(value, value), count
+            shown = suppressed_line(_with_unsaid(total[month][name], records), smallest)
+            for value, count in sorted(shown.items()):
+                yield (
+                    month,
+                    COUNTED_WORDS[name],
+                    VALUE_WORDS.get(value, value),
+                    HIDDEN if count is None else count,
+                )
+
+
+def _with_unsaid(counts: Mapping[str, int], records: int) -> Mapping[str, int]:
+    """Return the counts with those who said nothing: else they follow from the number of records."""
+    unsaid = records - sum(counts.values())
+    return {**counts, UNSAID: unsaid} if unsaid > 0 else counts
 
 
 @guarded(Verb.EXPORT_HARDSHIP)

@@ -88,7 +88,7 @@ def make(
     allow(work, actor, VERB_FOR[kind])
     told = checked_reason(reason)
     clean = [(sheet.title, *neutral(sheet, diagnostic_words)) for sheet in sheets]
-    mark = Mark(id=f"ex-{uuid4().hex}", by=actor, at=now, zone=zone)
+    mark = Mark(id=f"ex-{uuid4().hex}", by=actor, at=now, zone=zone, own=kind is Kind.PERSON)
     content = written(form, [sheet for _, sheet, _ in clean], mark)
     export = Export(
         id=mark.id,
