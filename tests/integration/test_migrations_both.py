@@ -220,6 +220,29 @@ def test_a_line_in_use_comes_forward_to_0003_with_everything_it_had(bare_url: st
         assert connection.scalar(text("SELECT merged_into FROM people")) is None
 
 
+def test_numbers_of_before_0003_are_the_registers_where_there_is_a_file(bare_url: str, now: datetime) -> None:
+    filled_as_0002(bare_url, now)
+    rows = (
+        "INSERT INTO people (id, code, no_ivr, speaks) VALUES ('p2', 'P-4KXA', :no, '')",
+        "INSERT INTO phones (person, place, number, number_hash, status, safe_to_call) "
+        "VALUES ('p1', 0, :sealed, :sealed, 'ok', :yes), ('p2', 0, :sealed, :sealed, 'ok', :yes)",
+        "INSERT INTO hardship_files "
+        "(file_no, person, grade, status, since, district, union_unit, liaison) "
+        "VALUES ('WX-1', 'p1', '深度困难', '在档', '2026-09-01', '', '', :sealed)",
+    )
+    with engine_of(bare_url) as engine, engine.begin() as connection:
+        for row in rows:
+            values = {"sealed": b"x", "yes": True, "no": False}
+            connection.execute(text(row), {k: v for k, v in values.items() if f":{k}" in row})
+    upgrade(bare_url)
+    with engine_of(bare_url) as engine, engine.begin() as connection:
+        found = connection.execute(text("SELECT person, source, listed FROM phones ORDER BY person"))
+        assert [tuple(row) for row in found] in (
+            [("p1", "register", True), ("p2", "line", False)],
+            [("p1", "register", 1), ("p2", "line", 0)],
+        )
+
+
 def test_a_line_in_use_goes_back_to_0002_and_forward_again(bare_url: str, now: datetime) -> None:
     filled_as_0002(bare_url, now)
     before, as_it_was = kept_of_0002(bare_url), tables(bare_url)
