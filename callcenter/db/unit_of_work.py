@@ -57,7 +57,7 @@ class SqlUnit:
     def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
         self._connection, self._cipher = connection, cipher
         self.users = SqlUsers(connection, cipher)
-        self.audit = SqlAuditLog(connection, cipher)
+        self.audit = self._log = SqlAuditLog(connection, cipher)
         self.roster = SqlRoster(connection, cipher)
         self.calls = SqlCalls(connection, cipher)
         self.sessions = SqlSessions(connection, cipher)
@@ -72,7 +72,12 @@ class SqlUnit:
 
     def commit(self) -> None:
         """Make everything done so far last."""
+        self.flush()
         self._connection.commit()
+
+    def flush(self) -> None:
+        """Write what was kept back for the end of the transaction: the audit's entries."""
+        self._log.flush()
 
 
 class SqlStore:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from callcenter.db.engine import make_engine
+from callcenter.db.errors import StoreError
 from callcenter.db.unit_of_work import SqlStore
 from callcenter.domain.audit_chain import AuditEntry, Fault, Head
 from callcenter.domain.users import Role, User
@@ -76,6 +79,75 @@ def test_what_was_undone_leaves_no_gap(store: Store, now: datetime) -> None:
     with store() as work:
         assert verify(work).is_whole
         assert [e.seq for e in work.audit.recent(9)] == [3, 2, 1]
+
+
+def test_an_entry_is_read_in_its_own_unit_and_stands_once(store: Store, now: datetime) -> None:
+    with store() as work:
+        work.audit.append(entry(now, verb="people.add"))
+        assert [(e.seq, e.verb) for e in work.audit.recent(9)] == [(1, "people.add")]
+        work.audit.append(entry(now))
+        head = work.audit.head()
+        work.commit()
+    with store() as work:
+        assert [e.seq for e in work.audit.recent(9)] == [2, 1]
+        assert verify(work, [head] if head else []).head == head
+
+
+@pytest.mark.postgres
+def test_a_long_unit_holds_nobody_up_who_appends_meanwhile(
+    postgres_url: str, open_sql_store: Callable[[str], SqlStore], now: datetime
+) -> None:
+    store = open_sql_store(postgres_url)
+    with store() as slow, ThreadPoolExecutor(1) as thread:
+        slow.audit.append(entry(now, verb="session.submit"))
+        thread.submit(write, store, entry(now)).result(timeout=20)
+        slow.commit()
+    with store() as work:
+        assert [e.verb for e in work.audit.recent(9)] == ["session.submit", "people.reveal"]
+        assert verify(work).is_whole
+
+
+@contextmanager
+def refusing_audit(url: str) -> Iterator[None]:
+    """Let the database refuse every new entry, as one whose disk is full does."""
+    engine = make_engine(url)
+    full = (
+        "ALTER TABLE audit ADD CONSTRAINT full_ CHECK (seq < 2)",
+        "ALTER TABLE audit DROP CONSTRAINT full_",
+    )
+    if engine.dialect.name == "sqlite":
+        trigger = "CREATE TRIGGER full_ BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+        full = (trigger, "DROP TRIGGER full_")
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(full[0]))
+        yield
+        with engine.begin() as connection:
+            connection.execute(text(full[1]))
+    finally:
+        engine.dispose()
+
+
+@pytest.mark.parametrize("entries", [1, 3])
+def test_an_entry_the_database_refuses_takes_the_whole_unit_with_it(
+    sql_store: SqlStore, database_url: str, now: datetime, entries: int
+) -> None:
+    def enlist() -> None:
+        with sql_store() as work:
+            work.users.add(User(code="k001", name="许敏", roles=frozenset({Role.CLERK})))
+            for _ in range(entries):
+                work.audit.append(entry(now, reason="回电"))
+            work.commit()
+
+    write(sql_store, entry(now))
+    with refusing_audit(database_url), pytest.raises(StoreError) as failed:
+        enlist()
+    assert "INSERT" not in str(failed.value)
+    with sql_store() as work:
+        assert work.users.all() == []
+    write(sql_store, entry(now))
+    with sql_store() as work:
+        assert verify(work).entries == 2
 
 
 def test_a_moment_counts_as_the_same_instant_in_every_zone(store: Store, now: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from callcenter.db.crypto import FieldCipher
 from callcenter.db.repositories.base import Repository, Row
@@ -25,6 +26,7 @@ _NEWEST_SQL = "SELECT seq, chain_hash FROM audit ORDER BY seq DESC LIMIT 1"
 _NEWEST = select(audit.c.seq, audit.c.chain_hash).order_by(audit.c.seq.desc()).limit(1)
 _TURN_AND_NEWEST = f"SELECT pg_advisory_xact_lock({_LOCK}); {_NEWEST_SQL}"
 _INSERT = insert(audit)
+_PLAIN_INSERT = str(_INSERT.compile(dialect=PGDialect_psycopg()))  # type: ignore[no-untyped-call]
 # Read as the driver gives it: what somebody wrote by hand may not be a moment, a number or a text at all.
 _AS_FOUND = (
     "SELECT seq, actor, verb, object, field, reason, at, chain_hash FROM audit {} ORDER BY seq LIMIT :page"
@@ -32,21 +34,27 @@ _AS_FOUND = (
 
 
 class SqlAuditLog(Repository):
-    """Append-only; numbered without gaps and chained, so that what was changed or is missing shows."""
+    """Append-only; numbered without gaps and chained, so that what was changed or is missing shows.
+
+    Nobody else can add a link between a link and its commit. So that they wait as briefly as can be, what
+    is appended is written last of all, right before the commit (`flush`), or when the log is read.
+    """
 
     def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
         super().__init__(connection, cipher)
-        #: Transaction that holds the turn, and the newest link as of it: nobody else can add one meanwhile.
-        self._turn: object = None
-        self._newest: tuple[int, bytes | None] = (0, None)
+        #: Appended and not written yet, with the reason sealed.
+        self._waiting: list[tuple[AuditEntry, bytes | None]] = []
 
     def append(self, entry: AuditEntry) -> None:
-        """Append an entry under the next sequence number."""
-        seq, before, is_first = self._take_turn()
-        one = replace(entry, seq=seq + 1, at=check_aware(entry.at))
-        chained = next_hash(self.mac, before, one, first=is_first)
-        self._connection.execute(_INSERT, self._row(one, chained))
-        self._newest = (seq + 1, chained)
+        """Append an entry; it gets the next sequence number when the unit is committed."""
+        check_aware(entry.at)
+        self._waiting.append((entry, self._cipher.seal(entry.reason, "audit.reason")))
+
+    def flush(self) -> None:
+        """Write what was appended, as the next links of the chain; others wait from here to the commit."""
+        if self._waiting:
+            self._write(self._next_links())
+            self._waiting.clear()
 
     def recent(
         self,
@@ -58,6 +66,7 @@ class SqlAuditLog(Repository):
         since: datetime | None = None,
     ) -> Sequence[AuditEntry]:
         """Return the newest entries that are equal to what is given, newest first."""
+        self.flush()
         query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
         for column, wanted in ((audit.c.actor, actor), (audit.c.verb, verb), (audit.c.object, object)):
             if wanted is not None:
@@ -68,10 +77,8 @@ class SqlAuditLog(Repository):
 
     def links(self) -> Iterator[Link]:
         """Return every entry and its hash in sequence order, as they are found, a page at a time."""
-        rows = self._page("", {})
-        while rows:
-            yield from (self._link(row) for row in rows)
-            rows = self._page("WHERE seq > :last", {"last": rows[-1]["seq"]}) if len(rows) == _PAGE else []
+        self.flush()
+        yield from self._written()
 
     def mac(self, before: bytes, data: bytes) -> bytes:
         """Return the keyed hash that links `data` to what stands before it."""
@@ -79,6 +86,7 @@ class SqlAuditLog(Repository):
 
     def head(self) -> Head | None:
         """Return the newest entry's number and hash; None if there is none, or it has no hash."""
+        self.flush()
         row = self._first(_NEWEST)
         if row is None or row["chain_hash"] is None:
             return None
@@ -86,19 +94,35 @@ class SqlAuditLog(Repository):
 
     def passes(self, head: Head) -> bool:
         """Tell whether the entry of that number stands here with that hash."""
+        self.flush()
         stored = self._connection.scalar(select(audit.c.chain_hash).where(audit.c.seq == head.seq))
         return head.is_of(Link(seq=head.seq, entry=None, stored=stored))
 
+    def _next_links(self) -> list[Row]:
+        """Take the turn and return the rows of what was appended, numbered and chained."""
+        last, before, is_first = self._take_turn()
+        rows = []
+        for seq, (entry, reason) in enumerate(self._waiting, start=last + 1):
+            one = replace(entry, seq=seq)
+            before, is_first = next_hash(self.mac, before, one, first=is_first), False
+            rows.append(_row(one, reason, before))
+        return rows
+
+    def _write(self, rows: list[Row]) -> None:
+        if not self._is_postgresql:
+            self._connection.execute(_INSERT, rows)
+            return
+        # Others wait meanwhile: past SQLAlchemy's compiler, and one row without psycopg's way for many.
+        plain = [dict(row) for row in rows]
+        self._connection.exec_driver_sql(_PLAIN_INSERT, plain[0] if len(plain) == 1 else plain)
+
     def _take_turn(self) -> tuple[int, bytes, bool]:
         """Return the newest number, the hash to go on from, and whether no entry has a hash yet."""
-        if self._turn is None or self._turn is not self._connection.get_transaction():
-            self._newest = self._newest_in_turn() or (0, None)
-            self._turn = self._connection.get_transaction()
-        seq, newest = self._newest
+        seq, newest = self._newest_in_turn() or (0, None)
         if newest is not None:
             return seq, newest, False
         # Once in a line's life: what stands here from before the chain is what its first link is made over.
-        return seq, fold(self.mac, b"", (link.entry for link in self.links() if link.entry)), True
+        return seq, fold(self.mac, b"", (link.entry for link in self._written() if link.entry)), True
 
     def _newest_in_turn(self) -> tuple[int, bytes | None] | None:
         """Wait until nobody else appends, and return the newest number and hash."""
@@ -113,6 +137,12 @@ class SqlAuditLog(Repository):
         found: tuple[int, bytes | None] | None = cursor.fetchone()
         result.close()
         return found
+
+    def _written(self) -> Iterator[Link]:
+        rows = self._page("", {})
+        while rows:
+            yield from (self._link(row) for row in rows)
+            rows = self._page("WHERE seq > :last", {"last": rows[-1]["seq"]}) if len(rows) == _PAGE else []
 
     def _page(self, where: str, values: dict[str, Any]) -> list[Row]:
         query = text(_AS_FOUND.format(where)).bindparams(bindparam("page", _PAGE))
@@ -147,18 +177,6 @@ class SqlAuditLog(Repository):
         except (CallCenterError, ValueError, TypeError):
             return None
 
-    def _row(self, entry: AuditEntry, chained: bytes) -> Row:
-        return {
-            "seq": entry.seq,
-            "actor": entry.actor,
-            "verb": entry.verb,
-            "object": entry.object,
-            "field": entry.field,
-            "reason": self._cipher.seal(entry.reason, "audit.reason"),
-            "at": entry.at,
-            "chain_hash": chained,
-        }
-
     def _entry(self, row: Row) -> AuditEntry:
         return AuditEntry(
             seq=row["seq"],
@@ -169,3 +187,16 @@ class SqlAuditLog(Repository):
             reason=self._cipher.open(row["reason"], "audit.reason") or "",
             at=row["at"],
         )
+
+
+def _row(entry: AuditEntry, reason: bytes | None, chained: bytes) -> Row:
+    return {
+        "seq": entry.seq,
+        "actor": entry.actor,
+        "verb": entry.verb,
+        "object": entry.object,
+        "field": entry.field,
+        "reason": reason,
+        "at": entry.at,
+        "chain_hash": chained,
+    }
