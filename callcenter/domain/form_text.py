@@ -105,7 +105,7 @@ _KINDS = {
     FieldKind.NUMBER: "数字",
     FieldKind.YESNO: f"{YES} 或 {NO}",
     FieldKind.DAY: "日期,如 2026-11-23",
-    FieldKind.ITEMS: "题号=答案,如 1=2 2=0;也可写 phq9_1=2",
+    FieldKind.ITEMS: "题号=答案,如 1=2 2=好几天;也可写 phq9_1=2",
     FieldKind.RECORDS: "可写几条,每条以 - 开头",
     FieldKind.LONG: "可写多行,每行前面空两格",
 }

@@ -19,7 +19,8 @@ SEPARATORS = re.compile(r"[\s,\uff0c\u3001;\uff1b]+")
 _TRUE = frozenset({YES, "有", "y", "yes", "true", "1"})
 _FALSE = frozenset({NO, "无", "没有", "n", "no", "false", "2"})
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
-_ITEM = re.compile(r"([A-Za-z0-9_.-]{1,20})[=\uff1d](-?[0-9]{1,3})")
+_ITEM = re.compile(r"([A-Za-z0-9_.-]{1,20})[=\uff1d]([^=\uff1d]{1,20})")
+_ANSWER = re.compile(r"-?[0-9]{1,3}")
 _DAY = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
 
 
@@ -146,17 +147,18 @@ def _day(_field: Field, raw: object) -> str:
     return day.isoformat()
 
 
-def _items(_field: Field, raw: object) -> dict[str, int]:
+def _items(_field: Field, raw: object) -> dict[str, int | str]:
+    """Return answers by item: numbers, or the answers' own words, which only the questionnaire knows."""
     if isinstance(raw, Mapping):
         raw = " ".join(f"{name}={answer}" for name, answer in raw.items())
-    items: dict[str, int] = {}
+    items: dict[str, int | str] = {}
     for word in filter(None, SEPARATORS.split(clean(_string(raw)))):
         found = _ITEM.fullmatch(word)
         if found is None:
             raise ValueError(f"「{word[:20]}」读不懂,请写成 题号=答案,如 1=2 2=0。")
         if found[1] in items:
             raise ValueError(f"第 {found[1]} 题写了两次,请只留一个。")
-        items[found[1]] = int(found[2])
+        items[found[1]] = int(found[2]) if _ANSWER.fullmatch(found[2]) else found[2]
     return items
 
 

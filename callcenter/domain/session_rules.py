@@ -110,6 +110,30 @@ def _items(group: Mapping[str, Any], instruments: Mapping[str, Instrument]) -> d
     return found
 
 
+def in_numbers(answers: Answers, instruments: Mapping[str, Instrument]) -> Answers:
+    """Return a record whose questionnaires are answered in numbers, also where somebody wrote `9=好几天`.
+
+    Words that are no answer of theirs stay: scoring refuses them.
+    """
+    if "instruments" not in answers:
+        return answers
+    groups = [_group_in_numbers(group, instruments) for group in answers["instruments"]]
+    return {**answers, "instruments": groups}
+
+
+def _group_in_numbers(group: Mapping[str, Any], instruments: Mapping[str, Instrument]) -> Mapping[str, Any]:
+    name = _named(group)
+    if name not in instruments or "items" not in group:
+        return group
+    known = instruments[name].items
+    found: dict[str, object] = {}
+    for item, said in group["items"].items():
+        of = known.get(item) or known.get(f"{name}_{item}")
+        named = {says: value for value, says in of.options.items()} if of else {}
+        found[item] = named.get(said, said)
+    return {**group, "items": found}
+
+
 # --- what a record says --------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from session_desk import DANGER, FULL, desk
 
 from callcenter.domain.levels import Level
+from callcenter.domain.scoring import parse_answers
 from callcenter.domain.session_rules import marks, tips
 from callcenter.domain.session_words import NOT_ASKED, PLAN_STEPS, RATINGS
 from callcenter.service.sessions.writing import Examined, RecordRefused, examine
@@ -263,3 +264,18 @@ def test_an_intent_nobody_asked_for_is_no_rating() -> None:
 def test_what_stayed_unclear_is_told_as_unclear(name: str) -> None:
     assert looked_at({**HIGH, name: "没有说清"}).risk.unclear == {name}
     assert looked_at(HIGH).risk.unclear == frozenset()
+
+
+def test_an_answer_of_a_scale_is_written_the_same_way_everywhere() -> None:
+    """As `hotline cases score` reads it: by a short or a whole name, as a number or in its own words."""
+    words = ("9=1 1=2", "phq9_9=1 phq9_1=2", "9\uff1d好几天 1=2")
+    for items in words:
+        group = {"instrument": "phq9", "items": items}
+        found = looked_at(
+            {**FULL, "instruments": [group], "level_given": "中危", "plan_not_made": "来电者不愿"}
+        )
+        assert found.risk.items == {"phq9": {"phq9_9": 1, "phq9_1": 2}}
+        assert parse_answers(DESK.instruments["phq9"], items.split()) == found.risk.items["phq9"]
+        assert all(isinstance(one, int) for one in found.answers["instruments"][0]["items"].values())
+    wrong = {"instrument": "phq9", "items": "9=常常"}
+    assert "答案" in refused({**FULL, "instruments": [wrong]})["instruments"]

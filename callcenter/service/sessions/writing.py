@@ -21,6 +21,7 @@ from callcenter.domain.reasons import checked_reason
 from callcenter.domain.risk import Finding, RiskAnswers, finding
 from callcenter.domain.session_rules import (
     check_session,
+    in_numbers,
     is_counselled,
     is_third_party,
     marks,
@@ -91,7 +92,8 @@ class Examined:
 
 def examine(form: Form, desk: Desk, given: Mapping[str, Any]) -> Examined:
     """Return the answers as they are kept and what they come to; raise `RecordRefused` naming every field."""
-    answers, unread = read_answers(form, given)
+    read, unread = read_answers(form, given)
+    answers = in_numbers(read, desk.instruments)
     risk, found, unscored = _found(answers, desk)
     wrongs = _once((*unread, *check(form, answers), *check_session(form, answers, found), *unscored))
     if wrongs:
