@@ -185,17 +185,21 @@ def confirm(
 
     写明确认的是什么;提议在您看过以后变了,就不会被误认。
     """
-    if (level is None) == (closing is None):
-        raise click.UsageError(
-            "请写明确认的是什么:--level 级别,或 --closing 原因。先用 cases show 看清提议。"
-        )
-    seen = CloseReason(str(closing)) if level is None else Level(level)
     with app.store() as work:
-        before = service.see_case(work, case_id, actor=actor, now=app.clock()).case
-        service.confirm(work, case_id, seen, actor=actor, now=app.clock(), rules=rules_of(app.settings))
+        service.confirm(
+            work,
+            case_id,
+            _one_of(level, closing),
+            actor=actor,
+            now=app.clock(),
+            rules=rules_of(app.settings),
+        )
+        found = service.see_case(work, case_id, actor=actor, now=app.clock())
         if not dry_run:
             work.commit()
-    say(f"{case_id}：您确认了{proposal(before)}，理由：{proposed_why(before)}。")
+    done = [event for event in found.events if event.second][-1]
+    what = f"结案（{closing}）" if closing else f"降为 {LEVEL_WORDS[int(done.after)]}"
+    say(f"{case_id}：您确认了{what}，{done.by} 提出，理由：{done.reason}。")
     _say_dry(dry_run)
 
 
@@ -335,6 +339,13 @@ def _act(app: App, act: Callable[[UnitOfWork, datetime], Case], *, dry_run: bool
         if not dry_run:
             work.commit()
     return done
+
+
+def _one_of(level: int | None, closing: str | None) -> Level | CloseReason | None:
+    """Return what is named, or None where it is nothing or both."""
+    if (level is None) == (closing is None):
+        return None
+    return CloseReason(str(closing)) if level is None else Level(level)
 
 
 def _say_dry(dry_run: bool) -> None:

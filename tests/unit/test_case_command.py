@@ -152,14 +152,14 @@ def test_the_list_says_everything_a_case_waits_for(desk: Desk) -> None:
 def test_what_is_confirmed_is_named_and_said(desk: Desk) -> None:
     case = desk.case
     for words in ((), ("--level", "2", "--closing", "误建")):
-        assert desk.tries(cases, "confirm", case, *words).exit_code == 2
+        assert "写明确认的是什么" in str(desk.tries(cases, "confirm", case, *words).exception)
     said = desk.types(cases, "close", case, "接受治疗", "--note", "门诊随诊中", by="c017")
     assert f"hotline cases confirm {case} --closing 接受治疗" in said.replace("\n", "")
     row = json.loads(desk.types(cases, "show", case, "--json"))
     assert (row["proposed_text"], row["proposed_why"]) == ("结案（接受治疗，c017 提出）", "门诊随诊中")
     assert isinstance(desk.tries(cases, "confirm", case, "--level", "2").exception, CallCenterError)
     done = desk.types(cases, "confirm", case, "--closing", "接受治疗")
-    assert "您确认了结案（接受治疗，c017 提出），理由：门诊随诊中。" in done.replace("\n", "")
+    assert "您确认了结案（接受治疗），c017 提出，理由：门诊随诊中。" in done.replace("\n", "")
     assert "紧急" not in done
 
 

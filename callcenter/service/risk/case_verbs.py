@@ -142,7 +142,7 @@ def lower(
 def confirm(
     work: UnitOfWork,
     case_id: str,
-    seen: Level | CloseReason,
+    seen: Level | CloseReason | None,
     *,
     actor: str,
     now: datetime,
@@ -151,9 +151,13 @@ def confirm(
     """Confirm what somebody else proposed, a lower level or closing: never one's own (R12).
 
     `seen` is the level, or the reason for closing, that the actor saw proposed: raises `Refused` if
-    something else is proposed by now.
+    something else is proposed by now, or nothing is named.
     """
     allow(work, actor, Verb.CASE_SUPERVISE)
+    if seen is None:
+        raise Refused(
+            "请写明确认的是什么：--level 级别，或 --closing 原因。先用 hotline cases show 看清提议。"
+        )
     case = work.book(CASES).get(case_id)
     if isinstance(seen, Level):
         return _climbing(work, rule.confirmed_lower(case, seen, by=actor, now=now), actor, now, rules)
