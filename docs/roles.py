@@ -189,7 +189,7 @@ ASKS: dict[str, Verb | None] = {
 
 #: Commands without an actor, and why: they run as the operating system's account.
 MACHINE: dict[str, str] = {
-    "init": "makes the first administrator",
+    "init": "makes the first administrator, and the recovery key",
     "serve": "the service itself",
     "pbx": "files and process of the telephone system",
     "ivr": "flows, texts and sounds; nothing about anybody",
