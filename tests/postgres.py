@@ -67,15 +67,18 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """Start a server, yield it, stop it and remove its folder."""
+def running_server(*, durable: bool = False) -> Iterator[Server]:
+    """Start a server, yield it, stop it and remove its folder.
+
+    `durable`: it waits for the disk at each commit, as a site's does; tests need not.
+    """
     binaries = find_binaries()
     # Not pytest's own folder: that is closed to other users, and socket paths must stay short.
     folder = Path(tempfile.mkdtemp(prefix="hotline-pg-"))
     try:
         prefix = _unprivileged(folder)
         _initialise(binaries, folder, prefix)
-        with _started(binaries, folder, prefix):
+        with _started(binaries, folder, prefix, durable=durable):
             yield Server(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -116,8 +119,9 @@ def _initialise(binaries: Path, folder: Path, prefix: list[str]) -> None:
 
 
 @contextmanager
-def _started(binaries: Path, folder: Path, prefix: list[str]) -> Iterator[None]:
-    settings = ("listen_addresses=", f"unix_socket_directories={folder}", "fsync=off", "max_connections=40")
+def _started(binaries: Path, folder: Path, prefix: list[str], *, durable: bool) -> Iterator[None]:
+    fsync = f"fsync={'on' if durable else 'off'}"
+    settings = ("listen_addresses=", f"unix_socket_directories={folder}", fsync, "max_connections=40")
     command = [str(binaries / "postgres"), "-D", str(folder / "data")]
     for setting in settings:
         command += ["-c", setting]
