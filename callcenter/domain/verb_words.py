@@ -54,7 +54,6 @@ VERB_WORDS: dict[Verb, str] = {
     Verb.AUDIT_READ: "查看操作留痕",
     Verb.AUDIT_VERIFY: "核对操作留痕",
     Verb.AUDIT_ANCHOR: "重新记下操作留痕的链头",
-    Verb.AUDIT_ANCHOR: "重新记下留痕的链头",
     Verb.RETENTION_RUN: "清理过期的数据",
     Verb.HOLD_SET: "设置法律保留",
     Verb.KEYS_ROTATE: "更换密钥",
