@@ -44,10 +44,11 @@ def backup(app: App, file: Path, check: bool, identity: str | None, actor: str |
 def _check(file: Path, identity: str | None) -> None:
     if identity is None:
         raise Refused("核对要用恢复密钥:--identity 文件,或 --identity - 从终端输入。")
-    found = check_backup(file, read_key(identity))
+    found = check_backup(file, read_key(identity), deep=True)
     manifest = found.manifest
     click.echo(
-        f"完好:{found.about.made_at:%Y-%m-%d %H:%M} UTC,版本 {found.about.revision},"
+        f"完好,抽查的加密内容都打得开,留痕连贯:"
+        f"{found.about.made_at:%Y-%m-%d %H:%M} UTC,版本 {found.about.revision},"
         f"{len(manifest.tables)} 张表 {manifest.rows} 行,{len(manifest.files)} 个文件,"
         f"留痕链头 {manifest.audit_head[:48] or '—'}。"
     )

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -22,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.db import swapping
 from callcenter.db.backup_format import KEY, About, Manifest, table_of
-from callcenter.db.backup_reading import Nowhere, read_backup
+from callcenter.db.backup_reading import read_backup
+from callcenter.db.backup_sample import Looking
 from callcenter.db.crypto import FieldCipher
 from callcenter.db.engine import make_engine
 from callcenter.db.errors import named
@@ -58,9 +58,12 @@ class Restored:
     aside: Path | None = None
 
 
-def check_backup(file: Path, identity: str) -> Restored:
-    """Read a backup to its end and write nothing; raise `Refused` if it could not be restored."""
-    looked = _KeyOnly()
+def check_backup(file: Path, identity: str, *, deep: bool = False) -> Restored:
+    """Read a backup to its end and write nothing; raise `Refused` if it could not be restored.
+
+    `deep`: also open a sample of what is sealed in it, and follow its audit.
+    """
+    looked = Looking(deep=deep)
     about, manifest = read_backup(file, identity, looked)
     KeyRing.parse(looked.key, Path(KEY))
     if about.revision not in _revisions():
@@ -148,31 +151,6 @@ def _swapped(
         connection.commit()
     swapping.note(target.home, ready)
     return swapping.place(target.home, swap, target.database_url)
-
-
-class _KeyOnly(Nowhere):
-    """Only looks, and keeps the key file."""
-
-    def __init__(self) -> None:
-        self.key = b""
-
-    def file(self, name: str) -> BinaryIO:
-        """Return what forgets, or keeps the key."""
-        return _Kept(self) if name == KEY else super().file(name)
-
-
-class _Kept(BytesIO):
-    """A file in memory that leaves its content with its owner."""
-
-    def __init__(self, owner: _KeyOnly) -> None:
-        super().__init__()
-        self._owner = owner
-
-    def close(self) -> None:
-        """Hand over what was written."""
-        if not self.closed:
-            self._owner.key = self.getvalue()
-        super().close()
 
 
 @dataclass(kw_only=True, slots=True)

@@ -148,7 +148,7 @@ def next_hash(mac: Mac, before: bytes, entry: AuditEntry, *, first: bool) -> byt
 
 def verify(links: Iterable[Link], mac: Mac, heads: Iterable[Head] = ()) -> Verdict:
     """Return whether links in sequence order are one unbroken chain that passes through these heads."""
-    walk = _Walk(mac=mac, heads={})
+    walk = Walk(mac=mac)
     for head in heads:
         walk.heads.setdefault(head.seq, []).append(head)
     for link in links:
@@ -160,11 +160,11 @@ def verify(links: Iterable[Link], mac: Mac, heads: Iterable[Head] = ()) -> Verdi
 
 
 @dataclass(kw_only=True, slots=True)
-class _Walk:
+class Walk:
     """How far a chain has been followed."""
 
     mac: Mac
-    heads: dict[int, list[Head]]
+    heads: dict[int, list[Head]] = field(default_factory=dict)
     seq: int = 0
     hash: bytes = b""
     chained_from: int | None = None

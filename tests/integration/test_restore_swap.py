@@ -12,9 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from test_backup_restore import Machine, lost, new_database, set_up
 from test_store_at_rest import NAMES, NUMBERS
 
+from callcenter.db.engine import make_engine
 from callcenter.domain.books import HOLDS, TOMBSTONES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import FileStatus, Person
@@ -222,3 +224,29 @@ def test_on_a_blank_machine_it_is_said_that_erasures_have_to_be_done_again(
 ) -> None:
     blank = Machine(tmp_path / "blank", f"sqlite:///{tmp_path / 'blank' / 'hotline.db'}", lost.config)
     assert "重新办理" in blank.ok(*words)
+
+
+# --- looking into a backup --------------------------------------------------------------------
+
+
+def test_a_check_opens_what_is_sealed_and_follows_the_audit(lost: Machine, words: tuple[str, ...]) -> None:
+    assert "完好" in lost.ok("backup", "--check", *words[1:])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("UPDATE people SET name = zeroblob(60)", "people"),
+        ("DROP TRIGGER audit_no_update; UPDATE audit SET actor = 's001' WHERE seq = 2", "第 2 条"),
+    ],
+)
+def test_a_check_finds_what_could_be_restored_and_would_be_of_no_use(
+    lost: Machine, words: tuple[str, ...], tmp_path: Path, change: str, says: str
+) -> None:
+    engine = make_engine(lost.url)
+    with engine.begin() as connection:
+        for statement in change.split(";"):
+            connection.execute(text(statement))
+    engine.dispose()
+    lost.ok("backup", str(tmp_path / "bad.age"), "--as", "admin")
+    assert says in lost.refused("backup", "--check", str(tmp_path / "bad.age"), *words[2:])
