@@ -126,9 +126,13 @@ def secret_text() -> str:
 WORDS: Mapping[str, Mapping[str, str]] = {"exports": {"kind": "sessions"}}
 
 
+#: Texts that are never free: the code of who acted, a checksum.
+CODES = frozenset({"by", "checksum"})
+
+
 def planted(book: BookOf[Any], now: datetime) -> Any:
     """Return a value of a book with a secret in every text of it that does not stand in clear."""
-    clear = {"id", "revision", *book.clear}
+    clear = {"id", "revision", *CODES, *book.clear}
     hints = get_type_hints(book.of)
     values = {part.name: _value(hints[part.name], now, part.name not in clear) for part in fields(book.of)}
     values |= {"number": NUMBER} if "number" in values else {}
@@ -156,7 +160,12 @@ def _value(kind: Any, now: datetime, secret: bool) -> Any:
         return next(iter(kind))
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        return kind(**{part.name: _value(hints[part.name], now, secret) for part in fields(kind)})
+        return kind(
+            **{
+                part.name: _value(hints[part.name], now, secret and part.name not in CODES)
+                for part in fields(kind)
+            }
+        )
     return kind(1)
 
 

@@ -21,6 +21,7 @@ SHOWS_TEXT: Mapping[str, str] = {
     "audit list": "why somebody did what they did is what is looked for",
     "audit holds": "why something is held",
     "audit tombstones": "why something went",
+    "export list": "why a file left the store: whoever made it has to answer for it",
     "people reveals": "why somebody looked: a supervisor reviews it",
     "people answer": "the request with the answer just given",
     "people block": "the block as it was just set",
@@ -100,8 +101,6 @@ def _typed(leaf: Leaf, name: str, parameter: click.Parameter, site: Site) -> str
         return "1"
     if isinstance(parameter.type, click.Path):
         return str(site.folder / "out")
-    if name == "identity" and "密钥" in str(getattr(parameter, "help", "")):
-        return str(site.folder / "out")  # a file with the recovery key
     if name == "identity" and "密钥" in str(getattr(parameter, "help", "")):
         return str(site.folder / "out")  # a file with the recovery key
     if name in TEXTS:
