@@ -10,11 +10,16 @@ from violence import PINS, Site
 
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import Answer, RingOn
-from callcenter.domain.calls import Outcome
+from callcenter.domain.calls import Direction, Outcome
 
 pytestmark = pytest.mark.asterisk
 SOON = timedelta(milliseconds=300)
 SECOND = timedelta(seconds=1)
+
+
+def callers_on_record(site: Site) -> int:
+    """Count the callers on record; the line may have called itself meanwhile."""
+    return sum(record.direction is Direction.INBOUND for record in site.records())
 
 
 def test_asterisk_dies_under_calls_and_comes_back(site: Site) -> None:
@@ -28,7 +33,7 @@ def test_asterisk_dies_under_calls_and_comes_back(site: Site) -> None:
     ringing = site.actors.phone("c002", behaviour=RingOn())
     waiting = site.call()
     until(lambda: ringing.calls(), what="the second phone to ring")
-    until(lambda: len(site.records()) == 3, 30, what="the calls to be on record as going on")
+    until(lambda: callers_on_record(site) == 3, 30, what="the calls to be on record as going on")
 
     site.pbx.process.kill()
     for call in (talking, waiting):
