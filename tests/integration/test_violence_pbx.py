@@ -91,7 +91,7 @@ def test_journal_rotated_while_nobody_reads_it(site: Site) -> None:
     site.until_members(*PINS)
     read_in_part = site.call()
     site.until_talking(read_in_part)
-    until(lambda: len(site.records()) == 1, what="the call to be on record as going on")
+    until(lambda: callers_on_record(site) == 1, what="the call to be on record as going on")
 
     site.python.sigkill()
     unread = site.call(talk=3 * SECOND)
