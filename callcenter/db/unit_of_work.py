@@ -72,7 +72,7 @@ class SqlUnit:
 
     def commit(self) -> None:
         """Make everything done so far last."""
-        self.flush()
+        self._log.flush(and_commit=True)
         self._connection.commit()
 
     def flush(self) -> None:

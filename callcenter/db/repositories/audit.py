@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from psycopg import ClientCursor
+from psycopg import Connection as PgConnection
 from sqlalchemy import Connection, bindparam, insert, select, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
@@ -50,10 +52,13 @@ class SqlAuditLog(Repository):
         check_aware(entry.at)
         self._waiting.append((entry, self._cipher.seal(entry.reason, "audit.reason")))
 
-    def flush(self) -> None:
-        """Write what was appended, as the next links of the chain; others wait from here to the commit."""
+    def flush(self, *, and_commit: bool = False) -> None:
+        """Write what was appended, as the next links of the chain; others wait from here to the commit.
+
+        `and_commit` ends the transaction in the same breath, where something was written.
+        """
         if self._waiting:
-            self._write(self._next_links())
+            self._write(self._next_links(), and_commit=and_commit)
             self._waiting.clear()
 
     def recent(
@@ -108,13 +113,16 @@ class SqlAuditLog(Repository):
             rows.append(_row(one, reason, before))
         return rows
 
-    def _write(self, rows: list[Row]) -> None:
+    def _write(self, rows: list[Row], *, and_commit: bool) -> None:
         if not self._is_postgresql:
             self._connection.execute(_INSERT, rows)
             return
-        # Others wait meanwhile: past SQLAlchemy's compiler, and one row without psycopg's way for many.
-        plain = [dict(row) for row in rows]
-        self._connection.exec_driver_sql(_PLAIN_INSERT, plain[0] if len(plain) == 1 else plain)
+        # Others wait meanwhile: all in one round trip, the commit too. A driver that finds its transaction
+        # ended has nothing left to commit; one that is refused an insert or the commit rolls back as ever.
+        cursor = ClientCursor(cast("PgConnection[Any]", self._connection.connection.driver_connection))
+        parts = [cursor.mogrify(_PLAIN_INSERT, dict(row)) for row in rows]
+        plain = "; ".join([*parts, "COMMIT"] if and_commit else parts)
+        self._connection.exec_driver_sql(plain, execution_options={"no_parameters": True})
 
     def _take_turn(self) -> tuple[int, bytes, bool]:
         """Return the newest number, the hash to go on from, and whether no entry has a hash yet."""
