@@ -94,8 +94,9 @@ FILE_FIELDS: Mapping[str, DataClass] = {
     # Found out by calling, and the clerk's to mend (R33).
     "phone_status": _HARDSHIP,
     "district": _HARDSHIP,
-    "consent": _HARDSHIP,
-    "human_only": _HARDSHIP,
+    # As they stand now: what somebody told the line may have changed them since the list said so.
+    "consent": _COUNSELLING,
+    "human_only": _COUNSELLING,
     "union_unit": _HARDSHIP,
     "liaison": _HARDSHIP,
     "owed": _HARDSHIP,

@@ -143,6 +143,14 @@ def test_r39_the_clerk_has_the_one_debt_and_its_row_has_the_keys_of_the_archive_
     }
 
 
+def test_r39_the_clerk_is_not_told_what_somebody_said_to_the_line_about_being_called(app: DeskApp) -> None:
+    for words in (("list",), ("show", "WX-1")):
+        (row,) = app.json(hardship, *words, by="k001")
+        assert not {"consent", "human_only", "last_contact"} & row.keys()
+        (whole,) = app.json(hardship, *words, by="s001")
+        assert whole["consent"] is True
+
+
 def test_the_supervisor_sees_both_debts_and_why(app: DeskApp) -> None:
     [row] = app.json(hardship, "show", "WX-1", by="s001")
     assert isinstance(row["debts"], list)
