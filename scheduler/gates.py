@@ -156,7 +156,6 @@ ASK_AGAIN = timedelta(hours=1)
 SOON = timedelta(minutes=1)
 
 _Answer = tuple[bool, datetime | None]
-_PASS: _Answer = (True, None)
 
 
 def check(situation: Situation) -> tuple[Verdict, ...]:

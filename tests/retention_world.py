@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -83,19 +84,10 @@ def add_record(
         kept=("number=13800009999",),
         answers=("who5/1=3",),
     )
-    head = SessionRow(id=f"se-{name}", call=call.id, counsellor="c017", opened_at=at)
     work.calls.put_many([call])
+    head = SessionRow(id=f"se-{name}", call=call.id, counsellor="c017", opened_at=at)
     work.sessions.open_many([head])
-    done = SessionRow(
-        id=head.id,
-        call=call.id,
-        counsellor="c017",
-        opened_at=at,
-        status=SessionStatus.SUBMITTED,
-        person=person,
-        version=1,
-        submitted_at=at,
-    )
+    done = replace(head, status=SessionStatus.SUBMITTED, person=person, version=1, submitted_at=at)
     work.sessions.update(done, seen=0)
     work.book(SESSION_VERSIONS).add(
         SessionVersion(

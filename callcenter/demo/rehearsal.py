@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -213,10 +212,3 @@ class Rehearsal:
             tried = [a for debt in debts for a in work.debts.attempts(debt.id)]
             satisfied = any(work.debts.last_contacts())
         return promised and satisfied and len([a for a in tried if a.result is not None]) >= 2
-
-
-def copy_log(stage: Stage, to: Path) -> None:
-    """Keep the serving process' log of a failed rehearsal."""
-    log = stage.folder / "serve.log"
-    if log.exists():
-        shutil.copy(log, to)

@@ -29,11 +29,6 @@ class Scored:
     #: Items that should have been answered and were not.
     missing: tuple[str, ...] = ()
 
-    @property
-    def is_complete(self) -> bool:
-        """Tell whether nothing is missing."""
-        return not self.missing
-
 
 def score(instrument: Instrument, answers: Mapping[str, int]) -> Scored:
     """Score answers by item id. Raises `Refused` for an unknown item or an answer that is none of its own."""

@@ -20,6 +20,7 @@ from session_desk import FULL, desk, talked
 from callcenter.bootstrap import App
 from callcenter.cli.session_editor import MEMORY, _is_zombie, desk_for
 from callcenter.config import Settings
+from callcenter.demo.runner import until
 from callcenter.domain.books import DRAFTS, SESSION_VERSIONS
 from callcenter.domain.form_text import render
 from callcenter.keys import KeyRing
@@ -65,9 +66,9 @@ class Terminal:
 
     def hear(self, words: str) -> None:
         """Read until these words were printed."""
-        until = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while words not in self.said:
-            if time.monotonic() > until or not self._more():
+            if time.monotonic() > deadline or not self._more():
                 pytest.fail(f"never said {words!r}: {self.said}")
 
     def _more(self) -> bool:
@@ -104,13 +105,6 @@ def open_terminal(site: App, tmp_path: Path) -> Iterator[Callable[[str, str], Te
     yield open_it
     for terminal in opened:
         terminal.close()
-
-
-def soon(found: Callable[[], bool]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not found():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.02)
 
 
 def draft(site: App) -> str:
@@ -179,13 +173,13 @@ def test_killed_while_the_editor_is_open_and_nothing_typed_is_lost(
         f"path.write_text({later!r}, encoding='utf-8')\n"
         f"open({str(done)!r}, 'w').close()",
     )
-    soon(lambda: draft(site) == WORDS)
+    until(lambda: draft(site) == WORDS, PATIENCE)
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
     assert draft(site) == WORDS
     more.touch()
-    soon(done.exists)
-    soon(lambda: all(_is_over(folder) for folder in folders(site)))
+    until(done.exists, PATIENCE)
+    until(lambda: all(_is_over(folder) for folder in folders(site)), PATIENCE)
     second = open_terminal(
         "se-pbx1-1.1", "assert '后来又说了一句' in path.read_text(encoding='utf-8')\nsys.exit(9)"
     )
@@ -204,7 +198,7 @@ def test_a_terminal_that_closes_saves_what_the_editor_saved(
     site: App, open_terminal: Callable[[str, str], Terminal]
 ) -> None:
     terminal = open_terminal("se-pbx1-1.1", f"path.write_text({WORDS!r}, encoding='utf-8')\ntime.sleep(60)")
-    soon(lambda: bool(folders(site)) and WORDS in (_text(site) or draft(site)))
+    until(lambda: bool(folders(site)) and WORDS in (_text(site) or draft(site)), PATIENCE)
     terminal.process.send_signal(signal.SIGHUP)
     terminal.process.wait(PATIENCE)
     assert draft(site) == WORDS

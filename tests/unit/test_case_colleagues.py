@@ -123,7 +123,10 @@ def test_r12_signs_and_two_letters_are_no_reason_for_anything_done_to_a_case(
 
 @pytest.mark.parametrize("name", WITH_REASON)
 def test_four_letters_are_a_reason(work: MemoryUnit, name: str) -> None:
-    WITH_REASON[name](work, opened(work), "陪同就医", "c017")
+    case = opened(work)
+    before = len(work.audit.recent(100))
+    WITH_REASON[name](work, case, "陪同就医", "c017")
+    assert len(work.audit.recent(100)) > before
 
 
 def test_r12_a_record_is_not_milder_than_its_answers_by_a_full_stop() -> None:

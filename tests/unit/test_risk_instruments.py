@@ -134,7 +134,7 @@ def test_r13_item_9_counts_although_the_form_is_too_incomplete_for_a_sum() -> No
 
 def test_items_that_a_no_made_needless_are_not_missing() -> None:
     said_no = {"cssrs_1": 0, "cssrs_2": 0, "cssrs_6": 0}
-    assert score(CSSRS, said_no).is_complete
+    assert not score(CSSRS, said_no).missing
     assert score(CSSRS, {**said_no, "cssrs_2": 1}).missing == ("cssrs_3", "cssrs_4", "cssrs_5")
     assert score(CSSRS, {"cssrs_1": 0}).missing == tuple(i for i in CSSRS.items if i != "cssrs_1")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from callcenter.asterisk.provision.tone import hold_tone
+from callcenter.files import write_private
 
 #: Names the files we wrote last time, so that one no longer rendered can go.
 LIST = ".hotline-files"
@@ -45,13 +45,7 @@ def _replace(file: Path, text: str) -> bool:
     if file.exists() and file.read_bytes() == data:
         file.chmod(0o600)
         return False
-    fresh = file.with_name(f".{file.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(file)
+    write_private(file, data)
     return True
 
 

@@ -131,10 +131,15 @@ def mark_in(file: Path) -> tuple[bytes, str | None]:
     return content, _number_in(content)
 
 
+#: What zipfile raises at what is no workbook: damaged, encrypted, packed otherwise, cut short.
+_UNREADABLE = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError)
+
+
 def _number_in(content: bytes) -> str | None:
     readers: list[Callable[[bytes], bytes]] = [bytes, _unpacked, _narrowed]
     for reader in readers:
-        with suppress(zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError):
+        # A file that is no workbook, or a damaged one, only bears no number that this reader could find.
+        with suppress(*_UNREADABLE):
             if found := _ID.search(reader(content)):
                 return found[0].decode()
     return None
