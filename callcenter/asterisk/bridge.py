@@ -27,7 +27,7 @@ from callcenter.domain.reconcile import Changes, Wanted, plan_changes
 from callcenter.errors import CallCenterError, PbxError
 from callcenter.ports import Clock, QueueControl, ShiftEdges, Store
 from callcenter.service.followup.callers import Opening
-from callcenter.service.line import duty
+from callcenter.service.line.wanted import ALWAYS, pbx_wants
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class RosterSource:
         *,
         salt: str,
         clock: Clock,
-        opening: Opening = duty.ALWAYS,
+        opening: Opening = ALWAYS,
     ) -> None:
         self._store = store
         self._phones = phones
@@ -124,7 +124,7 @@ class RosterSource:
     def wanted(self) -> Wanted:
         """Return what the PBX should hold now."""
         with self._store() as work:
-            return duty.wanted(work, self._clock(), salt=self._salt, opening=self._opening)
+            return pbx_wants(work, self._clock(), salt=self._salt, opening=self._opening)
 
 
 class Bridge:

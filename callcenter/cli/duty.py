@@ -13,8 +13,8 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, check_year, json_option, pass_app, show_rows
 from callcenter.domain.duty import Presence, PresenceAct
 from callcenter.errors import Refused
-from callcenter.service.line import duty as service
-from callcenter.service.line.duty import Gap, Lack
+from callcenter.service.duty import presence, roster
+from callcenter.service.duty.roster import Gap, Lack
 
 _START = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{2})")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
@@ -47,7 +47,7 @@ def show(app: App, day: str | None, actor: str, as_json: bool) -> None:
     zone, now = app.settings.site.zone, app.clock()
     start = _midnight(_day(day) if day else now.astimezone(zone).date(), zone)
     with app.store() as work:
-        places = service.board(work, start, _next_midnight(start, zone), actor=actor, now=now)
+        places = roster.board(work, start, _next_midnight(start, zone), actor=actor, now=now)
     rows = [
         {
             "agent": p.shift.agent,
@@ -77,7 +77,7 @@ def gaps(app: App, days: int, actor: str, as_json: bool) -> None:
     """列出往后无人值班或不足两席的时段。"""
     now = app.clock().replace(second=0, microsecond=0)
     with app.store() as work:
-        found = service.gaps_ahead(work, now, now + timedelta(days=days), actor=actor)
+        found = roster.gaps_ahead(work, now, now + timedelta(days=days), actor=actor)
     rows = [
         {"lack": g.lack, "start": g.start, "end": g.end, "length": g.end - g.start, "agents": g.agents}
         for g in found
@@ -111,7 +111,7 @@ def add(
     zone = app.settings.site.zone
     begins, lasts = parse_shift(start, end, length, zone)
     with app.store() as work:
-        planned = service.add_shift(work, agent, begins, lasts, actor=actor, now=app.clock(), reason=reason)
+        planned = roster.add_shift(work, agent, begins, lasts, actor=actor, now=app.clock(), reason=reason)
         work.commit()
     click.echo(f"已排班 {planned.shift.id}:{agent} {_span(planned.shift.start, planned.shift.end, zone)}")
     _say_gaps(planned.gaps, zone)
@@ -126,7 +126,7 @@ def remove(app: App, shift_id: str, reason: str, actor: str) -> None:
     """取消一个班次(编号见 hotline duty show)。"""
     zone = app.settings.site.zone
     with app.store() as work:
-        gone = service.remove_shift(work, shift_id, actor=actor, now=app.clock(), reason=reason)
+        gone = roster.remove_shift(work, shift_id, actor=actor, now=app.clock(), reason=reason)
         work.commit()
     click.echo(f"已取消 {gone.shift.agent} {_span(gone.shift.start, gone.shift.end, zone)}")
     _say_gaps(gone.gaps, zone)
@@ -153,8 +153,8 @@ _presence_command("resume", PresenceAct.UNPAUSE, "恢复接听。")
 def _act(app: App, agent: str, what: PresenceAct, actor: str) -> None:
     now = app.clock()
     with app.store() as work:
-        stands = service.act(work, agent, what, actor=actor, now=now)
-        ringing = agent in service.members_at(work, now)
+        stands = presence.act(work, agent, what, actor=actor, now=now)
+        ringing = agent in presence.members_at(work, now)
         work.commit()
     click.echo(f"{agent} {_NOW_STANDS[what]}。{_outlook(stands, ringing)}")
 

@@ -17,7 +17,7 @@ from callcenter.asterisk.bridge import Bridge, Pace, RosterSource
 from callcenter.asterisk.control import AsteriskQueue, PhoneBook
 from callcenter.domain.duty import PresenceAct, PresenceEvent
 from callcenter.memory import MemoryShiftEdges, MemoryStore
-from callcenter.service.line import duty
+from callcenter.service.duty import presence, roster
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HOURS = timedelta(hours=1)
@@ -64,14 +64,14 @@ class World:
 
     def plan(self, agent: str, start: datetime, length: timedelta) -> str:
         with self.store() as work:
-            planned = duty.add_shift(work, agent, start, length, actor="s001", now=self.now)
+            planned = roster.add_shift(work, agent, start, length, actor="s001", now=self.now)
             work.commit()
         return planned.shift.id
 
     def sign(self, agent: str, what: PresenceAct) -> None:
         self.now += timedelta(seconds=1)
         with self.store() as work:
-            duty.act(work, agent, what, actor="s001", now=self.now)
+            presence.act(work, agent, what, actor="s001", now=self.now)
             work.commit()
 
     async def members(self, *interfaces: str) -> None:

@@ -28,8 +28,9 @@ from callcenter.errors import PbxError, PbxUnreachable
 from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
 from callcenter.ports import PlaceCall
+from callcenter.service.duty import presence, roster
 from callcenter.service.followup.callers import Opening
-from callcenter.service.line import duty
+from callcenter.service.line.wanted import ALWAYS, pbx_wants
 from scheduler.obligations import Attempt, Kind, Mode, Obligation
 
 pytestmark = pytest.mark.asterisk
@@ -44,7 +45,7 @@ def clock() -> datetime:
 class Steering:
     """A store, and a bridge between it and a running PBX."""
 
-    def __init__(self, pbx: Pbx, opening: Opening = duty.ALWAYS) -> None:
+    def __init__(self, pbx: Pbx, opening: Opening = ALWAYS) -> None:
         self.pbx = pbx
         self.store = MemoryStore()
         salt = pbx.keys.password("pbx-salt")
@@ -76,12 +77,12 @@ class Steering:
 
     def plan(self, agent: str, length: timedelta = HOURS, start: datetime | None = None) -> None:
         with self.store() as work:
-            duty.add_shift(work, agent, start or clock(), length, actor="s001", now=clock())
+            roster.add_shift(work, agent, start or clock(), length, actor="s001", now=clock())
             work.commit()
 
     def sign(self, agent: str, what: PresenceAct) -> None:
         with self.store() as work:
-            duty.act(work, agent, what, actor="s001", now=clock())
+            presence.act(work, agent, what, actor="s001", now=clock())
             work.commit()
 
     async def members(self, *agents: str) -> None:
@@ -116,7 +117,7 @@ async def soon(true: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 @asynccontextmanager
-async def steering(pbx: Pbx, opening: Opening = duty.ALWAYS) -> AsyncIterator[Steering]:
+async def steering(pbx: Pbx, opening: Opening = ALWAYS) -> AsyncIterator[Steering]:
     steered = Steering(pbx, opening)
     running = asyncio.create_task(steered.bridge.run())
     try:
@@ -127,7 +128,7 @@ async def steering(pbx: Pbx, opening: Opening = duty.ALWAYS) -> AsyncIterator[St
         await running
 
 
-def play(pbx: Pbx, scene: Callable[[Steering], Awaitable[None]], opening: Opening = duty.ALWAYS) -> None:
+def play(pbx: Pbx, scene: Callable[[Steering], Awaitable[None]], opening: Opening = ALWAYS) -> None:
     async def whole() -> None:
         async with asyncio.timeout(120), steering(pbx, opening) as steered:
             await scene(steered)
@@ -150,7 +151,7 @@ def test_members_and_facts_follow_the_roster(pbx: Pbx) -> None:
         await line.members("c001")
         await soon(lambda: line.pbx.get("hotline-signed", "c004") is None)
         with line.store() as work:
-            wanted = duty.wanted(work, clock(), salt=line.pbx.keys.password("pbx-salt"))
+            wanted = pbx_wants(work, clock(), salt=line.pbx.keys.password("pbx-salt"))
         assert await line.queue.facts() == wanted.facts
 
     play(pbx, scene)
@@ -180,7 +181,7 @@ def test_what_flows_are_told_of_callers_and_hours_lies_in_the_pbx_word_for_word(
         await soon(lambda: line.pbx.get("hotline-owner", key))
         assert line.pbx.get("hotline-fact", key) == "no_menu&slow&dialect&owed"
         with line.store() as work:
-            wanted = duty.wanted(work, clock(), salt=salt, opening=opening)
+            wanted = pbx_wants(work, clock(), salt=salt, opening=opening)
         assert await line.queue.facts() == wanted.facts
         assert len(wanted.facts["hotline-hours/hotline"]) > 600
 

@@ -37,7 +37,7 @@ from callcenter.demo.runner import free_ports, until
 from callcenter.demo.sipp import Caller, CallTiming, presses
 from callcenter.domain.calls import CallRecord
 from callcenter.ports import UnitOfWork
-from callcenter.service.line import duty
+from callcenter.service.duty import roster
 
 HOTLINE = (sys.executable, "-m", "callcenter.cli")
 TRUNK = "127.0.0.2"
@@ -290,7 +290,7 @@ class Site:
     def plan(self, code: str, start: datetime, end: datetime) -> None:
         """Put a counsellor on shift to the second; `hotline duty add` knows minutes, which take too long."""
         with self.app.store() as work:
-            duty.add_shift(work, code, start, end - start, actor="admin", now=self.app.clock())
+            roster.add_shift(work, code, start, end - start, actor="admin", now=self.app.clock())
             work.commit()
 
     def until_members(self, *codes: str, seconds: float = 30) -> None:

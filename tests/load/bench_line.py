@@ -36,7 +36,7 @@ from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceAct
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
-from callcenter.service.line import duty
+from callcenter.service.duty import presence, roster
 from callcenter.service.staff import users
 from ivr.flow import Flow, Menu
 from ivr.loader import shipped
@@ -295,8 +295,8 @@ class Product(Line):
             users.add_user(work, chief, actor="admin", now=now)
             for user in self.agents:
                 users.add_user(work, user, actor="admin", now=now)
-                duty.add_shift(work, user.code, start, length, actor="s001", now=now)
-                duty.act(work, user.code, PresenceAct.ON, actor="s001", now=now)
+                roster.add_shift(work, user.code, start, length, actor="s001", now=now)
+                presence.act(work, user.code, PresenceAct.ON, actor="s001", now=now)
             work.commit()
 
     def start(self) -> None:

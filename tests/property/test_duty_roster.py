@@ -21,7 +21,8 @@ from callcenter.domain.duty import (
 from callcenter.domain.reconcile import PAUSED, SHIFT, SIGNED
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryStore
-from callcenter.service.line.duty import EDGES_AHEAD, LONGEST_SHIFT, members_at, wanted
+from callcenter.service.duty.presence import LONGEST_SHIFT, members_at
+from callcenter.service.line.wanted import EDGES_AHEAD, pbx_wants
 
 #: 上海 11-23 00:00.
 MIDNIGHT = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
@@ -77,7 +78,7 @@ def test_members_equal_the_rosters_answer_at_any_instant(
     with store_with(shifts, acts)() as work:
         answer = on_duty(shifts, presence_of(acts), now)
         assert members_at(work, now) == answer
-        assert wanted(work, now, salt="S").members == answer
+        assert pbx_wants(work, now, salt="S").members == answer
 
 
 @given(shifts=shifts_of_any, acts=acts_of_any, now=moments, later=st.integers(0, 7 * 24 * 60))
@@ -87,7 +88,7 @@ def test_dialplan_decides_the_same_from_facts_days_later(
     """P1: with Python dead from `now` on, the queue follows the roster for a week."""
     then = now + timedelta(minutes=later)
     with store_with(shifts, acts)() as work:
-        facts = dict(wanted(work, now, salt="S").facts)
+        facts = dict(pbx_wants(work, now, salt="S").facts)
     here = presence_of(acts)
     assert {a for a in AGENTS if by_dialplan(facts, a, then)} == on_duty(shifts, here, then)
 
@@ -97,7 +98,7 @@ def test_between_two_edges_nobody_comes_or_goes(
     shifts: list[Shift], acts: list[PresenceEvent], now: datetime
 ) -> None:
     with store_with(shifts, acts)() as work:
-        edges = wanted(work, now, salt="S").edges
+        edges = pbx_wants(work, now, salt="S").edges
     here = presence_of(acts)
     before = on_duty(shifts, here, now)
     for at in range(0, int(EDGES_AHEAD / timedelta(minutes=1)), 30):

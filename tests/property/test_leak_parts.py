@@ -26,7 +26,7 @@ from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
 from callcenter.service.hardship.importing import read_list
 from callcenter.service.hardship.tables import ImportRefused
-from callcenter.service.line import duty
+from callcenter.service.line.wanted import pbx_wants
 from scheduler.obligations import Kind, Mode, Obligation
 
 NOW = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
@@ -170,7 +170,7 @@ def test_no_fact_and_no_call_file_holds_one(name: str, number: str, note: str) -
                 created_at=NOW,
             )
         )
-        found = duty.wanted(work, NOW, salt=SALT)
+        found = pbx_wants(work, NOW, salt=SALT)
     assert any(key.startswith("hotline-fact/") for key in found.facts), "the person is known to the line"
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "spool" / "outgoing").mkdir(parents=True)

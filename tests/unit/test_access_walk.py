@@ -24,7 +24,7 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service.access import GUARDED
-from callcenter.service.line import duty
+from callcenter.service.duty import presence
 from callcenter.service.staff import users
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -253,8 +253,8 @@ def test_a_counsellor_signs_themselves_on_and_only_a_supervisor_signs_on_others(
     for agent, verb in ((actor, Verb.DUTY_ACT), ("c017", Verb.DUTY_ACT_FOR)):
         before = state_of(work)
         if role in ALLOWED[verb]:
-            duty.act(work, agent, PresenceAct.ON, actor=actor, now=NOW)
+            presence.act(work, agent, PresenceAct.ON, actor=actor, now=NOW)
             continue
         with pytest.raises(Forbidden):
-            duty.act(work, agent, PresenceAct.ON, actor=actor, now=NOW)
+            presence.act(work, agent, PresenceAct.ON, actor=actor, now=NOW)
         assert state_of(work) == before

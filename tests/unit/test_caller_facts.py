@@ -15,7 +15,7 @@ from callcenter.domain.people import Person, Phone, PhoneStatus
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service.followup.callers import Opening
-from callcenter.service.line import duty
+from callcenter.service.line.wanted import ALWAYS, pbx_wants
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Attempt, Kind, Mode, Obligation
 
@@ -39,8 +39,8 @@ def key(family: str, number: str = NUMBER) -> str:
     return f"hotline-{family}/{hashed}"
 
 
-def facts(work: MemoryUnit, opening: Opening = duty.ALWAYS, now: datetime = NOW) -> dict[str, str]:
-    return dict(duty.wanted(work, now, salt="S", opening=opening).facts)
+def facts(work: MemoryUnit, opening: Opening = ALWAYS, now: datetime = NOW) -> dict[str, str]:
+    return dict(pbx_wants(work, now, salt="S", opening=opening).facts)
 
 
 def owe(work: MemoryUnit, n: int = 1, person: str = "p1") -> Obligation:

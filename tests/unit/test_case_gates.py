@@ -29,7 +29,7 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service.followup.debts import line_facts, situation_of, sweep
 from callcenter.service.followup.settling import settle
-from callcenter.service.line import duty
+from callcenter.service.line.wanted import pbx_wants
 from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Gate, Line, Rules, Verdict, check, check_human, step_of
@@ -146,7 +146,7 @@ def key(family: str, number: str = NUMBER) -> str:
 
 
 def told(work: MemoryUnit) -> dict[str, str]:
-    return dict(duty.wanted(work, NOW, salt="S").facts)
+    return dict(pbx_wants(work, NOW, salt="S").facts)
 
 
 def test_the_pbx_is_told_of_high_risk_by_a_salted_key_and_of_no_person(work: MemoryUnit) -> None:

@@ -9,11 +9,14 @@ import pytest
 
 from callcenter.domain.calls import Outcome
 from callcenter.domain.reconcile import FAMILIES
-from callcenter.service.line.duty import EDGES_AHEAD, INTERVALS_AHEAD
+from callcenter.service.line.wanted import EDGES_AHEAD, INTERVALS_AHEAD
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "callcenter" / "asterisk" / "provision" / "templates"
-EXTENSIONS = (TEMPLATES / "extensions.conf.j2").read_text(encoding="utf-8")
+EXTENSIONS = "\n".join(
+    part.read_text(encoding="utf-8")
+    for part in (TEMPLATES / "extensions.conf.j2", *sorted((TEMPLATES / "dialplan").glob("*.j2")))
+)
 
 
 def page(name: str) -> str:

@@ -14,8 +14,9 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
-from callcenter.service.line import duty
-from callcenter.service.line.duty import Lack
+from callcenter.service.duty import presence, roster
+from callcenter.service.duty.roster import Lack
+from callcenter.service.line.wanted import pbx_wants
 from scheduler.obligations import Kind, Mode, Obligation
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -52,27 +53,27 @@ def work() -> UnitOfWork:
         return unit
 
 
-def plan(work: UnitOfWork, agent: str, start: datetime, length: timedelta = EVENING) -> duty.Planned:
-    return duty.add_shift(work, agent, start, length, actor="s001", now=NOON)
+def plan(work: UnitOfWork, agent: str, start: datetime, length: timedelta = EVENING) -> roster.Planned:
+    return roster.add_shift(work, agent, start, length, actor="s001", now=NOON)
 
 
 def sign(work: UnitOfWork, agent: str, what: PresenceAct, now: datetime = NOON) -> None:
-    duty.act(work, agent, what, actor="s001", now=now)
+    presence.act(work, agent, what, actor="s001", now=now)
 
 
 def test_a_shift_over_midnight_rings_until_its_end(work: UnitOfWork) -> None:
     plan(work, "c017", wall(23, 19))
     sign(work, "c017", PresenceAct.ON)
-    assert duty.members_at(work, wall(23, 18, 59)) == frozenset()
-    assert duty.members_at(work, wall(23, 19)) == {"c017"}
-    assert duty.members_at(work, wall(24, 0, 59)) == {"c017"}
-    assert duty.members_at(work, wall(24, 1)) == frozenset()
+    assert presence.members_at(work, wall(23, 18, 59)) == frozenset()
+    assert presence.members_at(work, wall(23, 19)) == {"c017"}
+    assert presence.members_at(work, wall(24, 0, 59)) == {"c017"}
+    assert presence.members_at(work, wall(24, 1)) == frozenset()
 
 
 def test_each_change_is_on_record_with_its_actor(work: UnitOfWork) -> None:
     shift = plan(work, "c017", wall(23, 19)).shift
     sign(work, "c017", PresenceAct.ON)
-    duty.remove_shift(work, shift.id, actor="s001", now=NOON, reason="换班")
+    roster.remove_shift(work, shift.id, actor="s001", now=NOON, reason="换班")
     verbs = {(e.actor, e.verb, e.object) for e in work.audit.recent(10)}
     assert verbs == {
         ("s001", "duty.add", shift.id),
@@ -102,7 +103,7 @@ def test_a_shift_that_is_over_cannot_be_planned(work: UnitOfWork) -> None:
 
 def test_removing_a_shift_that_is_not_there(work: UnitOfWork) -> None:
     with pytest.raises(NotFound):
-        duty.remove_shift(work, "sh-0", actor="s001", now=NOON)
+        roster.remove_shift(work, "sh-0", actor="s001", now=NOON)
 
 
 def test_a_thin_shift_is_allowed_and_said(work: UnitOfWork) -> None:
@@ -115,20 +116,20 @@ def test_a_thin_shift_is_allowed_and_said(work: UnitOfWork) -> None:
 def test_removing_says_what_is_missing_now(work: UnitOfWork) -> None:
     plan(work, "c017", wall(23, 19))
     second = plan(work, "c018", wall(23, 19)).shift
-    gaps = duty.remove_shift(work, second.id, actor="s001", now=NOON).gaps
+    gaps = roster.remove_shift(work, second.id, actor="s001", now=NOON).gaps
     assert [g.lack for g in gaps] == [Lack.THIN]
 
 
 def test_gaps_tell_nobody_from_too_few(work: UnitOfWork) -> None:
     plan(work, "c017", wall(23, 19))
-    lacks = [(g.lack, g.start) for g in duty.gaps_between(work, wall(23, 18), wall(24, 2))]
+    lacks = [(g.lack, g.start) for g in roster.gaps_between(work, wall(23, 18), wall(24, 2))]
     assert lacks == [(Lack.NOBODY, wall(23, 18)), (Lack.THIN, wall(23, 19)), (Lack.NOBODY, wall(24, 1))]
-    assert duty.gaps_between(work, NOON, NOON) == ()
+    assert roster.gaps_between(work, NOON, NOON) == ()
 
 
 def test_without_a_supervisor_to_ring_every_hour_lacks_one() -> None:
     with MemoryStore()() as work:
-        lacks = {g.lack for g in duty.gaps_between(work, NOON, NOON + EVENING)}
+        lacks = {g.lack for g in roster.gaps_between(work, NOON, NOON + EVENING)}
     assert lacks == {Lack.NOBODY, Lack.NO_SUPERVISOR}
 
 
@@ -137,11 +138,11 @@ def test_a_pause_needs_a_sign_on_and_ends_with_it(work: UnitOfWork) -> None:
     with pytest.raises(Refused, match="尚未签到"):
         sign(work, "c017", PresenceAct.PAUSE)
     sign(work, "c017", PresenceAct.ON)
-    assert duty.members_at(work, NOON) == {"c017"}
+    assert presence.members_at(work, NOON) == {"c017"}
     sign(work, "c017", PresenceAct.PAUSE, NOON + timedelta(seconds=1))
-    assert duty.members_at(work, NOON) == frozenset()
+    assert presence.members_at(work, NOON) == frozenset()
     sign(work, "c017", PresenceAct.ON, NOON + timedelta(seconds=2))
-    assert duty.members_at(work, NOON) == {"c017"}
+    assert presence.members_at(work, NOON) == {"c017"}
 
 
 def test_somebody_without_a_phone_or_switched_off_cannot_sign_on(work: UnitOfWork) -> None:
@@ -157,7 +158,7 @@ def test_somebody_switched_off_while_signed_on_leaves_queue_and_facts(work: Unit
     sign(work, "c017", PresenceAct.ON)
     user = work.users.get("c017")
     work.users.update(User(code="c017", name=user.name, roles=COUNSELLOR, phone=PhoneKind.SIP, active=False))
-    wanted = duty.wanted(work, NOON, salt="S")
+    wanted = pbx_wants(work, NOON, salt="S")
     assert wanted.members == frozenset()
     assert wanted.facts == {}
     assert wanted.edges == {}
@@ -170,7 +171,7 @@ def test_the_facts_that_dialplan_reads(work: UnitOfWork) -> None:
     sign(work, "c018", PresenceAct.ON)
     sign(work, "c018", PresenceAct.PAUSE, NOON + timedelta(seconds=1))
     spans = [f"{int(t.timestamp())}-{int(t.timestamp()) + 21600}" for t in (wall(23, 11), wall(24, 19))]
-    assert duty.wanted(work, NOON, salt="S").facts == {
+    assert pbx_wants(work, NOON, salt="S").facts == {
         "hotline-shift/c017": "&".join(spans),
         "hotline-signed/c017": "1",
         "hotline-signed/c018": "1",
@@ -183,7 +184,7 @@ def test_edges_reach_seven_days_and_name_everybody(work: UnitOfWork) -> None:
     plan(work, "c017", wall(23, 19))
     plan(work, "c018", wall(23, 19), timedelta(hours=2))
     plan(work, "c018", wall(30, 11, 59))
-    assert duty.wanted(work, NOON, salt="S").edges == {
+    assert pbx_wants(work, NOON, salt="S").edges == {
         wall(23, 19): {"c017", "c018"},
         wall(23, 21): {"c018"},
         wall(24, 1): {"c017"},
@@ -194,7 +195,7 @@ def test_edges_reach_seven_days_and_name_everybody(work: UnitOfWork) -> None:
 def test_an_over_full_roster_still_fits_one_header(work: UnitOfWork) -> None:
     for n in range(90):
         plan(work, "c017", NOON + timedelta(hours=2 * n), timedelta(hours=1))
-    fact = duty.wanted(work, NOON, salt="S").facts["hotline-shift/c017"]
+    fact = pbx_wants(work, NOON, salt="S").facts["hotline-shift/c017"]
     assert len(f"Variable: VALUE_40={fact}\r\n") < 1000
     assert fact.startswith(str(int(NOON.timestamp())))
 
@@ -216,7 +217,7 @@ def test_somebody_we_owe_a_call_goes_first_and_no_number_is_pushed(work: UnitOfW
                 created_at=NOON,
             )
         )
-    facts = {k: v for k, v in duty.wanted(work, NOON, salt="S").facts.items() if "prio" in k}
+    facts = {k: v for k, v in pbx_wants(work, NOON, salt="S").facts.items() if "prio" in k}
     hashed = hashlib.sha1(b"S13812345678").hexdigest()  # noqa: S324 - as dialplan computes it
     assert facts == {f"hotline-prio/{hashed}": "8"}
 
@@ -226,7 +227,7 @@ def test_the_board_shows_who_should_be_rung(work: UnitOfWork) -> None:
     plan(work, "c017", wall(23, 11))
     plan(work, "c017", wall(23, 19))
     sign(work, "c017", PresenceAct.ON)
-    board = duty.board(work, wall(23, 0), wall(24, 0), actor="s001", now=NOON)
+    board = roster.board(work, wall(23, 0), wall(24, 0), actor="s001", now=NOON)
     assert [(p.shift.agent, p.signed_on, p.on_duty) for p in board] == [
         ("c018", False, False),
         ("c017", True, True),

@@ -63,7 +63,10 @@ def render(plan: PbxPlan) -> dict[str, str]:
     environment = _environment()
     return {
         name.removesuffix(".j2"): environment.get_template(name).render(plan=plan, modules=modules_of(plan))
-        for name in sorted(environment.list_templates(extensions=["j2"]))
+        # a folder holds parts of a file, not files
+        for name in sorted(
+            environment.list_templates(filter_func=lambda name: name.endswith(".j2") and "/" not in name)
+        )
     }
 
 

@@ -10,9 +10,9 @@ from callcenter.domain.instruments import Instrument
 from callcenter.domain.sessions import SessionStatus
 from callcenter.domain.users import Role
 from callcenter.ports import UnitOfWork
+from callcenter.service.duty.roster import Lack, gaps_between
 from callcenter.service.health.doctor import Check, bad, ok, warn
 from callcenter.service.line.alarms import chain
-from callcenter.service.line.duty import Lack, gaps_between
 from callcenter.service.line.risk_clock import unacknowledged
 from callcenter.service.staff.users import named_like_machines
 from scheduler.calendar import Calendar

@@ -1,0 +1,74 @@
+"""Signing on and off, resting, and who is therefore rung (P1).
+
+Functions take an open unit of work and leave committing to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from callcenter.domain.access import Verb
+from callcenter.domain.duty import Presence, PresenceAct, PresenceEvent, Shift, on_duty, presence_of
+from callcenter.domain.users import PhoneKind, User
+from callcenter.errors import NotFound, Refused
+from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.access import allow, guarded
+
+LONGEST_SHIFT = timedelta(hours=24)
+
+
+@guarded(Verb.DUTY_ACT, Verb.DUTY_ACT_FOR)
+def act(
+    work: UnitOfWork, agent: str, what: PresenceAct, *, actor: str, now: datetime, source: str = "cli"
+) -> Presence:
+    """Sign an agent on or off, pause or resume them; return where they stand then.
+
+    Everybody of the line acts for themselves, a supervisor for others too (else `Forbidden`). Raise
+    `Refused` for a pause of somebody who is not signed on. The bridge sees the roster's new revision
+    and makes the PBX follow.
+    """
+    allow(work, actor, Verb.DUTY_ACT if agent == actor else Verb.DUTY_ACT_FOR)
+    phone_user(work, agent)
+    before = presence_of(work.roster.presence_events()).get(agent, Presence())
+    if what in (PresenceAct.PAUSE, PresenceAct.UNPAUSE) and not before.signed_on:
+        raise Refused(f"{agent} 尚未签到。先用 hotline duty on {agent}。")
+    key = f"{source}-{uuid4().hex}"
+    work.roster.add_presence(PresenceEvent(key=key, agent=agent, act=what, at=now, source=source))
+    note(work, actor, f"duty.{what.value}", agent, now)
+    return before.after(what)
+
+
+def members_at(work: UnitOfWork, now: datetime) -> frozenset[str]:
+    """Return who must be in the queue at `now`: on shift ∩ signed on ∩ not paused, with a phone."""
+    shifts = work.roster.shifts_between(now - LONGEST_SHIFT, now + LONGEST_SHIFT)
+    return seated(shifts, presence_of(work.roster.presence_events()), by_phone(work), now)
+
+
+def seated(
+    shifts: Iterable[Shift], presence: dict[str, Presence], users: Mapping[str, User], now: datetime
+) -> frozenset[str]:
+    """Return who of these users must be in the queue at `now`."""
+    return on_duty(shifts, presence, now) & users.keys()
+
+
+def by_phone(work: UnitOfWork) -> dict[str, User]:
+    """Return the active users who have a phone, by code."""
+    return {u.code: u for u in work.users.all() if u.active and u.phone is not PhoneKind.NONE}
+
+
+def phone_user(work: UnitOfWork, agent: str) -> User:
+    """Return an active user who has a phone; raise `Refused`."""
+    try:
+        user = work.users.get(agent)
+    except NotFound:
+        raise Refused(f"没有代码为 {agent} 的人员。用 hotline user list 查看。") from None
+    if not user.active or user.phone is PhoneKind.NONE:
+        raise Refused(f"{agent} 已停用或没有话机,不能值守。")
+    return user
+
+
+def note(work: UnitOfWork, actor: str, verb: str, thing: str, now: datetime, reason: str = "") -> None:
+    """Write what somebody did to the roster or to their presence into the audit."""
+    work.audit.append(AuditEntry(actor=actor, verb=verb, object=thing, at=now, reason=reason))
