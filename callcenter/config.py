@@ -97,6 +97,9 @@ class Trunk(_Section):
     host: Host = "127.0.0.2"
     port: Port = 5060
     channels: int = Field(default=8, ge=1, le=1000)
+    #: A second carrier, tried when the first does not take a call. Empty: none.
+    fallback_host: str = Field(default="", pattern=r"^[A-Za-z0-9.:_-]{0,253}$")
+    fallback_port: Port = 5060
 
 
 class Queue(_Section):
@@ -109,6 +112,37 @@ class Queue(_Section):
     #: R4: after this wait the caller is not simply left waiting.
     wait_cap: Span = timedelta(minutes=3)
     wrap_up: Pause = timedelta(seconds=10)
+    #: How long somebody whom a caller wishes for (a woman, somebody who speaks the dialect), or who is
+    #: trained for people in danger, is waited for before anybody free is rung.
+    wish_wait: Span = timedelta(seconds=20)
+
+
+class Duty(_Section):
+    """What a roster must be, and when somebody is missed."""
+
+    #: Nights in a row one person may be planned for; a night is a shift that touches `night`.
+    most_nights: int = Field(default=3, ge=1, le=31)
+    night: tuple[time, time] = (time(23), time(6))
+    #: Somebody whose shift began so long ago and who has not signed on is missed.
+    late_after: Span = timedelta(minutes=5)
+    #: How long a surge lasts unless somebody ends it, and how soon callers are then told what else there is.
+    surge_lasts: Span = timedelta(hours=2)
+    surge_cap: Span = timedelta(seconds=45)
+
+
+class Crisis(_Section):
+    """When a counsellor asks for a supervisor because somebody is in danger (R14)."""
+
+    #: How long each supervisor's phone rings before the next one's does.
+    ring: Span = timedelta(seconds=15)
+    #: How long a hand-over may wait for a name (R45).
+    accept_within: Span = timedelta(minutes=15)
+
+
+class Recording(_Section):
+    """Recording of conversations: only with the caller's key, never by default (R15)."""
+
+    enabled: bool = False
 
 
 class Escalation(_Section):
@@ -174,6 +208,8 @@ class Transfers(_Section):
     mental_health: DialNumber = "12356"
     police: DialNumber = "110"
     ambulance: DialNumber = "120"
+    #: Tried in turn where the first number for 12356 cannot be reached.
+    mental_health_next: tuple[DialNumber, ...] = ()
 
 
 class Prompts(_Section):
@@ -341,6 +377,9 @@ class Settings(BaseSettings):
     asterisk: Asterisk = Asterisk()
     trunk: Trunk = Trunk()
     queue: Queue = Queue()
+    duty: Duty = Duty()
+    crisis: Crisis = Crisis()
+    recording: Recording = Recording()
     escalation: Escalation = Escalation()
     outbound: Outbound = Outbound()
     calendar: CalendarTable = CalendarTable()

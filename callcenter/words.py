@@ -36,6 +36,9 @@ ALARMS = {
     AlarmKind.RISK_UNACKNOWLEDGED: "高危个案待督导确认",
     AlarmKind.RISK_OVERDUE: "高危随访逾期",
     AlarmKind.RECORD_MISSING: "接访记录过了一天没有写",
+    AlarmKind.CRISIS: "通话中有人处境危险,请求督导",
+    AlarmKind.LATE_FOR_DUTY: "到班时间未签到",
+    AlarmKind.HANDOVER_OPEN: "交接还没有人接下",
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }

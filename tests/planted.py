@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -154,8 +154,8 @@ def _value(kind: Any, now: datetime, secret: bool) -> Any:
         return {_value(inner[0], now, secret): _value(inner[1], now, secret)}
     if kind is Any or kind is str:
         return secret_text() if secret else f"x-{next(_numbered)}"
-    if kind is datetime:
-        return now
+    if kind in (moments := {datetime: now, date: now.date(), time: now.time()}):
+        return moments[kind]
     if isinstance(kind, type) and issubclass(kind, Enum):
         return next(iter(kind))
     if is_dataclass(kind) and isinstance(kind, type):

@@ -135,6 +135,8 @@ shifts = Table(
     _text("agent"),
     _moment("start_at"),
     _moment("end_at"),
+    _text("kind"),
+    _text("source"),
     Index(None, "start_at"),
     CheckConstraint("end_at > start_at", name="lasts"),
 )
@@ -147,6 +149,7 @@ presence = Table(
     _text("act"),
     _moment("at"),
     _text("source"),
+    _text("reason"),
     Index(None, "agent", "at"),
 )
 

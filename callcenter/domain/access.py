@@ -25,6 +25,27 @@ class Verb(StrEnum):
     #: Signing on, pausing, signing off: oneself; a supervisor also others.
     DUTY_ACT = "duty.act"
     DUTY_ACT_FOR = "duty.act_for"
+    #: Offering one's own shift, taking one that is offered. Approving is planning.
+    DUTY_SWAP = "duty.swap"
+    #: Hours of attendance: one's own; whoever plans also those of others.
+    DUTY_HOURS = "duty.hours"
+    #: Asking where a call would go.
+    DUTY_ROUTE = "duty.route"
+    DUTY_SURGE = "duty.surge"
+    #: Setting skills and shares.
+    STAFF_SKILLS = "staff.skills"
+    #: Having talked a hard call over with whoever took it (R47).
+    DEBRIEF_HOLD = "debrief.hold"
+    #: Calling supervisors to a call in which somebody is in danger (R14).
+    CRISIS_CALL = "crisis.call"
+    #: Handing a call or case over, accepting one (R45).
+    HANDOVER = "handover"
+    CALL_LISTEN = "call.listen"
+    CALL_WHISPER = "call.whisper"
+    CALL_BARGE = "call.barge"
+    #: Recorded conversations (R15).
+    RECORDING_HEAR = "recording.hear"
+    RECORDING_DROP = "recording.drop"
     CALLS_SEE = "calls.see"
     CALLS_REPLAY = "calls.replay"
     MESSAGE_HEAR = "message.hear"
@@ -107,6 +128,19 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.DUTY_PLAN: frozenset({_S}),
         Verb.DUTY_ACT: frozenset({_C, _S}),
         Verb.DUTY_ACT_FOR: frozenset({_S}),
+        Verb.DUTY_SWAP: frozenset({_C, _S}),
+        Verb.DUTY_HOURS: frozenset({_C, _S}),
+        Verb.DUTY_ROUTE: frozenset({_S}),
+        Verb.DUTY_SURGE: frozenset({_S}),
+        Verb.STAFF_SKILLS: frozenset({_S}),
+        Verb.DEBRIEF_HOLD: frozenset({_S}),
+        Verb.CRISIS_CALL: frozenset({_C, _S}),
+        Verb.HANDOVER: frozenset({_C, _S}),
+        Verb.CALL_LISTEN: frozenset({_S}),
+        Verb.CALL_WHISPER: frozenset({_S}),
+        Verb.CALL_BARGE: frozenset({_S}),
+        Verb.RECORDING_HEAR: frozenset({_S}),
+        Verb.RECORDING_DROP: frozenset({_S}),
         Verb.CALLS_SEE: frozenset({_C, _S, _X}),
         Verb.CALLS_REPLAY: frozenset({_S, _X}),
         Verb.MESSAGE_HEAR: frozenset({_C, _S}),

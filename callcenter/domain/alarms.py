@@ -30,6 +30,12 @@ class AlarmKind(StrEnum):
     RISK_OVERDUE = "risk_overdue"
     #: I2: answered calls of whose record nothing was submitted a day later.
     RECORD_MISSING = "record_missing"
+    #: R14: a counsellor asks for a supervisor now: somebody is in danger. Raised by the PBX itself.
+    CRISIS = "crisis"
+    #: Somebody whose shift has begun has not signed on.
+    LATE_FOR_DUTY = "late_for_duty"
+    #: R45: a hand-over that nobody has accepted by name.
+    HANDOVER_OPEN = "handover_open"
     #: Nothing of ours has been alive for `alarms.watchdog`; raised by the PBX itself.
     WATCHDOG = "watchdog"
     #: `hotline alarm test`.
@@ -120,7 +126,15 @@ class AlarmPolicy:
 
 
 #: Kinds whose cause is many things of one sort, each named in the detail: another one rings at once.
-OF_CASES = frozenset({AlarmKind.RISK_UNACKNOWLEDGED, AlarmKind.RISK_OVERDUE})
+OF_CASES = frozenset(
+    {
+        AlarmKind.RISK_UNACKNOWLEDGED,
+        AlarmKind.RISK_OVERDUE,
+        AlarmKind.CRISIS,
+        AlarmKind.LATE_FOR_DUTY,
+        AlarmKind.HANDOVER_OPEN,
+    }
+)
 #: Kinds that can wait for the morning: nobody is woken for paper.
 BY_DAY = frozenset({AlarmKind.RECORD_MISSING})
 

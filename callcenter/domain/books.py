@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from callcenter.domain.cases import Case, CaseEvent, Rescue
+from callcenter.domain.handover import Handover
+from callcenter.domain.listening import Listening
 from callcenter.domain.privacy import (
     Block,
     CallerPlan,
@@ -23,7 +25,9 @@ from callcenter.domain.privacy import (
     Tombstone,
 )
 from callcenter.domain.risk import Assessment
+from callcenter.domain.roster import Need, Override, Publication, Surge, Swap, Template
 from callcenter.domain.sessions import Draft, FormText, SessionVersion
+from callcenter.domain.staff import AttendanceCorrection, Debrief, StaffProfile
 
 T = TypeVar("T")
 Clear = Literal["text", "whole", "moment"]
@@ -100,6 +104,29 @@ EXPORTS = BookOf(
 CREDENTIALS = BookOf(table="credentials", called="登录凭据", of=Credential, clear={})
 LOGINS = BookOf(table="logins", called="登录", of=Login, clear={"user": "text", "expires_at": "moment"})
 RECORDINGS = BookOf(table="recordings", called="留言", of=Recording, clear={"call": "text", "at": "moment"})
+NEEDS = BookOf(table="shift_needs", called="班次人数要求", of=Need, clear={})
+TEMPLATES = BookOf(table="shift_templates", called="班次模板", of=Template, clear={})
+OVERRIDES = BookOf(table="shift_overrides", called="班次调整", of=Override, clear={"template": "text"})
+SWAPS = BookOf(table="shift_swaps", called="换班", of=Swap, clear={"shift": "text", "state": "text"})
+PUBLICATIONS = BookOf(table="publications", called="排班发布", of=Publication, clear={"at": "moment"})
+SURGES = BookOf(table="surges", called="高峰接听", of=Surge, clear={})
+STAFF = BookOf(table="staff_profiles", called="人员特长", of=StaffProfile, clear={})
+DEBRIEFS = BookOf(table="debriefs", called="通话后支持", of=Debrief, clear={"agent": "text", "state": "text"})
+CORRECTIONS = BookOf(
+    table="attendance_corrections",
+    called="考勤更正",
+    of=AttendanceCorrection,
+    clear={"agent": "text", "at": "moment"},
+)
+HANDOVERS = BookOf(
+    table="handovers", called="交接", of=Handover, clear={"about": "text", "state": "text", "to": "text"}
+)
+LISTENINGS = BookOf(
+    table="listenings",
+    called="督导听线",
+    of=Listening,
+    clear={"call": "text", "by": "text", "asked_at": "moment"},
+)
 
 BOOKS: tuple[BookOf[Any], ...] = (
     FORMS,
@@ -119,4 +146,15 @@ BOOKS: tuple[BookOf[Any], ...] = (
     CREDENTIALS,
     LOGINS,
     RECORDINGS,
+    NEEDS,
+    TEMPLATES,
+    OVERRIDES,
+    SWAPS,
+    PUBLICATIONS,
+    SURGES,
+    STAFF,
+    DEBRIEFS,
+    CORRECTIONS,
+    HANDOVERS,
+    LISTENINGS,
 )

@@ -1,4 +1,4 @@
-"""Who is on duty: on shift ∩ signed on ∩ not paused, at an instant.
+"""Who is on duty: on shift ∩ signed on ∩ not resting, at an instant.
 
 Shifts are kept as start + length, so a shift over midnight is one shift.
 """
@@ -6,7 +6,7 @@ Shifts are kept as start + length, so a shift over midnight is one shift.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -15,14 +15,28 @@ from callcenter.domain.moments import check_aware
 from callcenter.errors import Refused
 
 
+class ShiftKind(StrEnum):
+    """What somebody is planned for."""
+
+    #: At the line: rung by the queue once signed on.
+    LINE = "line"
+    #: On call at home: rung when nobody at the line answers, or in a surge; needs no signing on.
+    BACKUP = "backup"
+    #: Supervisor on call: alarms and crises ring them first.
+    SUPERVISOR = "supervisor"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shift:
-    """One person's planned time at the line."""
+    """One person's planned time."""
 
     id: str
     agent: str
     start: datetime
     length: timedelta
+    kind: ShiftKind = ShiftKind.LINE
+    #: `<template>/<date>` of what it was published from; empty: planned by hand.
+    source: str = ""
 
     def __post_init__(self) -> None:
         check_aware(self.start)
@@ -46,6 +60,20 @@ class PresenceAct(StrEnum):
     OFF = "off"
     PAUSE = "pause"
     UNPAUSE = "unpause"
+    #: R47: a call at high risk is behind them, and nobody has talked it over with them yet.
+    DEBRIEF = "debrief"
+    #: It was talked over, or they said that they need not.
+    DEBRIEFED = "debriefed"
+
+
+class PauseReason(StrEnum):
+    """Why somebody rests. Codes only: queue persistence breaks on `,`, `;` and `|` (Asterisk 22)."""
+
+    REST = "rest"
+    MEAL = "meal"
+    PAPERWORK = "paperwork"
+    TRAINING = "training"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +85,8 @@ class PresenceEvent:
     act: PresenceAct
     at: datetime
     source: str
+    #: Of a pause: a `PauseReason`. Of a debriefing: the call or session it is about.
+    reason: str = ""
 
     def __post_init__(self) -> None:
         check_aware(self.at)
@@ -68,42 +98,71 @@ class Presence:
 
     signed_on: bool = False
     paused: bool = False
+    #: Why, while paused.
+    reason: str = ""
+    #: R47: rung by nobody until it was talked over or waived; signing off and on does not end it.
+    debrief: bool = False
+    #: When the last act was.
+    since: datetime | None = None
 
-    def after(self, act: PresenceAct) -> Presence:
-        """Return the presence after one more act. Signing off or on ends a pause."""
+    @property
+    def ready(self) -> bool:
+        """Tell whether a shift of theirs makes the queue ring them."""
+        return self.signed_on and not self.paused and not self.debrief
+
+    def after(self, act: PresenceAct, reason: str = "", at: datetime | None = None) -> Presence:
+        """Return the presence after one more act. Signing off or on ends a pause, not a debriefing owed."""
         match act:
             case PresenceAct.ON:
-                return Presence(signed_on=True)
+                return Presence(signed_on=True, debrief=self.debrief, since=at)
             case PresenceAct.OFF:
-                return Presence()
+                return Presence(debrief=self.debrief, since=at)
+            case PresenceAct.PAUSE if self.signed_on:
+                return replace(self, paused=True, reason=reason, since=at)
             case PresenceAct.PAUSE:
-                return Presence(signed_on=self.signed_on, paused=self.signed_on)
+                return self
             case PresenceAct.UNPAUSE:
-                return Presence(signed_on=self.signed_on)
+                return replace(self, paused=False, reason="", since=at)
+            case PresenceAct.DEBRIEF:
+                return replace(self, debrief=True, since=at)
+            case PresenceAct.DEBRIEFED:
+                return replace(self, debrief=False, since=at)
+
+
+_SIGNS = frozenset({PresenceAct.ON, PresenceAct.OFF})
+_DEBRIEFS = frozenset({PresenceAct.DEBRIEF, PresenceAct.DEBRIEFED})
 
 
 def presence_of(events: Iterable[PresenceEvent]) -> dict[str, Presence]:
     """Fold acts, oldest first by time then key, into each agent's presence."""
     state: dict[str, Presence] = {}
     for event in sorted(events, key=lambda e: (e.at, e.key)):
-        state[event.agent] = state.get(event.agent, Presence()).after(event.act)
+        state[event.agent] = state.get(event.agent, Presence()).after(event.act, event.reason, event.at)
     return state
 
 
 def current_acts(events: Iterable[PresenceEvent]) -> list[PresenceEvent]:
-    """Return, oldest first, each agent's acts since and including their last `on` or `off`."""
+    """Return, oldest first, the acts that say where each agent stands now.
+
+    Those since and including their last `on` or `off`, and the last word about a debriefing.
+    """
     kept: dict[str, list[PresenceEvent]] = {}
+    debriefs: dict[str, PresenceEvent] = {}
     for event in sorted(events, key=lambda e: (e.at, e.key)):
-        signs = event.act in (PresenceAct.ON, PresenceAct.OFF)
-        kept[event.agent] = [event] if signs else [*kept.get(event.agent, []), event]
-    return sorted((e for acts in kept.values() for e in acts), key=lambda e: (e.at, e.key))
+        if event.act in _DEBRIEFS:
+            debriefs[event.agent] = event
+        else:
+            kept[event.agent] = [event] if event.act in _SIGNS else [*kept.get(event.agent, []), event]
+    acts = [*(e for since in kept.values() for e in since), *debriefs.values()]
+    return sorted(acts, key=lambda e: (e.at, e.key))
 
 
 def on_duty(shifts: Iterable[Shift], presence: dict[str, Presence], now: datetime) -> frozenset[str]:
-    """Return the agents who should be in the queue at `now`."""
+    """Return the agents who should be in the queue at `now`, a surge aside."""
     check_aware(now)
-    here = {a for a, p in presence.items() if p.signed_on and not p.paused}
-    return frozenset(s.agent for s in shifts if s.covers(now) and s.agent in here)
+    here = {a for a, p in presence.items() if p.ready}
+    at_line = (s for s in shifts if s.kind is ShiftKind.LINE and s.covers(now))
+    return frozenset(s.agent for s in at_line if s.agent in here)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from callcenter.domain.folding.facts import Facts, ProbeSeen
+from callcenter.domain.folding.facts import Facts, LineAct, LineActKind, ProbeSeen
 from callcenter.domain.folding.state import Folding
 from callcenter.domain.journal import Row
 from callcenter.domain.queue_log import QueueRow
 
-__all__ = ["Facts", "Folding", "ProbeSeen", "fold"]
+__all__ = ["Facts", "Folding", "LineAct", "LineActKind", "ProbeSeen", "fold"]
 
 
 def fold(rows: Iterable[Row], queue_rows: Iterable[QueueRow] = ()) -> Facts:
@@ -24,4 +24,5 @@ def fold(rows: Iterable[Row], queue_rows: Iterable[QueueRow] = ()) -> Facts:
         presence=tuple(sorted(set(facts.presence), key=lambda event: (event.at, event.key))),
         acks=tuple(sorted(set(facts.acks), key=lambda ack: (ack.at, ack.alarm, ack.by))),
         probes=tuple(sorted(set(facts.probes), key=lambda probe: (probe.at, probe.probe))),
+        line=tuple(sorted(set(facts.line), key=lambda act: (act.at, act.key))),
     )

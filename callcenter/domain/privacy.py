@@ -205,4 +205,9 @@ class Recording:
     key: str = field(default="", repr=False)
     #: SHA-256 of the sound: tells one that was sealed already from another.
     checksum: str = field(default="", repr=False)
+    #: `message`: left by a caller. `call`: a conversation, recorded with consent (R15).
+    kind: str = "message"
+    #: Of a conversation: who talked with the caller, and when the caller agreed.
+    agent: str = ""
+    agreed_at: datetime | None = None
     revision: int = 0

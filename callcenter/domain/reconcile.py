@@ -20,8 +20,24 @@ OWNER = "hotline-owner"
 HOURS = "hotline-hours"
 #: Until when a number is not put through: epoch seconds, so that it ends by itself.
 BLOCK = "hotline-block"
+#: On-call times, as `SHIFT`: backups, and supervisors.
+BACKUP = "hotline-backup"
+LEAD = "hotline-lead"
+#: R47: a debriefing is owed.
+DEBRIEF = "hotline-debrief"
+#: What somebody is good at (`callcenter.domain.staff.Skill`), words joined by `&`.
+SKILL = "hotline-skill"
+#: 0 to 9: how much more than others somebody has had this shift, their share counted in.
+LOAD = "hotline-load"
+#: `until`: epoch second until which backups are rung like everybody at the line.
+SURGE = "hotline-surge"
+#: Whose a caller's code is: the counsellor to ask for.
+CODE = "hotline-code"
 #: The families that are ours to push. Others belong to dialplan and are left alone.
-FAMILIES = (SHIFT, SIGNED, PAUSED, PIN, PRIORITY, FACT, OWNER, HOURS, BLOCK)
+FAMILIES = (
+    *(SHIFT, BACKUP, LEAD, SIGNED, PAUSED, DEBRIEF, PIN, SKILL, LOAD, SURGE),
+    *(PRIORITY, FACT, OWNER, CODE, HOURS, BLOCK),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

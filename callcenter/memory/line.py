@@ -64,6 +64,16 @@ class MemoryRoster(_Part):
         self._state.revision += 1
         return self._state.shifts.pop(shift_id)
 
+    def replace_shifts(self, gone: Iterable[str], new: Iterable[Shift]) -> None:
+        """Take shifts off by id and put others on, at once; an id that is not there is no fault."""
+        for shift_id in gone:
+            self._state.shifts.pop(shift_id, None)
+        for shift in new:
+            if shift.id in self._state.shifts:
+                raise Conflict(f"班次 {shift.id} 已存在。")
+            self._state.shifts[shift.id] = shift
+        self._state.revision += 1
+
     def shifts_between(self, start: datetime, end: datetime) -> Sequence[Shift]:
         """Return the shifts that touch [start, end), by start."""
         touching = (s for s in self._state.shifts.values() if s.start < end and s.end > start)
@@ -78,8 +88,17 @@ class MemoryRoster(_Part):
         return True
 
     def presence_events(self) -> Sequence[PresenceEvent]:
-        """Return, per agent, the acts since (and including) the last `on` or `off`."""
+        """Return the acts that say where each agent stands now (`current_acts`)."""
         return current_acts(self._state.presence.values())
+
+    def presence_between(self, start: datetime, end: datetime) -> Sequence[PresenceEvent]:
+        """Return every act in [start, end), oldest first."""
+        within = (e for e in self._state.presence.values() if start <= e.at < end)
+        return sorted(within, key=lambda e: (e.at, e.key))
+
+    def touch(self) -> None:
+        """Let the revision grow: something else that routing goes by has changed."""
+        self._state.revision += 1
 
     def revision(self) -> int:
         """Return a number that grows with every change of shifts or presence."""

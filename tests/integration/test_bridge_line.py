@@ -145,7 +145,7 @@ def test_members_and_facts_follow_the_roster(pbx: Pbx) -> None:
         await line.members("c001", "c004")
         line.sign("c001", PresenceAct.PAUSE)
         await line.members("c004")
-        assert line.pbx.get("hotline-paused", "c001") == "1"
+        assert line.pbx.get("hotline-paused", "c001") == "rest"
         line.sign("c001", PresenceAct.UNPAUSE)
         line.sign("c004", PresenceAct.OFF)
         await line.members("c001")

@@ -120,7 +120,7 @@ def test_three_hundred_agents_change_shift_at_one_edge(pbx: Pbx) -> None:
     ("family", "value"),
     [
         ("hotline-signed", ""),
-        ("hotline-paused", "1"),
+        ("hotline-paused", "rest"),
         ("hotline-shift", ""),
         ("hotline-shift", "1-2&3-4"),
         ("hotline-shift", "99999999999-99999999999"),

@@ -175,7 +175,7 @@ def test_the_facts_that_dialplan_reads(work: UnitOfWork) -> None:
         "hotline-shift/c017": "&".join(spans),
         "hotline-signed/c017": "1",
         "hotline-signed/c018": "1",
-        "hotline-paused/c018": "1",
+        "hotline-paused/c018": "rest",
         "hotline-pin/c017": "ab" * 20,
     }
 

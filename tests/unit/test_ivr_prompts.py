@@ -33,6 +33,7 @@ OUTSIDE_FLOWS = {
     "alarm_trunk_down", "alarm_journal_stalled", "alarm_journal_unreadable",
     "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",
     "alarm_risk_unacknowledged", "alarm_risk_overdue", "alarm_record_missing",
+    "alarm_crisis", "alarm_late_for_duty", "alarm_handover_open",
 }  # fmt: skip
 #: What Asterisk 22 asks for to say 1 to 99: Chinese puts 10 before units, English has words up to 19.
 TENS = {f"digit_{number}" for number in range(10, 100, 10)}

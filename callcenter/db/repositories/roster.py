@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from callcenter.db.repositories.base import Repository, Row
 from callcenter.db.tables import presence, roster_revision, shifts
-from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift, current_acts
+from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift, ShiftKind, current_acts
 from callcenter.errors import Conflict, NotFound
 
+T = TypeVar("T")
+
 _SIGNS = (PresenceAct.ON.value, PresenceAct.OFF.value)
+_DEBRIEFS = (PresenceAct.DEBRIEF.value, PresenceAct.DEBRIEFED.value)
+#: Rows in one statement; SQLite takes 32766 values in one.
+_AT_ONCE = 1000
+
+
+def batched(many: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of at most `size`. (`itertools.batched` comes with Python 3.12.)"""
+    rest = iter(many)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 class SqlRoster(Repository):
@@ -20,9 +34,16 @@ class SqlRoster(Repository):
 
     def add_shift(self, shift: Shift) -> None:
         """Add a shift; raise `Conflict` if its id is taken."""
-        row = {"id": shift.id, "agent": shift.agent, "start_at": shift.start, "end_at": shift.end}
-        if not self._insert_new(shifts, row):
+        if not self._insert_new(shifts, _row(shift)):
             raise Conflict(f"班次 {shift.id} 已存在。")
+        self._bump()
+
+    def replace_shifts(self, gone: Iterable[str], new: Iterable[Shift]) -> None:
+        """Take shifts off by id and put others on, at once; an id that is not there is no fault."""
+        for ids in batched(gone, _AT_ONCE):
+            self._connection.execute(delete(shifts).where(shifts.c.id.in_(ids)))
+        for some in batched(new, _AT_ONCE):
+            self._connection.execute(insert(shifts), [_row(shift) for shift in some])
         self._bump()
 
     def remove_shift(self, shift_id: str) -> Shift:
@@ -47,6 +68,7 @@ class SqlRoster(Repository):
             "act": event.act.value,
             "at": event.at,
             "source": event.source,
+            "reason": event.reason,
         }
         is_new = self._insert_new(presence, row)
         if is_new:
@@ -54,23 +76,24 @@ class SqlRoster(Repository):
         return is_new
 
     def presence_events(self) -> Sequence[PresenceEvent]:
-        """Return, per agent, the acts since (and including) the last `on` or `off`."""
-        last = (
-            select(presence.c.agent, func.max(presence.c.at).label("at"))
-            .where(presence.c.act.in_(_SIGNS))
-            .group_by(presence.c.agent)
-            .subquery()
-        )
-        since = (
-            select(presence)
-            .outerjoin(last, last.c.agent == presence.c.agent)
-            .where((last.c.at.is_(None)) | (presence.c.at >= last.c.at))
-        )
-        return current_acts(_presence(row) for row in self._all(since))
+        """Return the acts that say where each agent stands now (`current_acts`)."""
+        found = {
+            row["key"]: _presence(row) for acts in (_SIGNS, _DEBRIEFS) for row in self._all(_since_last(acts))
+        }
+        return current_acts(found.values())
+
+    def presence_between(self, start: datetime, end: datetime) -> Sequence[PresenceEvent]:
+        """Return every act in [start, end), oldest first."""
+        within = select(presence).where(presence.c.at >= start, presence.c.at < end)
+        return [_presence(row) for row in self._all(within.order_by(presence.c.at, presence.c.key))]
 
     def revision(self) -> int:
         """Return a number that grows with every change of shifts or presence."""
         return self._connection.scalar(select(roster_revision.c.value)) or 0
+
+    def touch(self) -> None:
+        """Let the revision grow: something else that routing goes by has changed."""
+        self._bump()
 
     def _bump(self) -> None:
         grown = update(roster_revision).values(value=roster_revision.c.value + 1)
@@ -78,13 +101,52 @@ class SqlRoster(Repository):
             self._connection.execute(insert(roster_revision).values(value=1))
 
 
+def _since_last(acts: tuple[str, ...]) -> Select[Any]:
+    """Select each agent's acts since (and including) the last of these, all of them if there is none.
+
+    Of debriefings only the last word counts, so those who never had one are left out.
+    """
+    last = (
+        select(presence.c.agent, func.max(presence.c.at).label("at"))
+        .where(presence.c.act.in_(acts))
+        .group_by(presence.c.agent)
+        .subquery()
+    )
+    if acts == _DEBRIEFS:
+        newest = (presence.c.agent == last.c.agent) & (presence.c.at == last.c.at)
+        return select(presence).join(last, newest).where(presence.c.act.in_(acts))
+    since = (last.c.at.is_(None)) | (presence.c.at >= last.c.at)
+    return select(presence).outerjoin(last, last.c.agent == presence.c.agent).where(since)
+
+
+def _row(shift: Shift) -> dict[str, Any]:
+    return {
+        "id": shift.id,
+        "agent": shift.agent,
+        "start_at": shift.start,
+        "end_at": shift.end,
+        "kind": shift.kind.value,
+        "source": shift.source,
+    }
+
+
 def _shift(row: Row) -> Shift:
     return Shift(
-        id=row["id"], agent=row["agent"], start=row["start_at"], length=row["end_at"] - row["start_at"]
+        id=row["id"],
+        agent=row["agent"],
+        start=row["start_at"],
+        length=row["end_at"] - row["start_at"],
+        kind=ShiftKind(row["kind"]),
+        source=row["source"],
     )
 
 
 def _presence(row: Row) -> PresenceEvent:
     return PresenceEvent(
-        key=row["key"], agent=row["agent"], act=PresenceAct(row["act"]), at=row["at"], source=row["source"]
+        key=row["key"],
+        agent=row["agent"],
+        act=PresenceAct(row["act"]),
+        at=row["at"],
+        source=row["source"],
+        reason=row["reason"],
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from callcenter.domain.alarms import AlarmAck
 from callcenter.domain.calls import CallRecord
@@ -21,6 +22,35 @@ class ProbeSeen:
     at: datetime
 
 
+class LineActKind(StrEnum):
+    """What was done on a live call; each is a row of the journal by that name."""
+
+    #: A counsellor pressed the key for somebody in danger (R14): `agent`.
+    CRISIS = "CRISIS"
+    #: A supervisor's ear came or went: `listening`, `act` (`start`, `end`).
+    LISTEN = "LISTEN"
+    #: Recording: `agent`, `act` (`asked`, `agreed`, `refused`, `paused`, `resumed`, `stopped`, `withdrawn`).
+    RECORD = "RECORD"
+    #: A caller was handed on: `from`, `to`, `act` (`sent`, `accepted`, `back`).
+    HANDOVER = "HANDOVER"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineAct:
+    """Something that was done on a live call, in the journal's words."""
+
+    key: str
+    kind: LineActKind
+    #: The call's id.
+    call: str
+    words: tuple[tuple[str, str], ...] = field(repr=False)
+    at: datetime
+
+    def word(self, name: str) -> str:
+        """Return a word of the row; empty if it has none."""
+        return dict(self.words).get(name, "")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Acts:
     """What people did by phone. Told again when the same rows are read again: keep by key."""
@@ -28,6 +58,7 @@ class Acts:
     presence: tuple[PresenceEvent, ...] = ()
     acks: tuple[AlarmAck, ...] = ()
     probes: tuple[ProbeSeen, ...] = ()
+    line: tuple[LineAct, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -120,7 +120,13 @@ class Folding:
         if at_end:
             records += self._orphan_records(now)
         acts, self._acts, self._touched = acts_of(self._acts), [], {}
-        return Facts(calls=tuple(records), presence=acts.presence, acks=acts.acks, probes=acts.probes)
+        return Facts(
+            calls=tuple(records),
+            presence=acts.presence,
+            acks=acts.acks,
+            probes=acts.probes,
+            line=acts.line,
+        )
 
     def low(self) -> Place | None:
         """Return the place of the oldest open call's first row."""

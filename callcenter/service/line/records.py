@@ -12,12 +12,13 @@ from datetime import datetime
 from callcenter.domain.alarms import AlarmAck
 from callcenter.domain.books import TOMBSTONES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
-from callcenter.domain.fold import Facts, ProbeSeen
+from callcenter.domain.fold import Facts, LineAct, ProbeSeen
 from callcenter.domain.sessions import SessionRow
 from callcenter.ports import UnitOfWork
 
 OnClosed = Callable[[UnitOfWork, Sequence[CallRecord], datetime], object]
 OnAcks = Callable[[UnitOfWork, Sequence[AlarmAck], datetime], object]
+OnLineActs = Callable[[UnitOfWork, Sequence[LineAct], datetime], object]
 OnProbes = Callable[[UnitOfWork, Sequence[ProbeSeen], datetime], object]
 
 
@@ -29,6 +30,7 @@ class Hooks:
     on_closed: Sequence[OnClosed] = ()
     on_acks: Sequence[OnAcks] = ()
     on_probes: Sequence[OnProbes] = ()
+    on_line_acts: Sequence[OnLineActs] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,9 @@ def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -
     if facts.probes:
         for tell_probes in hooks.on_probes:
             tell_probes(work, facts.probes, now)
+    if facts.line:
+        for tell_line in hooks.on_line_acts:
+            tell_line(work, facts.line, now)
     return Applied(sessions=opened, presence=heard)
 
 

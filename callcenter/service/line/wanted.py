@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from callcenter.domain import reconcile
-from callcenter.domain.duty import Shift, joined_spans, presence_of, shift_edges
+from callcenter.domain.duty import Shift, ShiftKind, joined_spans, presence_of, shift_edges
 from callcenter.domain.reconcile import Wanted
 from callcenter.ports import UnitOfWork
 from callcenter.service.duty.presence import LONGEST_SHIFT, by_phone, seated
@@ -27,9 +27,16 @@ def pbx_wants(work: UnitOfWork, now: datetime, *, salt: str, opening: Opening = 
     presence = presence_of(work.roster.presence_events())
     users = by_phone(work)
     facts = {
-        **_interval_facts([s for s in shifts if s.end > now and s.agent in users]),
+        **_interval_facts(
+            [s for s in shifts if s.end > now and s.agent in users and s.kind is ShiftKind.LINE]
+        ),
         **{f"{reconcile.SIGNED}/{a}": "1" for a, p in presence.items() if p.signed_on and a in users},
-        **{f"{reconcile.PAUSED}/{a}": "1" for a, p in presence.items() if p.paused and a in users},
+        **{
+            f"{reconcile.PAUSED}/{a}": p.reason or "rest"
+            for a, p in presence.items()
+            if p.paused and a in users
+        },
+        **{f"{reconcile.DEBRIEF}/{a}": "1" for a, p in presence.items() if p.debrief and a in users},
         **{f"{reconcile.PIN}/{u.code}": u.pin_verifier for u in users.values() if u.pin_verifier},
         **line_facts(work, now, users.values(), opening, salt),
     }
