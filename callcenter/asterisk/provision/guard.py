@@ -28,6 +28,7 @@ _SHAPES = {
     "journal": re.compile(r"dsv|legacy"),
     "queue_keys": re.compile(r"[0-9*#]"),
     "queue_strategy": re.compile(r"[a-z]{1,16}"),
+    "fallback_host": re.compile(r"[A-Za-z0-9.:_-]{0,253}"),
     "trunk_host": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),
     "sip_address": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),
     "ami_address": re.compile(r"[A-Za-z0-9.:_-]{1,253}"),

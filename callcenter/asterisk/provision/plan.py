@@ -85,6 +85,15 @@ class AmiUser:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Carrier:
+    """A way out. Its calls are the public's."""
+
+    name: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PbxPlan:
     """The whole PBX. All durations are whole seconds, since that is what the files hold."""
 
@@ -109,6 +118,13 @@ class PbxPlan:
     trunk_port: int
     #: Seconds between two OPTIONS to the trunk; without an answer it counts as down.
     trunk_qualify: int = 15
+    #: A second carrier, asked where the first takes no call. Empty: none.
+    fallback_host: str = ""
+    fallback_port: int = 5060
+    #: Services with more than one way to them, and the numbers to dial in turn.
+    destinations: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    #: Seconds one number of a service rings.
+    transfer_ring: int = 30
 
     queue_strategy: str
     queue_ring: int
@@ -143,6 +159,14 @@ class PbxPlan:
     def flow_names(self) -> frozenset[str]:
         """Return which flows this line has."""
         return frozenset(name for name, _ in self.flows)
+
+    @property
+    def trunks(self) -> tuple[Carrier, ...]:
+        """Return the ways out, in the order in which they are asked."""
+        first = Carrier(name="trunk", host=self.trunk_host, port=self.trunk_port)
+        if not self.fallback_host:
+            return (first,)
+        return first, Carrier(name="trunk2", host=self.fallback_host, port=self.fallback_port)
 
     @property
     def phones(self) -> tuple[SipAgent, ...]:
@@ -210,6 +234,13 @@ def plan_from(
         ami_users=(AmiUser(name=BRIDGE, secret=keys.password(f"ami:{BRIDGE}")),),
         trunk_host=trunk.host,
         trunk_port=trunk.port,
+        fallback_host=trunk.fallback_host,
+        fallback_port=trunk.fallback_port,
+        destinations=tuple(
+            sorted(
+                (name, ways) for name, ways in _ways(settings).items() if trunk.fallback_host or len(ways) > 1
+            )
+        ),
         queue_strategy=settings.queue.strategy,
         queue_ring=_seconds(settings.queue.ring),
         wrap_up=int(settings.queue.wrap_up.total_seconds()),
@@ -230,9 +261,22 @@ def plan_from(
 
 def dial_strings(settings: Settings) -> dict[str, str]:
     """Return the dial string of every destination a flow may hand a caller over to."""
+    has_ways = bool(settings.trunk.fallback_host)
+    return {
+        name: f"Local/{name}@hotline-destination" if has_ways or len(ways) > 1 else f"PJSIP/{ways[0]}@trunk"
+        for name, ways in _ways(settings).items()
+    }
+
+
+def _ways(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return what is dialled for each service, in turn."""
     numbers = settings.transfers
-    found = {LINE_12356: numbers.mental_health, POLICE: numbers.police, AMBULANCE: numbers.ambulance}
-    return {name: f"PJSIP/{_national(number)}@trunk" for name, number in found.items()}
+    dialled = {
+        LINE_12356: (numbers.mental_health, *numbers.mental_health_next),
+        POLICE: (numbers.police,),
+        AMBULANCE: (numbers.ambulance,),
+    }
+    return {name: tuple(map(_national, some)) for name, some in dialled.items()}
 
 
 def _takes_calls(user: User) -> bool:
@@ -286,10 +330,13 @@ def _check_numbers(settings: Settings) -> None:
 
 def _check_addresses(settings: Settings) -> None:
     pbx, trunk = settings.asterisk, settings.trunk
-    if trunk.host == pbx.sip_address:
-        raise ConfigError(
-            "trunk.host: the trunk is known by its address, so it cannot share asterisk.sip_address "
-            "with the phones. Give it another one (on one machine: 127.0.0.2)."
-        )
+    for field_name, host in (("trunk.host", trunk.host), ("trunk.fallback_host", trunk.fallback_host)):
+        if host == pbx.sip_address:
+            raise ConfigError(
+                f"{field_name}: a trunk is known by its address, so it cannot share asterisk.sip_address "
+                "with the phones. Give it another one (on one machine: 127.0.0.2)."
+            )
+    if trunk.fallback_host == trunk.host:
+        raise ConfigError("trunk.fallback_host: the second carrier needs an address of its own.")
     if pbx.rtp_last - pbx.rtp_first < 4:
         raise ConfigError("asterisk.rtp_last: leave at least four ports above asterisk.rtp_first.")
