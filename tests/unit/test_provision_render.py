@@ -49,6 +49,14 @@ SETTINGS = Settings(home=Path("/srv/hotline"))
 FLOWS = site_flows(SETTINGS)
 PLAN = plan_from(SETTINGS, KEYS, USERS, flows=FLOWS, journal="dsv")
 FILES = render(PLAN)
+#: What reaches people: a supervisor, and each colleague.
+PEOPLE = {
+    "*30": "hotline-handed,lead,1",
+    "*32001": "hotline-handed,c001,1",
+    "*32002": "hotline-handed,c002,1",
+    "*32021": "hotline-handed,c021,1",
+    "*37001": "hotline-handed,s001,1",
+}
 
 #: Fields that a person or a file outside can fill with text.
 TEXTS = [f.name for f in fields(PbxPlan) if isinstance(getattr(PLAN, f.name), str)]
@@ -123,11 +131,38 @@ def test_a_counsellor_hands_callers_to_the_flows_of_the_line_and_to_no_other() -
         "*23": "flow-gad7,s,1",
         "*24": "flow-wellbeing,s,1",
         "*25": "flow-talks,s,1",
+        **PEOPLE,
     }
     assert "include => hotline-transfer" in FILES["extensions.conf"]
     few = {name: FLOWS[name] for name in ("inbound", "gad7")}
     files = render(plan_from(SETTINGS, KEYS, USERS, flows=few, journal="dsv"))
-    assert dialled(files, "hotline-transfer") == {"*23": "flow-gad7,s,1"}
+    assert dialled(files, "hotline-transfer") == {"*23": "flow-gad7,s,1", **PEOPLE}
+
+
+def test_colleagues_are_dialled_as_the_keypad_spells_them_and_never_by_a_spelling_of_two() -> None:
+    users = (*USERS, User(code="a002", name="周静", roles=COUNSELLOR, phone=PhoneKind.SIP))
+    files = render(plan_from(SETTINGS, KEYS, users, flows=FLOWS, journal="dsv"))
+    assert {"*32001", "*32021", "*37001"} <= dialled(files, "hotline-transfer").keys()
+    assert "*32002" not in dialled(files, "hotline-transfer")
+
+
+def test_a_second_carrier_and_a_second_number_are_tried_in_turn() -> None:
+    settings = Settings(
+        home=SETTINGS.home,
+        trunk=Trunk(fallback_host="127.0.0.3"),
+        transfers=Transfers(mental_health_next=("051012356",)),
+    )
+    files = render(plan_from(settings, KEYS, USERS, flows=FLOWS, journal="dsv"))
+    assert "contact = sip:127.0.0.3:5060" in files["pjsip.conf"]
+    tried = re.findall(r"Gosub\(hotline-out,s,1\(([0-9]+),30,i\)\)", files["extensions.conf"])
+    assert tried == ["110", "120", "12356", "051012356"]
+    assert dial_strings(settings)["12356"] == "Local/12356@hotline-destination"
+    assert "trunk2" not in FILES["pjsip.conf"] + FILES["extensions.conf"]
+
+
+def test_a_second_carrier_needs_an_address_of_its_own() -> None:
+    with pytest.raises(ConfigError, match=r"trunk.fallback_host"):
+        plan_from(Settings(trunk=Trunk(fallback_host=Trunk().host)), KEYS, USERS, flows=FLOWS, journal="dsv")
 
 
 def with_talks(number: str, flows: Mapping[str, str] = FLOWS) -> str:

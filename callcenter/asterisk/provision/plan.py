@@ -30,6 +30,8 @@ PROMPTS = (
 )
 #: Mobiles, 400 and 800 numbers stand in no area.
 _NO_AREA = re.compile(r"1[3-9]\d{9}|[48]00\d{7}")
+#: The key that bears a letter (ITU-T E.161).
+_KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 #: What our own flows offer to callers who wait.
 QUEUE_KEYS = ("1", "2", "3")
 #: Names of the services a flow hands callers over to: the state's mental-health line (R6), police,
@@ -177,6 +179,14 @@ class PbxPlan:
     def mobiles(self) -> tuple[MobileAgent, ...]:
         """Return those who are rung through the trunk."""
         return tuple(a for a in self.agents if isinstance(a, MobileAgent))
+
+    @property
+    def colleagues(self) -> tuple[tuple[str, Agent], ...]:
+        """Return who can be dialled by their code as a keypad spells it, where no other code is spelt so."""
+        by_keys: dict[str, list[Agent]] = {}
+        for agent in self.agents:
+            by_keys.setdefault(agent.code.translate(_KEYPAD), []).append(agent)
+        return tuple((keys, who[0]) for keys, who in sorted(by_keys.items()) if len(who) == 1)
 
     @property
     def member_ring(self) -> int:
