@@ -18,6 +18,7 @@ from callcenter.domain.books import BookOf
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
+from callcenter.domain.reconcile import Seat
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
 from scheduler.obligations import Attempt, Evidence, Kind, Obligation
@@ -97,6 +98,14 @@ class Roster(Protocol):
 
     def add_shift(self, shift: Shift) -> None: ...
     def remove_shift(self, shift_id: str) -> Shift: ...
+    def shift(self, shift_id: str) -> Shift:
+        """Return a shift, or raise `NotFound`."""
+        ...
+
+    def hold(self) -> None:
+        """Let one transaction at a time plan: what was read from here on stands until it commits."""
+        ...
+
     def replace_shifts(self, gone: Iterable[str], new: Iterable[Shift]) -> None:
         """Take shifts off by id and put others on, at once; an id that is not there is no fault."""
         ...
@@ -392,18 +401,28 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueState:
-    """The live queue."""
+    """The live queues."""
 
+    #: Everybody on duty: the members of the general queue.
     members: tuple[Member, ...]
+    #: Callers who wait, in any queue.
     waiting: int
+    #: Every place in every queue of ours.
+    seats: tuple[Seat, ...] = ()
 
 
 class QueueControl(Protocol):
-    """Who is in the queue, and the facts that dialplan reads at call time."""
+    """Who is in the queues, and the facts that dialplan reads at call time."""
 
     async def state(self) -> QueueState: ...
-    async def add_member(self, agent: str) -> None: ...
-    async def remove_member(self, agent: str) -> None: ...
+    async def decide(self, agents: Sequence[str]) -> None:
+        """Have dialplan seat these agents, or take them out, as the facts say."""
+        ...
+
+    async def remove(self, seat: Seat) -> None:
+        """Take one place away; nobody there is no fault."""
+        ...
+
     async def facts(self) -> dict[str, str]:
         """Return every fact we have pushed, `family/key` -> value."""
         ...

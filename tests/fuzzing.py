@@ -396,7 +396,7 @@ TARGETS = (
         run=_ami_heard,
         seeds=lambda: [
             b"Event: QueueMemberAdded\r\nQueue: hotline\r\nMemberName: c001\r\nInterface: PJSIP/c001\r\n"
-            b"Paused: 0\r\nInCall: 0\r\nStatus: 1\r\n",
+            b"Paused: 0\r\nPenalty: 0\r\nInCall: 0\r\nStatus: 1\r\n",
             b"Event: OriginateResponse\r\nResponse: Failure\r\nUniqueid: at-1\r\nReason: 5\r\n",
             b"Event: Hangup\r\nUniqueid: 1.2\r\nCause: 16\r\n",
         ],

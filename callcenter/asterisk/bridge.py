@@ -1,10 +1,12 @@
 """The bridge's loop: the PBX holds what the roster says, always, and says so when it does not.
 
-Everything is compared anew on each connect and FullyBooted (AstDB is a second stale after a crash),
-when the roster's revision grows, when a shift begins or ends, when the queue's members change, and
-each minute. Signing on by feature code has already changed the PBX before we hear of it, so every
-comparison reads the PBX first, then waits for the journal to be read to its end, then asks the
-store: what it decides from is never older than what it would undo.
+Two tasks. One looks at the roster's revision many times a second and, when it has grown, pushes at once
+what that change asks for: the duty facts that differ from those the PBX was told last, and seats. The
+other compares everything anew: on each connect and FullyBooted (AstDB is a second stale after a crash),
+after each change of the roster, when a shift or a surge begins or ends, when the queues' members change,
+and each minute. Signing on by feature code has already changed the PBX before we hear of it, so both
+wait for the journal to be read to its end before they ask the store, and a comparison reads the PBX
+before that: what is decided from is never older than what it would undo (decision 0032).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -23,11 +25,12 @@ from typing import Protocol, TypeVar
 from callcenter.asterisk import wire
 from callcenter.asterisk.ami import AmiLink, Headers
 from callcenter.asterisk.control import PhoneBook
-from callcenter.domain.reconcile import Changes, Wanted, plan_changes
+from callcenter.domain.reconcile import Changes, Wanted, duty_changes, plan_changes, whose
 from callcenter.errors import CallCenterError, PbxError
-from callcenter.ports import Clock, QueueControl, ShiftEdges, Store
+from callcenter.ports import Clock, QueueControl, ShiftEdges, Store, UnitOfWork
 from callcenter.service.followup.callers import Opening
-from callcenter.service.line.wanted import ALWAYS, pbx_wants
+from callcenter.service.line.load import loads_at
+from callcenter.service.line.wanted import ALWAYS, duty_wants, pbx_wants
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ T = TypeVar("T")
 _ABOUT_MEMBERS = frozenset({"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause"})
 #: A comparison and what it pushed are compared again, so many times at most.
 _ROUNDS = 4
+#: Loads are weighed anew so often, seconds.
+WEIGH = 60.0
 
 
 class JournalBehind(CallCenterError):
@@ -50,7 +55,9 @@ class Pace:
     """How often the bridge looks, in seconds."""
 
     #: Asking the store for the roster's revision.
-    look: float = 0.5
+    look: float = 0.04
+    #: Asking whether a whole comparison is due; and the store again after it failed.
+    whole: float = 0.5
     #: After news of a member: dialplan's journal row needs a moment to reach the disk.
     settle: float = 0.3
     #: Comparing although nothing seems to have changed.
@@ -79,10 +86,12 @@ class BridgeStatus:
 class _Seen:
     """What the last comparison stood on."""
 
-    revision: int = -1
+    revision: int | None = None
     next_edge: datetime | None = None
     laid: Mapping[datetime, frozenset[str]] | None = None
     at: float = -math.inf
+    #: What the PBX was last told of those who answer; None: nobody knows what it holds.
+    told: Wanted | None = None
 
 
 class InThread(Protocol):
@@ -110,21 +119,36 @@ class RosterSource:
         self._salt = salt
         self._clock = clock
         self._opening = opening
+        self._loads: Mapping[str, int] = {}
+        self._weighed_at = -math.inf
 
     def revision(self) -> int:
         """Return the roster's revision."""
-        with self._store() as work:
+        with self._look() as work:
             return work.roster.revision()
 
     def refresh_phones(self) -> None:
         """Bring the phone book up to date. Before the queue is read, or known members look strange."""
-        with self._store() as work:
+        with self._look() as work:
             self._phones.refresh(work.users.all())
 
+    def duty(self) -> Wanted:
+        """Return what the PBX should hold of those who answer, with the loads as last weighed."""
+        with self._look() as work:
+            return duty_wants(work, self._clock(), loads=self._loads)
+
     def wanted(self) -> Wanted:
-        """Return what the PBX should hold now."""
-        with self._store() as work:
-            return pbx_wants(work, self._clock(), salt=self._salt, opening=self._opening)
+        """Return what the PBX should hold now; weigh the loads anew if that is long ago."""
+        with self._look() as work:
+            now = self._clock()
+            if monotonic() - self._weighed_at >= WEIGH:
+                self._loads, self._weighed_at = loads_at(work, now), monotonic()
+            return pbx_wants(work, now, salt=self._salt, opening=self._opening, loads=self._loads)
+
+    def _look(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a unit that only reads: on SQLite, where stores have one, it waits for no writer."""
+        reading: Store = getattr(self._store, "reading", self._store)
+        return reading()
 
 
 class Bridge:
@@ -154,6 +178,11 @@ class Bridge:
         self._pace = pace or Pace()
         self._in_thread = in_thread
         self._seen = _Seen()
+        #: The roster's revision as last looked at.
+        self._revision: int | None = None
+        #: Whom a quick push was about since the present comparison began: it knows them from before.
+        self._pushed: set[str] = set()
+        self._pushing = asyncio.Lock()
         self._dirty = asyncio.Event()
         self._status = BridgeStatus()
         link.listen(self._hear, self._came_up)
@@ -167,9 +196,10 @@ class Bridge:
     async def run(self) -> None:
         """Keep the link up and the PBX equal to the roster; nothing but `close` or cancelling ends it."""
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(self._watch())
+            tasks = [group.create_task(self._watch_roster()), group.create_task(self._watch_all())]
             await self._link.run()
-            watching.cancel()
+            for task in tasks:
+                task.cancel()
 
     def close(self) -> None:
         """End `run`."""
@@ -183,35 +213,49 @@ class Bridge:
             self._dirty.set()
 
     async def _came_up(self) -> None:
-        self._seen.at, self._seen.laid = -math.inf, None
+        self._seen.at, self._seen.laid, self._seen.told = -math.inf, None, None
         self._dirty.set()
 
-    async def _watch(self) -> None:
-        """Look again and again; whatever goes wrong is said, counted as trouble and tried again."""
+    async def _watch_roster(self) -> None:
+        """Look at the revision again and again, and push at once what a change asks for."""
         while True:
             try:
-                async with asyncio.timeout(self._pace.look):
+                await self._look()
+            except Exception as error:
+                self._fail(error)
+                await asyncio.sleep(self._pace.whole)
+            else:
+                await asyncio.sleep(self._pace.look)
+
+    async def _look(self) -> None:
+        revision = await self._in_thread(self._source.revision)
+        if revision == self._revision:
+            return
+        self._revision = revision
+        if self._seen.told is not None and self._link.connected:
+            await self._follow()
+
+    async def _watch_all(self) -> None:
+        """Compare whenever it is due; whatever goes wrong is said, counted as trouble and tried again."""
+        while True:
+            try:
+                async with asyncio.timeout(self._pace.whole):
                     await self._dirty.wait()
                 if self._seen.at != -math.inf:
                     await asyncio.sleep(self._pace.settle)
             except TimeoutError:
                 pass
-            await self._look()
+            if self._is_due():
+                try:
+                    await self._compare()
+                except Exception as error:
+                    self._fail(error)
 
-    async def _look(self) -> None:
-        try:
-            revision = await self._in_thread(self._source.revision)
-            if self._is_due(revision):
-                self._dirty.clear()
-                await self._compare(revision)
-        except Exception as error:
-            self._fail(error)
-
-    def _is_due(self, revision: int) -> bool:
+    def _is_due(self) -> bool:
         edge = self._seen.next_edge
         return (
             self._dirty.is_set()
-            or revision != self._seen.revision
+            or self._revision != self._seen.revision
             or (edge is not None and self._clock() >= edge)
             or monotonic() - self._seen.at >= self._pace.full
         )
@@ -223,13 +267,34 @@ class Bridge:
             extra = {"action": "bridge.trouble", "reason": said}
             log.error("the telephone system may not be as the roster says", extra=extra)
         self._status = replace(self._status, trouble=said)
-        self._seen.revision = -1
+        self._seen.revision = None
         self._seen.at = monotonic() - self._pace.full + self._pace.retry
+
+    # --- following a change -------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        """Push what differs from what the PBX was told last; a whole comparison comes after it."""
+        try:
+            await self._wait_for_journal()
+            async with self._pushing:
+                wanted = await self._in_thread(self._source.duty)
+                if self._seen.told is None:
+                    return
+                changes = duty_changes(self._seen.told, wanted)
+                self._pushed |= {*changes.decide, *map(whose, changes.facts)}
+                await self._apply(changes)
+                await self._lay(wanted)
+                self._seen.told = wanted
+        except Exception:
+            self._seen.told = None
+            raise
 
     # --- comparing ----------------------------------------------------------------------------
 
-    async def _compare(self, revision: int) -> None:
+    async def _compare(self) -> None:
         """Compare and push until nothing differs."""
+        self._dirty.clear()
+        revision = self._revision
         for _ in range(_ROUNDS):
             wanted, changes = await self._compare_once()
             if not changes:
@@ -243,15 +308,19 @@ class Bridge:
     async def _compare_once(self) -> tuple[Wanted, Changes]:
         if not self._link.connected:
             return await self._lay_edges_alone()
+        self._pushed.clear()
         await self._in_thread(self._source.refresh_phones)
         state, facts = await self._queue.state(), await self._queue.facts()
         unreachable = frozenset(m.agent for m in state.members if not m.reachable)
         await self._ask_phones(unreachable)
         await self._wait_for_journal()
         wanted = await self._in_thread(self._source.wanted)
-        await self._lay(wanted)
-        changes = plan_changes(wanted, {m.agent: m.paused for m in state.members}, facts)
-        await self._apply(changes)
+        async with self._pushing:
+            changes = plan_changes(wanted, state.seats, facts).without(self._pushed)
+            await self._apply(changes)
+            if not self._pushed:
+                await self._lay(wanted)
+                self._seen.told = wanted
         self._status = BridgeStatus(
             last_sync=self._clock(),
             members=frozenset(m.agent for m in state.members),
@@ -273,8 +342,9 @@ class Bridge:
 
     async def _lay_edges_alone(self) -> tuple[Wanted, Changes]:
         """Without AMI the spool can still be reached: the coming shift edges need no connection."""
-        wanted = await self._in_thread(self._source.wanted)
-        await self._lay(wanted)
+        wanted = await self._in_thread(self._source.duty)
+        async with self._pushing:
+            await self._lay(wanted)
         return wanted, Changes()
 
     async def _lay(self, wanted: Wanted) -> None:
@@ -301,10 +371,9 @@ class Bridge:
         log.info("making the telephone system follow the roster", extra={"action": "bridge.push"})
         if changes.facts:
             await self._queue.push_facts(dict(changes.facts))
-        for agent in changes.reseat:
-            await self._queue.remove_member(agent)
-            await self._queue.add_member(agent)
-        for agent in changes.add:
-            await self._queue.add_member(agent)
-        for agent in changes.remove:
-            await self._queue.remove_member(agent)
+        for seat in changes.free:
+            await self._queue.remove(seat)
+        if changes.decide:
+            await self._queue.decide(changes.decide)
+        for seat in changes.remove:
+            await self._queue.remove(seat)

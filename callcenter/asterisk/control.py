@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
+from typing import TypeVar
 
 from callcenter.asterisk import wire
 from callcenter.asterisk.ami import AmiLink, Headers, Unanswered, new_action_id
@@ -23,18 +24,20 @@ from callcenter.asterisk.translate import (
     need,
     number,
 )
-from callcenter.domain.reconcile import FAMILIES
+from callcenter.domain.reconcile import FAMILIES, Seat
+from callcenter.domain.staff import GENERAL, QUEUES
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
 from callcenter.ports import Member, PlaceCall, QueueState
 from callcenter.service.followup.callers import hashed
 
-QUEUE = "hotline"
+T = TypeVar("T")
+
 TRUNK = "trunk"
 #: Where calls go on that run no compiled flow: our own probe only waits and hangs up.
 _PLACES = {"selfdial": ("hotline-selfdial", "out")}
-#: Pairs of KEY_n and VALUE_n in one message; Asterisk reads at most 128 headers.
-_PAIRS = 40
+#: Pairs of KEY_n and VALUE_n, or AGENT_n, in one message; Asterisk reads at most 128 headers.
+_AT_ONCE = 40
 #: How long Asterisk gets to make an accepted call's channel, seconds.
 _BIRTH = 2.0
 _FACTS_REPLY = 10.0
@@ -218,27 +221,30 @@ class AsteriskQueue:
         self._originator = _Originator(link)
 
     async def state(self) -> QueueState:
-        """Return the members and how many wait; raise `PbxError` if the queue is not configured."""
-        items = await self._link.list("QueueStatus", Queue=QUEUE)
-        queues = [i for i in items if i.get("Event") == "QueueParams" and need(i, "Queue") == QUEUE]
-        if not queues:
-            raise PbxError(f"the telephone system has no queue {QUEUE}. Run `hotline pbx apply`.")
+        """Return members, places and how many wait; raise `PbxError` if the queue is not configured."""
+        items = await self._link.list("QueueStatus")
+        waiting = {need(i, "Queue"): number(i, "Calls") for i in items if i.get("Event") == "QueueParams"}
+        if GENERAL not in waiting:
+            raise PbxError(f"the telephone system has no queue {GENERAL}. Run `hotline pbx apply`.")
         members = [member_of(i) for i in items if i.get("Event") == "QueueMember"]
-        return QueueState(members=tuple(map(self._member, members)), waiting=number(queues[0], "Calls"))
+        return QueueState(
+            members=tuple(self._member(m) for m in members if m.queue == GENERAL),
+            waiting=sum(waiting.get(queue, 0) for queue in QUEUES),
+            seats=tuple(self._seat(m) for m in members if m.queue in QUEUES),
+        )
 
-    async def add_member(self, agent: str) -> None:
-        """Put the agent into the queue; one who is there already is success."""
-        interface = wire.argument(self._phones.interface(agent))
-        with _tolerating("Already there"):
-            await self._link.send(
-                "QueueAdd", Queue=QUEUE, Interface=interface, MemberName=wire.argument(agent)
+    async def decide(self, agents: Sequence[str]) -> None:
+        """Have dialplan seat these agents, or take them out, as the facts say."""
+        for batch in _batches(agents):
+            await self._run(
+                "decide", [wire.variable(f"AGENT_{n}", agent) for n, agent in enumerate(batch, start=1)]
             )
 
-    async def remove_member(self, agent: str) -> None:
-        """Take the agent, or a stray interface, out of the queue; one who is not there is success."""
-        interface = agent if "/" in agent else self._phones.interface(agent)
+    async def remove(self, seat: Seat) -> None:
+        """Take one place away; nobody there is success."""
+        interface = seat.agent if "/" in seat.agent else self._phones.interface(seat.agent)
         with _tolerating("Not there"):
-            await self._link.send("QueueRemove", Queue=QUEUE, Interface=interface)
+            await self._link.send("QueueRemove", Queue=seat.queue, Interface=interface)
 
     async def facts(self) -> dict[str, str]:
         """Return every fact of our families, `family/key` -> value."""
@@ -257,11 +263,15 @@ class AsteriskQueue:
         variables = []
         for n, (key, value) in enumerate(batch, start=1):
             variables += [wire.variable(f"KEY_{n}", key), wire.variable(f"VALUE_{n}", value or "")]
+        await self._run("put", variables)
+
+    async def _run(self, exten: str, variables: Sequence[str]) -> None:
+        """Run an extension of `hotline-put` to its end; raise `PbxError` unless it answered."""
         with self._originator.expecting() as (action_id, ended):
             await self._link.send(
                 "Originate",
                 action_id=action_id,
-                Channel="Local/put@hotline-put/n",
+                Channel=f"Local/{exten}@hotline-put/n",
                 Application="NoOp",
                 Async=True,
                 Variable=variables,
@@ -282,6 +292,14 @@ class AsteriskQueue:
             reachable=member.state.reachable,
         )
 
+    def _seat(self, member: QueueMember) -> Seat:
+        return Seat(
+            queue=member.queue,
+            agent=self._phones.agent(member),
+            paused=member.paused,
+            penalty=member.penalty,
+        )
+
 
 @contextmanager
 def _tolerating(text: str) -> Iterator[None]:
@@ -295,7 +313,7 @@ def _tolerating(text: str) -> Iterator[None]:
             raise
 
 
-def _batches(pairs: Iterable[tuple[str, str | None]]) -> Iterator[list[tuple[str, str | None]]]:
-    rest = iter(pairs)
-    while batch := list(islice(rest, _PAIRS)):
+def _batches(some: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(some)
+    while batch := list(islice(rest, _AT_ONCE)):
         yield batch

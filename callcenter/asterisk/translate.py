@@ -71,6 +71,7 @@ class QueueMember:
     paused: bool
     in_call: bool
     state: DeviceState
+    penalty: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +166,7 @@ def member_of(headers: Headers, name: str = "Name", interface: str = "Location")
         paused=number(headers, "Paused") != 0,
         in_call=number(headers, "InCall") != 0,
         state=_state(headers),
+        penalty=number(headers, "Penalty"),
     )
 
 

@@ -5,7 +5,7 @@ Shifts are kept as start + length, so a shift over midnight is one shift.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -129,6 +129,7 @@ class Presence:
                 return replace(self, debrief=False, since=at)
 
 
+_NEVER_CAME = Presence()
 _SIGNS = frozenset({PresenceAct.ON, PresenceAct.OFF})
 _DEBRIEFS = frozenset({PresenceAct.DEBRIEF, PresenceAct.DEBRIEFED})
 
@@ -157,12 +158,29 @@ def current_acts(events: Iterable[PresenceEvent]) -> list[PresenceEvent]:
     return sorted(acts, key=lambda e: (e.at, e.key))
 
 
-def on_duty(shifts: Iterable[Shift], presence: dict[str, Presence], now: datetime) -> frozenset[str]:
-    """Return the agents who should be in the queue at `now`, a surge aside."""
+def on_duty(
+    shifts: Iterable[Shift],
+    presence: Mapping[str, Presence],
+    now: datetime,
+    *,
+    surge_until: datetime | None = None,
+) -> frozenset[str]:
+    """Return the agents who should be in the queue at `now`.
+
+    Whoever is on shift and signed on; in a surge backups on call too, who need not sign on. Nobody who
+    rests, and nobody who is owed a debriefing (R47).
+    """
     check_aware(now)
-    here = {a for a, p in presence.items() if p.ready}
-    at_line = (s for s in shifts if s.kind is ShiftKind.LINE and s.covers(now))
-    return frozenset(s.agent for s in at_line if s.agent in here)
+    surges = surge_until is not None and now < surge_until
+    on = set()
+    for shift in shifts:
+        stands = presence.get(shift.agent, _NEVER_CAME)
+        if stands.paused or stands.debrief or not shift.covers(now):
+            continue
+        at_line = shift.kind is ShiftKind.LINE and stands.signed_on
+        if at_line or (surges and shift.kind is ShiftKind.BACKUP):
+            on.add(shift.agent)
+    return frozenset(on)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

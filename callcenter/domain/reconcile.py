@@ -5,9 +5,11 @@ A fact is `family/key` -> value in Asterisk's own database; dialplan decides fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from callcenter.domain.staff import TRAINEE_PENALTY, Skill
 
 SHIFT = "hotline-shift"
 SIGNED = "hotline-signed"
@@ -33,51 +35,120 @@ LOAD = "hotline-load"
 SURGE = "hotline-surge"
 #: Whose a caller's code is: the counsellor to ask for.
 CODE = "hotline-code"
+#: Facts about those who answer: few, read quickly, and pushed at once when the roster changes.
+DUTY_FAMILIES = (SHIFT, BACKUP, LEAD, SIGNED, PAUSED, DEBRIEF, PIN, SKILL, LOAD, SURGE)
 #: The families that are ours to push. Others belong to dialplan and are left alone.
-FAMILIES = (
-    *(SHIFT, BACKUP, LEAD, SIGNED, PAUSED, DEBRIEF, PIN, SKILL, LOAD, SURGE),
-    *(PRIORITY, FACT, OWNER, CODE, HOURS, BLOCK),
-)
+FAMILIES = (*DUTY_FAMILIES, PRIORITY, FACT, OWNER, CODE, HOURS, BLOCK)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seat:
+    """An agent's place in one queue, as the PBX has it."""
+
+    queue: str
+    #: Whoever has it: a code, or an interface that is no agent's.
+    agent: str
+    paused: bool = False
+    #: 100 for a trainee, 10 for each ring that was missed (dialplan's), and the load.
+    penalty: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
     """What the PBX should hold at an instant."""
 
-    members: frozenset[str]
+    #: Agent -> the queues in which they sit; who is not on duty stands not here.
+    seats: Mapping[str, frozenset[str]]
     #: `family/key` -> value.
     facts: Mapping[str, str] = field(repr=False)
     #: Instants at which dialplan must decide again, and for whom.
     edges: Mapping[datetime, frozenset[str]]
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Return who is on duty."""
+        return frozenset(self.seats)
+
+    @property
+    def duty_facts(self) -> dict[str, str]:
+        """Return the facts about those who answer."""
+        return {key: value for key, value in self.facts.items() if family_of(key) in DUTY_FAMILIES}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """What to do to the PBX. Apply facts first, then `reseat`, `add`, `remove`: nobody is missed."""
+    """What to do to the PBX, in this order, so that nobody is missed: in first, and out last."""
 
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-    #: Members whom somebody paused inside the queue: out and in again.
-    reseat: tuple[str, ...] = ()
     #: None removes a fact.
     facts: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    #: Seats somebody paused inside the PBX: freed, then taken anew (a pause of ours is a fact).
+    free: tuple[Seat, ...] = ()
+    #: Agents whom dialplan seats anew from the facts.
+    decide: tuple[str, ...] = ()
+    #: Seats nobody should have.
+    remove: tuple[Seat, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.add or self.remove or self.reseat or self.facts)
+        return bool(self.facts or self.free or self.decide or self.remove)
+
+    def without(self, agents: Collection[str]) -> Changes:
+        """Return the same, but nothing about these: what is known of them by now is newer."""
+        if not agents:
+            return self
+        return replace(
+            self,
+            facts={key: value for key, value in self.facts.items() if whose(key) not in agents},
+            free=tuple(seat for seat in self.free if seat.agent not in agents),
+            decide=tuple(agent for agent in self.decide if agent not in agents),
+            remove=tuple(seat for seat in self.remove if seat.agent not in agents),
+        )
 
 
-def plan_changes(wanted: Wanted, seated: Mapping[str, bool], facts: Mapping[str, str]) -> Changes:
-    """Return the least that makes the PBX as wanted.
+def family_of(key: str) -> str:
+    """Return the family of a fact's key."""
+    return key.partition("/")[0]
 
-    `seated`: each member the queue has, and whether it is paused there (a pause of ours takes the
-    member out instead).
-    """
-    ours = {key: value for key, value in facts.items() if key.partition("/")[0] in FAMILIES}
-    pushed: dict[str, str | None] = {k: v for k, v in wanted.facts.items() if ours.get(k) != v}
-    gone = dict.fromkeys(sorted(ours.keys() - wanted.facts.keys()))
+
+def whose(key: str) -> str:
+    """Return whom a fact is about: `hotline-shift/c017` -> `c017`."""
+    return key.partition("/")[2]
+
+
+def plan_changes(wanted: Wanted, seats: Iterable[Seat], facts: Mapping[str, str]) -> Changes:
+    """Return the least that makes the PBX as wanted. Tens of a penalty are missed rings: dialplan's own."""
+    held = {(seat.agent, seat.queue): seat for seat in seats}
+    right = {(agent, queue) for agent, queues in wanted.seats.items() for queue in queues}
+    free = [seat for place, seat in sorted(held.items()) if place in right and seat.paused]
+    amiss = {
+        agent
+        for agent, queue in right
+        if (seat := held.get((agent, queue))) is None or seat.paused or not _has_due_penalty(seat, wanted)
+    }
     return Changes(
-        add=tuple(sorted(wanted.members - seated.keys())),
-        remove=tuple(sorted(seated.keys() - wanted.members)),
-        reseat=tuple(sorted(a for a, paused in seated.items() if paused and a in wanted.members)),
-        facts={**dict(sorted(pushed.items())), **gone},
+        facts=_differing(
+            {key: value for key, value in facts.items() if family_of(key) in FAMILIES}, wanted.facts
+        ),
+        free=tuple(free),
+        decide=tuple(sorted(amiss)),
+        remove=tuple(seat for place, seat in sorted(held.items()) if place not in right),
     )
+
+
+def duty_changes(before: Wanted, after: Wanted) -> Changes:
+    """Return what a change of the roster asks for where the PBX holds what was wanted before."""
+    facts = _differing(before.duty_facts, after.duty_facts)
+    agents = before.seats.keys() | after.seats.keys()
+    moved = {agent for agent in agents if before.seats.get(agent) != after.seats.get(agent)}
+    ranked = {whose(key) for key in facts if family_of(key) in (SKILL, LOAD)}
+    return Changes(facts=facts, decide=tuple(sorted(moved | ranked)))
+
+
+def _differing(held: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str | None]:
+    pushed: dict[str, str | None] = {k: v for k, v in sorted(wanted.items()) if held.get(k) != v}
+    return {**pushed, **dict.fromkeys(sorted(held.keys() - wanted.keys()))}
+
+
+def _has_due_penalty(seat: Seat, wanted: Wanted) -> bool:
+    is_trainee = Skill.TRAINEE in wanted.facts.get(f"{SKILL}/{seat.agent}", "").split("&")
+    load = int(wanted.facts.get(f"{LOAD}/{seat.agent}", 0))
+    return seat.penalty % 10 == load and (seat.penalty >= TRAINEE_PENALTY) == is_trainee

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Skill(StrEnum):
@@ -18,6 +20,22 @@ class Skill(StrEnum):
     MAN = "man"
     #: Still learning: never alone at the line, rung for people in danger only when nobody else is there.
     TRAINEE = "trainee"
+
+
+#: The PBX's queue of everybody on duty.
+GENERAL = "hotline"
+#: Those of the people on duty who have a skill that callers need or wish for.
+QUEUE_OF: Mapping[Skill, str] = MappingProxyType(
+    {skill: f"{GENERAL}-{skill}" for skill in (Skill.CRISIS, Skill.DIALECT, Skill.WOMAN, Skill.MAN)}
+)
+QUEUES = (GENERAL, *QUEUE_OF.values())
+#: Added to a trainee's penalty in every queue: whoever may not wait for a trainee stops below it.
+TRAINEE_PENALTY = 100
+
+
+def queues_of(skills: Iterable[Skill]) -> frozenset[str]:
+    """Return the queues in which somebody with these skills sits while on duty."""
+    return frozenset({GENERAL, *(QUEUE_OF[skill] for skill in skills if skill in QUEUE_OF)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from callcenter.domain.alarms import Alarm
+from callcenter.domain.reconcile import (
+    BACKUP,
+    DEBRIEF,
+    LOAD,
+    PAUSED,
+    SHIFT,
+    SIGNED,
+    SKILL,
+    SURGE,
+    Seat,
+    family_of,
+    whose,
+)
+from callcenter.domain.staff import GENERAL, QUEUES, TRAINEE_PENALTY, Skill, queues_of
 from callcenter.errors import PbxError
 from callcenter.ports import Member, PlaceCall, QueueState
+
+#: Facts after which dialplan decides by itself.
+_DECIDES = frozenset({SHIFT, BACKUP, SIGNED, PAUSED, DEBRIEF, SKILL, LOAD})
 
 
 class MemoryCallControl:
@@ -45,28 +64,36 @@ class MemoryCallControl:
 
 
 class MemoryQueue:
-    """A `QueueControl`. `members`, `waiting` and `pushed` may be set; `failing` makes it raise."""
+    """A `QueueControl`. `members`, `waiting` and `pushed` may be set; `failing` makes it raise.
 
-    def __init__(self) -> None:
+    It decides from the facts as dialplan does (`hotline-duty,reconcile`), at the instant `clock` tells.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.members: dict[str, Member] = {}
+        #: (agent, queue) -> place.
+        self.seats: dict[tuple[str, str], Seat] = {}
         self.waiting = 0
         self.pushed: dict[str, str] = {}
         self.failing: PbxError | None = None
+        self._clock = clock
 
     async def state(self) -> QueueState:
-        """Return the members, by code, and how many wait."""
+        """Return the members, by code, every place, and how many wait."""
         self._may_fail()
-        return QueueState(members=tuple(self.members[a] for a in sorted(self.members)), waiting=self.waiting)
+        members = tuple(self.members[agent] for agent in sorted(self.members))
+        return QueueState(members=members, waiting=self.waiting, seats=tuple(self.seats.values()))
 
-    async def add_member(self, agent: str) -> None:
-        """Put the agent into the queue; one who is there already stays as they are."""
+    async def decide(self, agents: Sequence[str]) -> None:
+        """Seat these agents, or take them out, as the facts say."""
         self._may_fail()
-        self.members.setdefault(agent, Member(agent=agent))
+        for agent in agents:
+            self.reconcile(agent)
 
-    async def remove_member(self, agent: str) -> None:
-        """Take the agent out of the queue; one who is not there is no fault."""
+    async def remove(self, seat: Seat) -> None:
+        """Take one place away; nobody there is no fault."""
         self._may_fail()
-        self.members.pop(agent, None)
+        self._leave(seat.agent, seat.queue)
 
     async def facts(self) -> dict[str, str]:
         """Return a copy of every fact pushed so far."""
@@ -74,13 +101,24 @@ class MemoryQueue:
         return dict(self.pushed)
 
     async def push_facts(self, changes: dict[str, str | None]) -> None:
-        """Set or, with None, remove facts."""
+        """Set or, with None, remove facts; decide anew about whom they are."""
         self._may_fail()
         for key, value in changes.items():
             if value is None:
                 self.pushed.pop(key, None)
             else:
                 self.pushed[key] = value
+        for agent in sorted({whose(key) for key in changes if family_of(key) in _DECIDES}):
+            self.reconcile(agent)
+
+    def reconcile(self, agent: str) -> None:
+        """Decide about one agent as `hotline-duty,reconcile` does."""
+        wanted = self.queues_for(agent)
+        for queue in QUEUES:
+            if queue not in wanted:
+                self._leave(agent, queue)
+        for queue in wanted:
+            self._sit(agent, queue)
 
     def set_member(self, member: Member) -> None:
         """Play a member whose phone changes: paused, in a call, out of reach."""
@@ -89,8 +127,44 @@ class MemoryQueue:
     def restart(self) -> None:
         """Play the PBX dying and coming back without its memory."""
         self.members.clear()
+        self.seats.clear()
         self.pushed.clear()
         self.waiting = 0
+
+    def queues_for(self, agent: str) -> frozenset[str]:
+        """Return where the facts say that an agent sits now."""
+
+        def fact(family: str) -> str:
+            return self.pushed.get(f"{family}/{agent}", "")
+
+        if fact(PAUSED) or fact(DEBRIEF):
+            return frozenset()
+        surges = self._now() < int(self.pushed.get(f"{SURGE}/until", 0))
+        at_line = fact(SIGNED) == "1" and self._covers(fact(SHIFT))
+        if not at_line and not (surges and self._covers(fact(BACKUP))):
+            return frozenset()
+        return queues_of(Skill(word) for word in fact(SKILL).split("&") if word)
+
+    def _covers(self, spans: str) -> bool:
+        pairs = (map(int, span.split("-")) for span in spans.split("&") if span)
+        return any(start <= self._now() < end for start, end in pairs)
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp())
+
+    def _sit(self, agent: str, queue: str) -> None:
+        trainee = "trainee" in self.pushed.get(f"{SKILL}/{agent}", "").split("&")
+        penalty = (TRAINEE_PENALTY if trainee else 0) + int(self.pushed.get(f"{LOAD}/{agent}", 0))
+        before = self.seats.get((agent, queue), Seat(queue=queue, agent=agent))
+        missed = before.penalty % TRAINEE_PENALTY // 10 * 10
+        self.seats[agent, queue] = replace(before, penalty=penalty + missed)
+        if queue == GENERAL:
+            self.members.setdefault(agent, Member(agent=agent))
+
+    def _leave(self, agent: str, queue: str) -> None:
+        self.seats.pop((agent, queue), None)
+        if queue == GENERAL:
+            self.members.pop(agent, None)
 
     def _may_fail(self) -> None:
         if self.failing is not None:

@@ -7,7 +7,7 @@ import hashlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,9 +15,12 @@ from ami_server import QUICK, AmiServer, Client, Sent, ami_server, linked
 from call_control_contract import SHOWN, CallControlContract, a_call
 
 from callcenter.asterisk.ami import AmiLink
-from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
+from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook, interface_of
+from callcenter.domain.reconcile import Seat, whose
+from callcenter.domain.staff import GENERAL, QUEUES
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
+from callcenter.memory import MemoryQueue
 from callcenter.ports import Member, PlaceCall
 
 COUNSELLOR = frozenset({Role.COUNSELLOR})
@@ -28,18 +31,24 @@ MOBILE = User(code="c018", name="吴芳", roles=COUNSELLOR, phone=PhoneKind.MOBI
 class PlayedPbx:
     """What an Asterisk does with the bridge's actions, as seen on 22.10.1."""
 
-    def __init__(self, server: AmiServer) -> None:
+    def __init__(self, server: AmiServer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.server = server
         self.channels: set[str] = set()
-        self.members: dict[str, tuple[str, int, int]] = {}
+        #: Queue -> interface -> name, status, paused; penalties beside.
+        self.queues: dict[str, dict[str, tuple[str, int, int]]] = {queue: {} for queue in QUEUES}
+        self.penalties: dict[tuple[str, str], int] = {}
+        #: As rendered.
+        self.interfaces = {user.code: interface_of(user) for user in (SIP, MOBILE)}
         self.facts: dict[str, str] = {}
+        #: Dialplan decides by these rules.
+        self.rules = MemoryQueue(clock)
+        self.rules.pushed = self.facts
         self.reason_of_next: int | None = None
         self.endpoints_missing = False
         for action in (
             "Originate",
             "Getvar",
             "Hangup",
-            "QueueAdd",
             "QueueRemove",
             "QueueStatus",
             "DBGetTree",
@@ -49,8 +58,9 @@ class PlayedPbx:
     def originate(self, client: Client, sent: Sent) -> None:
         client.say(sent, "Message: Originate successfully queued")
         own = f"ActionID: {sent['ActionID'][0]}"
-        if sent["Channel"] == ["Local/put@hotline-put/n"]:
-            self.put(dict(v.split("=", 1) for v in sent["Variable"]))
+        if (exten := sent["Channel"][0]) in ("Local/put@hotline-put/n", "Local/decide@hotline-put/n"):
+            variables = dict(v.split("=", 1) for v in sent["Variable"])
+            self.put(variables) if "put@" in exten else self.decide(*variables.values())
             client.event("OriginateResponse", own, "Response: Success", "Reason: 4", "Uniqueid: 1.1")
         elif self.reason_of_next is not None:
             reason, self.reason_of_next = self.reason_of_next, None
@@ -60,12 +70,32 @@ class PlayedPbx:
         else:
             self.channels.add(sent["ChannelId"][0])
 
+    @property
+    def members(self) -> dict[str, tuple[str, int, int]]:
+        """Return the members of the general queue."""
+        return self.queues[GENERAL]
+
     def put(self, variables: dict[str, str]) -> None:
+        about = []
         for n in range(1, len(variables) // 2 + 1):
             key, value = variables[f"KEY_{n}"], variables[f"VALUE_{n}"]
             self.facts.update({key: value})
             if not value:
                 del self.facts[key]
+            about.append(whose(key))
+        self.decide(*about)
+
+    def decide(self, *agents: str) -> None:
+        """Seat as `hotline-duty,reconcile` does: late, early and repeated, it comes out the same."""
+        for agent in filter(self.interfaces.get, agents):
+            interface = self.interfaces[agent]
+            self.rules.reconcile(agent)
+            for queue in QUEUES:
+                if queue in self.rules.queues_for(agent):
+                    self.queues[queue].setdefault(interface, (agent, 1, 0))
+                    self.penalties[queue, interface] = self.rules.seats[agent, queue].penalty
+                else:
+                    self.queues[queue].pop(interface, None)
 
     def getvar(self, client: Client, sent: Sent) -> None:
         channel = sent["Channel"][0]
@@ -79,26 +109,20 @@ class PlayedPbx:
         self.channels.discard(sent["Channel"][0])
         client.say(sent, *([] if known else ["Response: Error", "Message: No such channel"]))
 
-    def queueadd(self, client: Client, sent: Sent) -> None:
-        interface = sent["Interface"][0]
-        if interface in self.members:
-            client.say(sent, "Response: Error", "Message: Unable to add interface: Already there")
-            return
-        self.members[interface] = (sent["MemberName"][0], 1, 0)
-        client.say(sent, "Message: Added interface to queue")
-
     def queueremove(self, client: Client, sent: Sent) -> None:
-        gone = self.members.pop(sent["Interface"][0], None)
+        gone = self.queues[sent["Queue"][0]].pop(sent["Interface"][0], None)
         refusal = ["Response: Error", "Message: Unable to remove interface: Not there"]
         client.say(sent, *(["Message: Removed interface from queue"] if gone else refusal))
 
     def queuestatus(self, client: Client, sent: Sent) -> None:
         own = f"ActionID: {sent['ActionID'][0]}"
         client.say(sent, "EventList: start", "Message: Queue status will follow")
-        client.event("QueueParams", own, "Queue: hotline", "Calls: 2")
-        for interface, (name, status, paused) in self.members.items():
-            lines = (f"Name: {name}", f"Location: {interface}", f"Status: {status}", f"Paused: {paused}")
-            client.event("QueueMember", own, "Queue: hotline", *lines, "InCall: 0")
+        for queue, members in self.queues.items():
+            client.event("QueueParams", own, f"Queue: {queue}", "Calls: 2")
+            for interface, (name, status, paused) in members.items():
+                lines = (f"Name: {name}", f"Location: {interface}", f"Status: {status}", f"Paused: {paused}")
+                penalty = f"Penalty: {self.penalties.get((queue, interface), 0)}"
+                client.event("QueueMember", own, f"Queue: {queue}", *lines, penalty, "InCall: 0")
         client.event("QueueStatusComplete", own, "EventList: Complete")
 
     def dbgettree(self, client: Client, sent: Sent) -> None:
@@ -318,39 +342,71 @@ def test_other_refusals_are_not_taken_for_an_ended_call() -> None:
     play(scene)
 
 
+def put_on_duty(pbx: PlayedPbx, *agents: str) -> None:
+    for agent in agents:
+        pbx.facts |= {f"hotline-shift/{agent}": "0-9999999999", f"hotline-signed/{agent}": "1"}
+
+
 def test_members_come_and_go_and_twice_is_no_fault() -> None:
     async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
-        for agent in ("c017", "c018", "c017"):
-            await queue.add_member(agent)
+        put_on_duty(pbx, "c017", "c018")
+        for _ in range(2):
+            await queue.decide(["c017", "c018"])
         assert sorted(pbx.members) == ["Local/c018@hotline-mobile/n", "PJSIP/c017"]
         state = await queue.state()
         assert {m.agent for m in state.members} == {"c017", "c018"}
-        assert state.waiting == 2
-        await queue.remove_member("c017")
-        await queue.remove_member("c017")
+        assert {seat.queue for seat in state.seats} == {GENERAL}
+        for _ in range(2):
+            await queue.remove(Seat(queue=GENERAL, agent="c017"))
         assert [m.agent for m in (await queue.state()).members] == ["c018"]
+
+    play(scene)
+
+
+def test_each_queue_is_read_with_its_places_and_penalties() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        put_on_duty(pbx, "c017")
+        pbx.facts |= {"hotline-skill/c017": "crisis&trainee", "hotline-load/c017": "4"}
+        await queue.decide(["c017"])
+        pbx.queues["hotline-crisis"]["PJSIP/c017"] = ("c017", 1, 1)
+        state = await queue.state()
+        assert set(state.seats) == {
+            Seat(queue=GENERAL, agent="c017", penalty=104),
+            Seat(queue="hotline-crisis", agent="c017", penalty=104, paused=True),
+        }
+        assert state.members == (Member(agent="c017"),)
+        assert state.waiting == 2 * len(QUEUES)
+
+    play(scene)
+
+
+def test_many_agents_are_decided_in_batches() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        await queue.decide([f"c{n:03}" for n in range(100)])
+        assert len(pbx.server.named("Originate")) == 3
 
     play(scene)
 
 
 def test_a_member_at_an_old_phone_goes_by_its_interface_and_can_be_removed() -> None:
     async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
-        pbx.members = {"Local/c017@hotline-mobile/n": ("c017", 1, 0), "PJSIP/c099": ("c099", 5, 1)}
-        assert (await queue.state()).members == (
+        pbx.members.update({"Local/c017@hotline-mobile/n": ("c017", 1, 0), "PJSIP/c099": ("c099", 5, 1)})
+        state = await queue.state()
+        assert state.members == (
             Member(agent="Local/c017@hotline-mobile/n"),
             Member(agent="PJSIP/c099", paused=True, reachable=False),
         )
-        for stray in ("Local/c017@hotline-mobile/n", "PJSIP/c099"):
-            await queue.remove_member(stray)
+        for stray in state.seats:
+            await queue.remove(stray)
         assert not pbx.members
 
     play(scene)
 
 
-def test_an_agent_without_a_phone_cannot_be_added() -> None:
+def test_an_agent_without_a_phone_has_no_place_to_be_taken() -> None:
     async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
         with pytest.raises(NotFound):
-            await queue.add_member("c404")
+            await queue.remove(Seat(queue=GENERAL, agent="c404"))
 
     play(scene)
 

@@ -22,6 +22,7 @@ MEMBER = {
     "MemberName": "c017",
     "Interface": "PJSIP/c017",
     "Paused": "0",
+    "Penalty": "0",
     "InCall": "0",
     "Status": "1",
 }

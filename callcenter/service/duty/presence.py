@@ -5,18 +5,20 @@ Functions take an open unit of work and leave committing to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from callcenter.domain.access import Verb
-from callcenter.domain.duty import Presence, PresenceAct, PresenceEvent, Shift, on_duty, presence_of
+from callcenter.domain.books import SURGES
+from callcenter.domain.duty import Presence, PresenceAct, PresenceEvent, on_duty, presence_of
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 
 LONGEST_SHIFT = timedelta(hours=24)
+#: Id of the one value in the book of surges.
+SURGE = "line"
 
 
 @guarded(Verb.DUTY_ACT, Verb.DUTY_ACT_FOR)
@@ -41,16 +43,16 @@ def act(
 
 
 def members_at(work: UnitOfWork, now: datetime) -> frozenset[str]:
-    """Return who must be in the queue at `now`: on shift ∩ signed on ∩ not paused, with a phone."""
+    """Return who must be in the queue at `now`: on duty, and with a phone."""
     shifts = work.roster.shifts_between(now - LONGEST_SHIFT, now + LONGEST_SHIFT)
-    return seated(shifts, presence_of(work.roster.presence_events()), by_phone(work), now)
+    presence = presence_of(work.roster.presence_events())
+    return on_duty(shifts, presence, now, surge_until=surge_until(work)) & by_phone(work).keys()
 
 
-def seated(
-    shifts: Iterable[Shift], presence: dict[str, Presence], users: Mapping[str, User], now: datetime
-) -> frozenset[str]:
-    """Return who of these users must be in the queue at `now`."""
-    return on_duty(shifts, presence, now) & users.keys()
+def surge_until(work: UnitOfWork) -> datetime | None:
+    """Return when the last surge ends or ended; None: there was none."""
+    surge = work.book(SURGES).one(SURGE)
+    return surge.until if surge else None
 
 
 def by_phone(work: UnitOfWork) -> dict[str, User]:

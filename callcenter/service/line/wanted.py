@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from callcenter.domain import reconcile
-from callcenter.domain.duty import Shift, ShiftKind, joined_spans, presence_of, shift_edges
+from callcenter.domain.books import STAFF
+from callcenter.domain.duty import (
+    Presence,
+    Shift,
+    ShiftKind,
+    joined_spans,
+    on_duty,
+    presence_of,
+    shift_edges,
+)
 from callcenter.domain.reconcile import Wanted
+from callcenter.domain.staff import Skill, queues_of
 from callcenter.ports import UnitOfWork
-from callcenter.service.duty.presence import LONGEST_SHIFT, by_phone, seated
+from callcenter.service.duty.presence import LONGEST_SHIFT, by_phone, surge_until
 from callcenter.service.followup.callers import Opening, line_facts
 
 #: Shift edges are laid this far ahead in the PBX; the intervals reach a day further.
@@ -19,38 +31,93 @@ INTERVALS_AHEAD = timedelta(days=8)
 ALWAYS = Opening()
 #: An AMI header holds fewer than 1000 bytes, an interval takes 22.
 _MOST_INTERVALS = 40
+_SPANS_OF = {
+    ShiftKind.LINE: reconcile.SHIFT,
+    ShiftKind.BACKUP: reconcile.BACKUP,
+    ShiftKind.SUPERVISOR: reconcile.LEAD,
+}
+_NO_LOADS: Mapping[str, int] = {}
 
 
-def pbx_wants(work: UnitOfWork, now: datetime, *, salt: str, opening: Opening = ALWAYS) -> Wanted:
-    """Return members, facts and edges as the store has them at `now`. `salt`: the PBX's own."""
-    shifts = work.roster.shifts_between(now - LONGEST_SHIFT, now + INTERVALS_AHEAD)
-    presence = presence_of(work.roster.presence_events())
+def pbx_wants(
+    work: UnitOfWork,
+    now: datetime,
+    *,
+    salt: str,
+    opening: Opening = ALWAYS,
+    loads: Mapping[str, int] = _NO_LOADS,
+) -> Wanted:
+    """Return seats, facts and edges as the store has them at `now`. `salt`: the PBX's own.
+
+    `loads`: agent -> 0 to 9 (`callcenter.service.line.load`).
+    """
+    wanted = duty_wants(work, now, loads=loads)
+    about_callers = line_facts(work, now, by_phone(work).values(), opening, salt)
+    return replace(wanted, facts={**wanted.facts, **about_callers})
+
+
+def duty_wants(work: UnitOfWork, now: datetime, *, loads: Mapping[str, int] = _NO_LOADS) -> Wanted:
+    """Return the same without what is known of callers: few rows, so that a change is quickly there."""
     users = by_phone(work)
+    shifts = [
+        shift
+        for shift in work.roster.shifts_between(now - LONGEST_SHIFT, now + INTERVALS_AHEAD)
+        if shift.agent in users
+    ]
+    presence = {a: p for a, p in presence_of(work.roster.presence_events()).items() if a in users}
+    skills = {p.id: p.skills for p in work.book(STAFF).where() if p.id in users}
+    until = surge_until(work)
+    surge = until if until is not None and until > now else None
     facts = {
-        **_interval_facts(
-            [s for s in shifts if s.end > now and s.agent in users and s.kind is ShiftKind.LINE]
-        ),
-        **{f"{reconcile.SIGNED}/{a}": "1" for a, p in presence.items() if p.signed_on and a in users},
-        **{
-            f"{reconcile.PAUSED}/{a}": p.reason or "rest"
-            for a, p in presence.items()
-            if p.paused and a in users
-        },
-        **{f"{reconcile.DEBRIEF}/{a}": "1" for a, p in presence.items() if p.debrief and a in users},
+        **_span_facts(shift for shift in shifts if shift.end > now),
+        **_presence_facts(presence),
         **{f"{reconcile.PIN}/{u.code}": u.pin_verifier for u in users.values() if u.pin_verifier},
-        **line_facts(work, now, users.values(), opening, salt),
+        **{f"{reconcile.SKILL}/{agent}": _words(has) for agent, has in skills.items() if has},
+        **{
+            f"{reconcile.LOAD}/{agent}": str(load) for agent, load in loads.items() if load and agent in users
+        },
+        **({f"{reconcile.SURGE}/until": str(int(surge.timestamp()))} if surge else {}),
     }
+    here = on_duty(shifts, presence, now, surge_until=surge)
     return Wanted(
-        members=seated(shifts, presence, users, now),
+        seats={agent: queues_of(skills.get(agent, ())) for agent in here},
         facts=facts,
-        edges=shift_edges((s for s in shifts if s.agent in users), now, now + EDGES_AHEAD),
+        edges=_edges(shifts, surge, now),
     )
 
 
-def _interval_facts(shifts: Sequence[Shift]) -> dict[str, str]:
+def _span_facts(shifts: Iterable[Shift]) -> dict[str, str]:
+    of_each: dict[str, list[Shift]] = defaultdict(list)
+    for shift in shifts:
+        of_each[f"{_SPANS_OF[shift.kind]}/{shift.agent}"].append(shift)
     facts = {}
-    for agent in sorted({s.agent for s in shifts}):
-        spans = joined_spans(s for s in shifts if s.agent == agent)[:_MOST_INTERVALS]
-        texts = (f"{int(start.timestamp())}-{int(end.timestamp())}" for start, end in spans)
-        facts[f"{reconcile.SHIFT}/{agent}"] = "&".join(texts)
+    for key, theirs in sorted(of_each.items()):
+        spans = joined_spans(theirs)[:_MOST_INTERVALS]
+        facts[key] = "&".join(f"{int(start.timestamp())}-{int(end.timestamp())}" for start, end in spans)
     return facts
+
+
+def _presence_facts(presence: Mapping[str, Presence]) -> dict[str, str]:
+    facts = {}
+    for agent, stands in presence.items():
+        if stands.signed_on:
+            facts[f"{reconcile.SIGNED}/{agent}"] = "1"
+        if stands.paused:
+            facts[f"{reconcile.PAUSED}/{agent}"] = stands.reason or "rest"
+        if stands.debrief:
+            facts[f"{reconcile.DEBRIEF}/{agent}"] = "1"
+    return facts
+
+
+def _words(skills: Collection[Skill]) -> str:
+    return "&".join(skill for skill in Skill if skill in skills)
+
+
+def _edges(shifts: Iterable[Shift], surge: datetime | None, now: datetime) -> dict[datetime, frozenset[str]]:
+    """Return when whom has to be decided anew: where shifts and on-call times begin and end, and a surge."""
+    ahead = list(shifts)
+    edges = shift_edges(ahead, now, now + EDGES_AHEAD)
+    if surge is not None:
+        called = {s.agent for s in ahead if s.kind is ShiftKind.BACKUP and s.start < surge <= s.end}
+        edges[surge] = edges.get(surge, frozenset()) | called
+    return dict(sorted(edges.items()))
