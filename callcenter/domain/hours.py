@@ -23,11 +23,12 @@ def openings(
     found = []
     for day in (first + _ONE_DAY * n for n in range(days)):
         if is_open_day(day):
-            found += [_span(day, window, zone) for window in week[day.weekday()]]
+            found += [span_on(day, window, zone) for window in week[day.weekday()]]
     return list(_joined(sorted(found)))
 
 
-def _span(day: date, window: tuple[time, time], zone: tzinfo) -> Span:
+def span_on(day: date, window: tuple[time, time], zone: tzinfo) -> Span:
+    """Return the instants of a window that begins on `day`."""
     start, end = window
     last = day if end > start else day + _ONE_DAY
     return datetime.combine(day, start, zone), datetime.combine(last, end, zone)

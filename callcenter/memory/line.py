@@ -64,6 +64,15 @@ class MemoryRoster(_Part):
         self._state.revision += 1
         return self._state.shifts.pop(shift_id)
 
+    def shift(self, shift_id: str) -> Shift:
+        """Return a shift, or raise `NotFound`."""
+        if shift_id not in self._state.shifts:
+            raise NotFound(f"没有班次 {shift_id}。")
+        return self._state.shifts[shift_id]
+
+    def hold(self) -> None:
+        """Do nothing: one unit at a time is open here anyway."""
+
     def replace_shifts(self, gone: Iterable[str], new: Iterable[Shift]) -> None:
         """Take shifts off by id and put others on, at once; an id that is not there is no fault."""
         for shift_id in gone:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _SIGNS = (PresenceAct.ON.value, PresenceAct.OFF.value)
 _DEBRIEFS = (PresenceAct.DEBRIEF.value, PresenceAct.DEBRIEFED.value)
+#: Whoever plans holds this till the end of the transaction (PostgreSQL).
+_LOCK = 0x726F7374
 #: Rows in one statement; SQLite takes 32766 values in one.
 _AT_ONCE = 1000
 
@@ -54,6 +56,17 @@ class SqlRoster(Repository):
             raise NotFound(f"没有班次 {shift_id}。")
         self._bump()
         return _shift(row)
+
+    def shift(self, shift_id: str) -> Shift:
+        """Return a shift, or raise `NotFound`."""
+        row = self._first(select(shifts).where(shifts.c.id == shift_id))
+        if row is None:
+            raise NotFound(f"没有班次 {shift_id}。")
+        return _shift(row)
+
+    def hold(self) -> None:
+        """Let one transaction at a time plan: what was read from here on stands until it commits."""
+        self._wait_turn(_LOCK)
 
     def shifts_between(self, start: datetime, end: datetime) -> Sequence[Shift]:
         """Return the shifts that touch [start, end), by start."""

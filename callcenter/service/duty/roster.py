@@ -7,38 +7,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import uuid4
 
 from callcenter.domain.access import Verb
-from callcenter.domain.duty import Presence, Shift, Stretch, coverage, presence_of
+from callcenter.domain.duty import Presence, Shift, ShiftKind, presence_of
 from callcenter.domain.numbers import mask_name
-from callcenter.domain.users import Role
+from callcenter.domain.plan_rules import Fault, Lack, PlanRules
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.duty.presence import members_at, note, phone_user
+from callcenter.service.duty.checking import ALWAYS, check_fit, faults_between
+from callcenter.service.duty.presence import members_at, note
+from callcenter.service.duty.swaps import withdraw_stale
+from callcenter.service.duty.templates import keep_in_plan
 
-#: R44: a line has two seats or more.
-SEATS = 2
-
-
-class Lack(StrEnum):
-    """What a roster lacks (R44)."""
-
-    NOBODY = "nobody"
-    THIN = "thin"
-    NO_SUPERVISOR = "no_supervisor"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Gap:
-    """A time in which the roster falls short."""
-
-    lack: Lack
-    start: datetime
-    end: datetime
-    agents: frozenset[str] = frozenset()
+#: What is wrong at a time, by value.
+Gap = Fault
+__all__ = [
+    "Gap",
+    "Lack",
+    "Place",
+    "Planned",
+    "add_shift",
+    "board",
+    "gaps_ahead",
+    "gaps_between",
+    "remove_shift",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,58 +67,66 @@ def add_shift(
     start: datetime,
     length: timedelta,
     *,
+    kind: ShiftKind = ShiftKind.LINE,
+    rules: PlanRules = ALWAYS,
     actor: str,
     now: datetime,
     reason: str = "",
 ) -> Planned:
-    """Plan a shift. Raise `Refused` if the agent cannot take calls then, or has a shift then already.
+    """Plan a shift by hand. Raise `Refused` if the agent cannot have it, or has a shift then already.
 
-    A roster with too few seats is allowed and its gaps are returned as warnings (R44).
+    A roster that falls short is allowed and its gaps are returned as warnings (R44).
     """
     allow(work, actor, Verb.DUTY_PLAN)
-    user = phone_user(work, agent)
-    if Role.COUNSELLOR not in user.roles:
-        raise Refused(f"{agent} 不是咨询员,不能排班。")
-    shift = Shift(id=f"sh-{uuid4().hex[:12]}", agent=agent, start=start, length=length)
+    work.roster.hold()
+    check_fit(work, (agent,), kind)
+    shift = Shift(id=f"sh-{uuid4().hex[:12]}", agent=agent, start=start, length=length, kind=kind)
     if shift.end <= now:
         raise Refused("班次已经结束,不能再排。请检查日期。")
     if any(s.agent == agent for s in work.roster.shifts_between(shift.start, shift.end)):
         raise Refused(f"{agent} 在这段时间已有班次。先用 hotline duty remove 取消,再重新排。")
     work.roster.add_shift(shift)
     note(work, actor, "duty.add", shift.id, now, reason)
-    return Planned(shift=shift, gaps=gaps_between(work, shift.start, shift.end))
+    return Planned(shift=shift, gaps=gaps_between(work, shift.start, shift.end, rules))
 
 
 @guarded(Verb.DUTY_PLAN)
-def remove_shift(work: UnitOfWork, shift_id: str, *, actor: str, now: datetime, reason: str = "") -> Planned:
-    """Take a shift off the roster and return it with what its time lacks now; raise `NotFound`."""
+def remove_shift(
+    work: UnitOfWork,
+    shift_id: str,
+    *,
+    rules: PlanRules = ALWAYS,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> Planned:
+    """Take a shift off the roster and return it with what its time lacks now; raise `NotFound`.
+
+    One from a template stays off when its day is published again.
+    """
     allow(work, actor, Verb.DUTY_PLAN)
+    work.roster.hold()
     shift = work.roster.remove_shift(shift_id)
+    keep_in_plan(work, shift, None, by=actor, now=now, reason=reason)
+    withdraw_stale(work, {shift.id}, by=actor, now=now)
     note(work, actor, "duty.remove", shift.id, now, reason)
-    return Planned(shift=shift, gaps=gaps_between(work, max(shift.start, now), shift.end))
+    return Planned(shift=shift, gaps=gaps_between(work, max(shift.start, now), shift.end, rules))
 
 
-def gaps_between(work: UnitOfWork, start: datetime, end: datetime) -> tuple[Gap, ...]:
-    """Return when in [start, end) fewer than two people are planned, or no supervisor can be rung."""
-    if start >= end:
-        return ()
-    stretches = coverage(work.roster.shifts_between(start, end), start, end)
-    gaps = [_gap(s) for s in stretches if len(s.agents) < SEATS]
-    if not any(u.active and u.alarm_rank is not None for u in work.users.all()):
-        gaps.append(Gap(lack=Lack.NO_SUPERVISOR, start=start, end=end))
-    return tuple(gaps)
-
-
-def _gap(stretch: Stretch) -> Gap:
-    lack = Lack.THIN if stretch.agents else Lack.NOBODY
-    return Gap(lack=lack, start=stretch.start, end=stretch.end, agents=stretch.agents)
+def gaps_between(
+    work: UnitOfWork, start: datetime, end: datetime, rules: PlanRules = ALWAYS
+) -> tuple[Gap, ...]:
+    """Return what is wrong with the roster in [start, end), by time (R44). Without `rules`: always served."""
+    return faults_between(work, start, end, rules)
 
 
 @guarded(Verb.DUTY_SEE)
-def gaps_ahead(work: UnitOfWork, start: datetime, end: datetime, *, actor: str) -> tuple[Gap, ...]:
+def gaps_ahead(
+    work: UnitOfWork, start: datetime, end: datetime, *, actor: str, rules: PlanRules = ALWAYS
+) -> tuple[Gap, ...]:
     """Return where the roster falls short in [start, end); raise `Forbidden`."""
     allow(work, actor, Verb.DUTY_SEE)
-    return gaps_between(work, start, end)
+    return gaps_between(work, start, end, rules)
 
 
 @guarded(Verb.DUTY_SEE)
@@ -138,7 +141,7 @@ def board(
     places = []
     for shift in sorted(work.roster.shifts_between(start, end), key=lambda s: (s.start, s.agent)):
         stands = presence.get(shift.agent, Presence())
-        ringing = shift.agent in here and shift.covers(now)
+        ringing = shift.agent in here and shift.covers(now) and shift.kind is not ShiftKind.SUPERVISOR
         places.append(
             Place(
                 shift=shift,
