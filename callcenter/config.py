@@ -105,9 +105,9 @@ class Trunk(_Section):
 class Queue(_Section):
     """How callers wait."""
 
-    #: Only strategies that move on when nobody picks up: `leastrecent` and `fewestcalls` would ring the
-    #: same deserted phone again and again while somebody else is free (Asterisk 22.10).
-    strategy: str = Field(default="rrmemory", pattern=r"^(rrmemory|random|ringall)$")
+    #: Among those of the same load: who has been idle longest, whose turn it is, anybody, or everybody.
+    #: Whoever let it ring comes after all others (decision 0028).
+    strategy: str = Field(default="leastrecent", pattern=r"^(leastrecent|rrmemory|random|ringall)$")
     ring: Span = timedelta(seconds=20)
     #: R4: after this wait the caller is not simply left waiting.
     wait_cap: Span = timedelta(minutes=3)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from callcenter.asterisk.tree import JournalFormat
 from callcenter.config import Settings
+from callcenter.domain.staff import GENERAL, QUEUE_OF, TRAINEE_PENALTY, Skill
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
@@ -22,10 +23,15 @@ from callcenter.keys import KeyRing
 BRIDGE = "bridge"
 #: The queue every caller waits in.
 QUEUE = "hotline"
+#: The largest penalty there is.
+NO_PENALTY = 2_147_483_647
 #: Prompts that the call centre's own contexts play (flows name theirs themselves).
 PROMPTS = (
     *("queue_wait", "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed"),
     *("not_on_shift", "alarm_ack", "blocked"),
+    *("signed_on_debrief", "pause_why", "debrief_owed", "debrief_stays"),
+    *("listen_only", "listen_whisper", "listen_barge", "listen_over"),
+    *("record_ask", "record_on", "record_paused", "record_over", "record_not"),
     *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
 #: Mobiles, 400 and 800 numbers stand in no area.
@@ -131,6 +137,12 @@ class PbxPlan:
     queue_strategy: str
     queue_ring: int
     wrap_up: int
+    #: How long somebody for whom a caller has a need or a wish is waited for (`hotline-first`).
+    wish_wait: int = 20
+    #: The longest wait before callers are told what else there is, in a surge.
+    surge_cap: int = 45
+    #: Seconds after which a ring that was missed no longer counts.
+    forgive: int = 900
     #: Seconds without RTP after which a counsellor's phone counts as dead.
     phone_rtp_timeout: int = 60
 
@@ -143,6 +155,11 @@ class PbxPlan:
     alarm_chain: tuple[Agent, ...]
     alarm_ring: int
     alarm_rounds: int
+    #: How long each phone rings when a counsellor raised the alarm: somebody is in danger now.
+    crisis_ring: int = 15
+    #: Whether counsellors may ask callers to agree to a recording (R15), and how long those have to answer.
+    recording: bool = False
+    record_answer: int = 6
     #: Seconds between two rounds of the alarm chain.
     alarm_pause: int = 20
     outbound_ring: int
@@ -161,6 +178,31 @@ class PbxPlan:
     def flow_names(self) -> frozenset[str]:
         """Return which flows this line has."""
         return frozenset(name for name, _ in self.flows)
+
+    @property
+    def queues(self) -> tuple[tuple[str, str], ...]:
+        """Return every queue with the word of `hotline-skill` that seats somebody there; first, of all."""
+        return ((GENERAL, GENERAL), *((queue, skill.value) for skill, queue in QUEUE_OF.items()))
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """Return whose callers have whoever is free: danger first, wishes last."""
+        return {queue: 1 for _, queue in QUEUE_OF.items()} | {GENERAL: 2, QUEUE_OF[Skill.CRISIS]: 3}
+
+    @property
+    def dialect(self) -> str:
+        """Return the language of callers who asked for 无锡话 by key."""
+        return f"{self.language}_wx"
+
+    @property
+    def trainee_penalty(self) -> int:
+        """Return what a trainee's penalty begins with."""
+        return TRAINEE_PENALTY
+
+    @property
+    def no_penalty(self) -> int:
+        """Return a QUEUE_MAX_PENALTY that keeps nobody out; an empty one is a warning (22.10)."""
+        return NO_PENALTY
 
     @property
     def trunks(self) -> tuple[Carrier, ...]:
@@ -254,6 +296,8 @@ def plan_from(
         queue_strategy=settings.queue.strategy,
         queue_ring=_seconds(settings.queue.ring),
         wrap_up=int(settings.queue.wrap_up.total_seconds()),
+        wish_wait=_seconds(settings.queue.wish_wait),
+        surge_cap=_seconds(settings.duty.surge_cap),
         agents=tuple(agents[code] for code in sorted(agents)),
         mobile_members=any(u.active and u.phone is PhoneKind.MOBILE for u in users if _takes_calls(u)),
         escalation=_chain(agents, users, lambda u: u.escalation_rank),
@@ -262,7 +306,9 @@ def plan_from(
         alarm_chain=_chain(agents, users, lambda u: u.alarm_rank),
         alarm_ring=_seconds(settings.alarms.ring),
         alarm_rounds=settings.alarms.rounds,
+        crisis_ring=_seconds(settings.crisis.ring),
         outbound_ring=_seconds(settings.outbound.ring),
+        recording=settings.recording.enabled,
         journal=journal,
         queue_keys=tuple(queue_keys),
         flows=tuple(sorted(flows.items())),
