@@ -43,6 +43,9 @@ ALARMS = {
     AlarmKind.TEST: "告警演练",
 }
 
+#: By whom a caller would rather be answered (`callcenter.domain.privacy.Wish`).
+WISH_WORDS = {"": "", "woman": "希望由女性接听", "man": "希望由男性接听"}
+
 RESULT_WORDS: dict[Result, str] = {
     Result.REACHED_SELF_HUMAN: "已与本人通话",
     Result.REACHED_SELF_IVR_OK: "本人按键：一切都好",

@@ -21,6 +21,7 @@ from callcenter.words import (
     PHONE_WORDS,
     SPEECH_WORDS,
     SUPPRESSION_WORDS,
+    WISH_WORDS,
 )
 
 #: Command -> module it stands in, loaded when it is called.
@@ -63,6 +64,7 @@ _SHOW = [
     ("times", "约定时间"),
     ("links", "转介与资源"),
     ("instructions", "接听须知"),
+    ("wish_text", "接听意愿"),
     ("review_on", "约定复核"),
     ("merged", "并入的代号"),
 ]
@@ -221,6 +223,9 @@ def _profile_row(found: Profile) -> dict[str, object]:
         "times": plan and plan.times,
         "links": plan and plan.links,
         "instructions": plan and plan.instructions,
+        "wish": plan and plan.wish,
+        "wish_text": plan and WISH_WORDS[plan.wish],
+        "rank": plan and plan.rank,
         "review_on": plan and plan.review_on,
         "merged": list(found.merged),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -10,11 +11,11 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, check_year, json_option, pass_app, show_one
 from callcenter.cli.people import found_row, person_argument, typed_number
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
-from callcenter.domain.privacy import CallerPlan
+from callcenter.domain.privacy import HIGHEST_RANK, CallerPlan, Wish
 from callcenter.errors import Refused
 from callcenter.service.people import caller_plans
 from callcenter.service.people import people as service
-from callcenter.words import CONSENT_WORDS, PHONE_WORDS, SUPPRESSION_WORDS
+from callcenter.words import CONSENT_WORDS, PHONE_WORDS, SUPPRESSION_WORDS, WISH_WORDS
 
 _PERSON = [("id", "编号"), ("code", "代号"), ("name", "姓名"), ("phones", "电话")]
 _PLAN = [
@@ -22,10 +23,13 @@ _PLAN = [
     ("times", "约定时间"),
     ("links", "转介与资源"),
     ("instructions", "接听须知"),
+    ("wish_text", "接听意愿"),
+    ("rank", "排队次序"),
     ("review_on", "约定复核"),
     ("by", "写的人"),
     ("at", "写于"),
 ]
+_WISHES: dict[str, Wish] = {"woman": "woman", "man": "man", "none": ""}
 
 
 @click.group()
@@ -182,6 +186,10 @@ def optout(app: App, person: str, all_calls: bool, reason: str, actor: str, as_j
 @click.option("--times", help="约定时间,如 每周二、四 19:00")
 @click.option("--links", help="正在接受的服务、转介")
 @click.option("--instructions", help="接听须知:什么有帮助,什么要避免")
+@click.option(
+    "--wish", type=click.Choice([*_WISHES]), help="希望由女性(woman)或男性(man)接听;none 为不再要求"
+)
+@click.option("--rank", type=click.IntRange(0, HIGHEST_RANK), help="排队次序,只会提前,不会推后;0 为照常")
 @click.option("--review-on", type=click.DateTime(["%Y-%m-%d"]), help="哪一天复核约定")
 @actor_option
 @json_option
@@ -193,23 +201,27 @@ def plan(
     times: str | None,
     links: str | None,
     instructions: str | None,
+    wish: str | None,
+    rank: int | None,
     review_on: datetime | None,
     actor: str,
     as_json: bool,
 ) -> None:
-    """看或写与反复来电者的约定。约定只供接听人参考,从不限制来电。"""
+    """看或写与反复来电者的约定。约定从不限制来电:联系人在岗时先接,意愿先等一会儿,次序只提前。"""
     if review_on is not None:
         check_year(review_on.date())
         review_on = review_on.replace(tzinfo=app.settings.site.zone)
-    given = {"worker": worker, "times": times, "links": links, "instructions": instructions}
+    given: dict[str, Any] = {"worker": worker, "times": times, "links": links, "instructions": instructions}
+    given |= {"wish": None if wish is None else _WISHES[wish], "rank": rank, "review_on": review_on}
     with app.store() as work:
         now = app.clock()
-        if any(text is not None for text in given.values()) or review_on is not None:
-            caller_plans.set_plan(work, person, **given, review_on=review_on, actor=actor, now=now)
+        if any(value is not None for value in given.values()):
+            caller_plans.set_plan(work, person, **given, actor=actor, now=now)
             work.commit()
         found = caller_plans.plan_of(work, person, actor=actor, now=now)
     show_one(_plan_row(found), _PLAN, as_json)
 
 
 def _plan_row(found: CallerPlan) -> dict[str, object]:
-    return {key: getattr(found, key) for key, _ in _PLAN}
+    row = {key: getattr(found, key) for key, _ in _PLAN if key != "wish_text"}
+    return {**row, "wish": found.wish, "wish_text": WISH_WORDS[found.wish]}

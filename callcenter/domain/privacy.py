@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from callcenter.domain.cases import Case
 from callcenter.domain.people import Person
+
+
+#: By whom somebody would rather be answered.
+Wish = Literal["", "woman", "man"]
+#: A plan raises nobody as high as somebody in danger stands (8 and 9).
+HIGHEST_RANK = 7
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +28,10 @@ class CallerPlan:
     times: str = field(default="", repr=False)
     links: str = field(default="", repr=False)
     instructions: str = field(default="", repr=False)
+    #: Waited for a while, then whoever is there.
+    wish: Wish = ""
+    #: 0 to `HIGHEST_RANK`: their place in the queue; it raises, and never lowers what else holds.
+    rank: int = 0
     review_on: datetime | None = None
     by: str
     at: datetime

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta, tzinfo
 
 from callcenter.config import Settings
 from callcenter.domain import reconcile
-from callcenter.domain.books import CASES
+from callcenter.domain.books import CALLER_PLANS, CASES
 from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.hours import Week, openings
 from callcenter.domain.levels import Level
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import Person, PhoneStatus
+from callcenter.domain.privacy import CallerPlan, Wish
 from callcenter.domain.users import User
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.debts import rules_of
@@ -35,7 +36,7 @@ _MOST_INTERVALS = 40
 #: A number that was found to be somebody else's says nothing about who calls from it.
 _STRANGE_PHONES = frozenset({PhoneStatus.WRONG, PhoneStatus.QUARANTINED})
 #: Words of a fact, in the order in which they stand there. `high_risk`: a case at level 0 or 1 (R21).
-WORDS = ("no_menu", "slow", "dialect", "owed", "high_risk")
+WORDS = ("no_menu", "slow", "dialect", "owed", "high_risk", "wants_woman", "wants_man")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +103,7 @@ def line_facts(
     }
 
 
-def words_about(person: Person, year: int, *, is_owed: bool, high_risk: bool = False) -> str:
+def words_about(person: Person, year: int, *, is_owed: bool, high_risk: bool = False, wish: Wish = "") -> str:
     """Return what a flow is told about somebody: words joined by `&`, empty if there is nothing to say."""
     spared = person.no_menu(year)
     known = {
@@ -111,6 +112,7 @@ def words_about(person: Person, year: int, *, is_owed: bool, high_risk: bool = F
         "dialect": person.speaks == "zh_wx",
         "owed": is_owed,
         "high_risk": high_risk,
+        f"wants_{wish}": bool(wish),
     }
     return "&".join(word for word in WORDS if known.get(word))
 
@@ -126,25 +128,31 @@ def _facts_of_people(work: UnitOfWork, now: datetime, agents: set[str], salt: st
         owed[obligation.person].append(obligation)
     tried = work.debts.last_by_hand()
     everybody = work.people.all()
-    followed = _followed(work, everybody)
+    followed, plans = _followed(work, everybody), _plans(work, everybody)
     words: dict[str, set[str]] = defaultdict(set)
     urgency: dict[str, int] = {}
     owner: dict[str, str] = {}
+    codes: dict[str, str] = {}
     # Whose case is worst comes last: of two people with one number, theirs is the word that stands.
     for person in sorted(everybody, key=lambda p: -_danger(followed.get(p.id))):
-        theirs, case = owed[person.id], followed.get(person.id)
-        about = _about(person, now.year, theirs, case)
-        who = _owner(theirs, tried, agents, now, case)
+        theirs, case, plan = owed[person.id], followed.get(person.id), plans.get(person.id)
+        about = _about(person, now.year, theirs, case, plan)
+        named = _named(case, plan, agents)
+        who = named or _owner(theirs, tried, agents, now)
+        ranks = [*map(_urgency, theirs), _pressing(case), plan.rank if plan else 0]
         for number in numbers_of(person):
             words[number] |= about
-            urgency[number] = max([urgency.get(number, 0), *map(_urgency, theirs), _pressing(case)])
+            urgency[number] = max([urgency.get(number, 0), *ranks])
             if who is not None:
                 owner[number] = who
+        if person.spoken and named:
+            codes[person.spoken] = named
     told = {n: "&".join(w for w in WORDS if w in about) for n, about in words.items()}
     return {
         **_facts(reconcile.FACT, told, salt),
         **_facts(reconcile.PRIORITY, {n: str(u) if u else "" for n, u in urgency.items()}, salt),
         **_facts(reconcile.OWNER, owner, salt),
+        **_facts(reconcile.CODE, codes, salt),
     }
 
 
@@ -159,6 +167,19 @@ def _followed(work: UnitOfWork, everybody: Iterable[Person]) -> dict[str, Case]:
     return {p: cases[root] for p in stands_for if (root := _root(p, stands_for)) in cases}
 
 
+def _plans(work: UnitOfWork, everybody: Iterable[Person]) -> dict[str, CallerPlan]:
+    """Return, per entry of a person, what was agreed with them: their own plan, else a merged entry's."""
+    written = {plan.id: plan for plan in work.book(CALLER_PLANS).where()}
+    if not written:
+        return {}
+    stands_for = {p.id: p.merged_into for p in everybody}
+    plans: dict[str, CallerPlan] = {}
+    for entry in sorted(written):
+        whole = _root(entry, stands_for)
+        plans[whole] = written.get(whole) or plans.get(whole) or written[entry]
+    return {p: plans[root] for p in stands_for if (root := _root(p, stands_for)) in plans}
+
+
 def _root(person: str, stands_for: Mapping[str, str | None]) -> str:
     for _ in stands_for:
         if (merged := stands_for.get(person)) is None:
@@ -167,9 +188,12 @@ def _root(person: str, stands_for: Mapping[str, str | None]) -> str:
     return person
 
 
-def _about(person: Person, year: int, owed: list[Obligation], case: Case | None) -> set[str]:
+def _about(
+    person: Person, year: int, owed: list[Obligation], case: Case | None, plan: CallerPlan | None
+) -> set[str]:
     at_risk = case is not None and case.level.is_high
-    told = words_about(person, year, is_owed=bool(owed), high_risk=at_risk)
+    wish = plan.wish if plan else ""
+    told = words_about(person, year, is_owed=bool(owed), high_risk=at_risk, wish=wish)
     return set(filter(None, told.split("&")))
 
 
@@ -196,20 +220,20 @@ def numbers_of(person: Person) -> Iterator[str]:
             yield number
 
 
+def _named(case: Case | None, plan: CallerPlan | None, agents: set[str]) -> str | None:
+    """Return who is theirs by name: the owner of their case, else the worker their plan names."""
+    by_name = (case.owner if case else None, plan.worker if plan else None)
+    return next((agent for agent in by_name if agent in agents), None)
+
+
 def _owner(
-    owed: list[Obligation],
-    tried: dict[str, tuple[datetime, str]],
-    agents: set[str],
-    now: datetime,
-    case: Case | None,
+    owed: list[Obligation], tried: dict[str, tuple[datetime, str]], agents: set[str], now: datetime
 ) -> str | None:
-    """Return whose they are: the case's owner, else who holds a debt now, else who last tried one by hand."""
-    if case is not None and case.owner in agents:
-        return case.owner
+    """Return whose they are by a debt: who holds one now, else who last tried one by hand."""
     held = [o.lease.owner for o in owed if o.lease is not None and o.lease.until > now]
-    by_name = [owner for owner in held if owner in agents]
-    if by_name:
-        return by_name[0]
+    holders = [owner for owner in held if owner in agents]
+    if holders:
+        return holders[0]
     by_hand = sorted(tried[o.id] for o in owed if o.id in tried and tried[o.id][1] in agents)
     return by_hand[-1][1] if by_hand else None
 

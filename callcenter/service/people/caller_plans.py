@@ -1,4 +1,8 @@
-"""How a repeat caller is looked after. A plan helps whoever answers; it never limits anybody's calls."""
+"""How a repeat caller is looked after. A plan helps whoever answers; it never limits anybody's calls.
+
+Three things of it routing goes by: the worker, who is asked for first; a wish for a woman or a man; and a
+rank in the queue, which raises and never lowers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from datetime import datetime
 from callcenter.domain.access import Verb
 from callcenter.domain.books import CALLER_PLANS
 from callcenter.domain.people import Person
-from callcenter.domain.privacy import CallerPlan
+from callcenter.domain.privacy import HIGHEST_RANK, CallerPlan, Wish
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -17,6 +21,7 @@ from callcenter.service.people.nearness import changed_by
 from callcenter.service.people.people import storable
 
 _LONGEST = 2000
+_ROUTED = ("worker", "wish", "rank")
 _TEXTS = ("times", "links", "instructions")
 
 
@@ -29,14 +34,16 @@ def set_plan(
     times: str | None = None,
     links: str | None = None,
     instructions: str | None = None,
+    wish: Wish | None = None,
+    rank: int | None = None,
     review_on: datetime | None = None,
     actor: str,
     now: datetime,
 ) -> CallerPlan:
     """Set what is given of somebody's plan and leave the rest; an empty text takes one away.
 
-    Raises `Refused` for a worker who is not here or a text that is too long, and `Forbidden` to a
-    counsellor who does not work with them.
+    Raises `Refused` for a worker who is not here, a text that is too long or a rank that only people in
+    danger have, and `Forbidden` to a counsellor who does not work with them.
     """
     person = changed_by(work, person_id, verb=Verb.PEOPLE_PLAN, actor=actor, now=now)
     book = work.book(CALLER_PLANS)
@@ -47,6 +54,8 @@ def set_plan(
     }
     if any(len(text) > _LONGEST for text in given.values()):
         raise Refused(f"每一项最多 {_LONGEST} 个字。")
+    if rank is not None and not 0 <= rank <= HIGHEST_RANK:
+        raise Refused(f"排队次序为 0 至 {HIGHEST_RANK}。更高的次序只留给处在危险中的人。")
     before = book.one(person.id)
     plan = standing_plan(work, person) or CallerPlan(id=person.id, by=actor, at=now)
     changed = replace(
@@ -55,6 +64,8 @@ def set_plan(
         revision=before.revision if before else 0,
         **given,
         worker=_worker(work, plan.worker, worker),
+        wish=plan.wish if wish is None else wish,
+        rank=plan.rank if rank is None else rank,
         review_on=review_on or plan.review_on,
         by=actor,
         at=now,
@@ -63,13 +74,20 @@ def set_plan(
         book.add(changed)
     else:
         changed = book.put(changed)
-    for name in ("worker", *_TEXTS, "review_on"):
-        if getattr(changed, name) != getattr(plan, name):
-            entry = AuditEntry(
-                actor=actor, verb="people.plan", object=f"person:{person.id}", at=now, field=name
-            )
-            work.audit.append(entry)
+    _note_changes(work, plan, changed)
     return changed
+
+
+def _note_changes(work: UnitOfWork, before: CallerPlan, after: CallerPlan) -> None:
+    """Write which fields differ into the audit; tell the bridge of those that routing goes by."""
+    differing = [n for n in (*_ROUTED, *_TEXTS, "review_on") if getattr(after, n) != getattr(before, n)]
+    for name in differing:
+        about = f"person:{after.id}"
+        work.audit.append(
+            AuditEntry(actor=after.by, verb="people.plan", object=about, at=after.at, field=name)
+        )
+    if any(name in _ROUTED for name in differing):
+        work.roster.touch()
 
 
 @guarded(Verb.PEOPLE_PLAN)
