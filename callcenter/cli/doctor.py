@@ -19,6 +19,7 @@ from callcenter.db.rotation import Rotation
 from callcenter.domain.instruments import overridden
 from callcenter.ports import UnitOfWork
 from callcenter.safekept import load_mark
+from callcenter.service.duty.checking import rules_of as plan_rules_of
 from callcenter.service.followup.debts import rules_of
 from callcenter.service.health import doctor as looks
 from callcenter.service.health import doctor_line as line
@@ -80,7 +81,7 @@ def _of_store(app: App) -> Iterator[Check]:
         "clock": lambda work: looks.clock(work, now),
         "machine_names": line.machine_names,
         "alarm_chain": line.alarm_chain,
-        "roster": lambda work: line.roster(work, now),
+        "roster": lambda work: line.roster(work, now, plan_rules_of(settings)),
         "sessions": lambda work: line.unwritten_sessions(work, now),
         "cases": lambda work: line.high_risk(work, now, rules),
         "second_factor": lambda work: line.second_factors(work, demanded=settings.access.second_factor),

@@ -38,6 +38,11 @@ REGISTER = "档案编号,姓名,手机,困难类别,建档日期\nWX-001,沈建�
 #: Words beside the required ones, without which a command stumbles before it asks.
 MORE = {
     "duty add": ["x1", "2026-11-24 19:00", "01:00"],
+    "duty template add": ["晚班", "19:00-01:00", "--days", "1-5", "--agent", "x1", "--first", "2026-11-24"],
+    "duty template end": ["x1", "2026-11-24"],
+    "duty need add": ["19:00-01:00", "--days", "1-5"],
+    "duty override add": ["x1", "2026-11-24"],
+    "duty publish": ["--from", "2026-11-24", "--to", "2026-11-25"],
     "calls live": ["--once"],
     "user add": ["x1", "--name", "林晓燕", "--role", "clerk"],
     "user pin": ["x1", "--pin", "2580"],

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from callcenter.bootstrap import App
-from callcenter.cli.duty import duty, parse_shift
+from callcenter.cli.duty import duty
+from callcenter.cli.duty_time import parse_shift
 from callcenter.config import Settings
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
@@ -52,7 +53,7 @@ def run(app: App, *words: str) -> Result:
 def test_an_evening_shift_over_midnight(app: DeskApp) -> None:
     said = run(app, "add", "c017", "2026-11-23 19:00", "01:00").output
     assert "c017 11-23 19:00–01:00" in said
-    assert "注意:11-23 19:00–01:00 不足两席(只有 c017)" in said
+    assert "注意:11-23 19:00–01:00 席位不足(只有 c017)" in said
     assert "注意" not in run(app, "add", "c018", "2026-11-23 19:00-01:00").output
 
 
@@ -113,7 +114,7 @@ def test_gaps_of_the_coming_days(app: DeskApp) -> None:
     said = run(app, "gaps", "--days", "1").output.splitlines()
     assert said == [
         "注意:11-23 19:00–20:00 无人值班",
-        "注意:11-23 20:00–22:00 不足两席(只有 c017)",
+        "注意:11-23 20:00–22:00 席位不足(只有 c017)",
         "注意:11-23 22:00–11-24 19:00 无人值班",
     ]
     assert [g["lack"] for g in json.loads(run(app, "gaps", "--days", "1", "--json").output)] == [

@@ -7,9 +7,11 @@ from datetime import date, datetime, timedelta
 
 from callcenter.domain.books import CREDENTIALS
 from callcenter.domain.instruments import Instrument
+from callcenter.domain.plan_rules import PlanRules
 from callcenter.domain.sessions import SessionStatus
 from callcenter.domain.users import Role
 from callcenter.ports import UnitOfWork
+from callcenter.service.duty.checking import ALWAYS
 from callcenter.service.duty.roster import Lack, gaps_between
 from callcenter.service.health.doctor import Check, bad, ok, warn
 from callcenter.service.line.alarms import chain
@@ -56,17 +58,17 @@ def alarm_chain(work: UnitOfWork) -> Check:
     return ok("alarm_chain", f"告警依次打给 {len(people)} 人。")
 
 
-def roster(work: UnitOfWork, now: datetime) -> Check:
-    """Look whether two people are planned at every time of the next days (R44)."""
-    gaps = gaps_between(work, now, now + _ROSTER)
+def roster(work: UnitOfWork, now: datetime, rules: PlanRules = ALWAYS) -> Check:
+    """Look whether enough people are planned at every time of the next days (R44)."""
+    gaps = gaps_between(work, now, now + _ROSTER, rules)
     nobody = sum(gap.lack is Lack.NOBODY for gap in gaps)
     thin = sum(gap.lack is Lack.THIN for gap in gaps)
     if nobody or thin:
         return warn(
             "roster",
-            f"今后 7 天有 {nobody} 段没有人、{thin} 段只有一人值守。看 hotline duty gaps --days 7。",
+            f"今后 7 天有 {nobody} 段没有人、{thin} 段人手不足。看 hotline duty gaps --days 7。",
         )
-    return ok("roster", "今后 7 天每一刻都有两人以上值守。")
+    return ok("roster", "今后 7 天的服务时间都有足够的人值守。")
 
 
 def unwritten_sessions(work: UnitOfWork, now: datetime) -> Check:
