@@ -108,12 +108,13 @@ class App:
     def follower(self, *, replay: bool = False) -> JournalFollower:
         """Return a reader of the PBX's journal into the store. `replay`: every call is told again."""
         from callcenter.asterisk.journal import JournalFollower
+        from callcenter.service.duty import debriefs
         from callcenter.service.followup.debts import rules_of, settle
         from callcenter.service.line.alarms import on_acks
         from callcenter.service.line.records import Hooks
 
         closed = (partial(settle, rules=rules_of(self.settings)), self.numbers)
-        hooks = Hooks(on_closed=closed, on_acks=(on_acks,))
+        hooks = Hooks(on_closed=closed, on_acks=(on_acks,), on_presence=(debriefs.heard,))
         home, name = self.settings.pbx_home, self.settings.asterisk.name
         return JournalFollower(home, self.store, name=name, hooks=hooks, replay=replay)
 

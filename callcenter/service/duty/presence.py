@@ -10,36 +10,64 @@ from uuid import uuid4
 
 from callcenter.domain.access import Verb
 from callcenter.domain.books import SURGES
-from callcenter.domain.duty import Presence, PresenceAct, PresenceEvent, on_duty, presence_of
+from callcenter.domain.duty import (
+    PauseReason,
+    Presence,
+    PresenceAct,
+    PresenceEvent,
+    on_duty,
+    presence_of,
+)
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.duty import debriefs
 
 LONGEST_SHIFT = timedelta(hours=24)
+#: What people do by themselves; a debriefing is owed and ends by other doors.
+_BY_HAND = frozenset({PresenceAct.ON, PresenceAct.OFF, PresenceAct.PAUSE, PresenceAct.UNPAUSE})
 #: Id of the one value in the book of surges.
 SURGE = "line"
 
 
 @guarded(Verb.DUTY_ACT, Verb.DUTY_ACT_FOR)
 def act(
-    work: UnitOfWork, agent: str, what: PresenceAct, *, actor: str, now: datetime, source: str = "cli"
+    work: UnitOfWork,
+    agent: str,
+    what: PresenceAct,
+    *,
+    why: PauseReason = PauseReason.REST,
+    waive: bool = False,
+    actor: str,
+    now: datetime,
+    source: str = "cli",
 ) -> Presence:
     """Sign an agent on or off, pause or resume them; return where they stand then.
 
+    `why`: of a pause. `waive`: whoever resumes goes on without the debriefing they are owed (R47).
     Everybody of the line acts for themselves, a supervisor for others too (else `Forbidden`). Raise
     `Refused` for a pause of somebody who is not signed on. The bridge sees the roster's new revision
     and makes the PBX follow.
     """
     allow(work, actor, Verb.DUTY_ACT if agent == actor else Verb.DUTY_ACT_FOR)
     phone_user(work, agent)
+    if what not in _BY_HAND:
+        raise Refused("支持性谈话请用 hotline duty debrief。")
+    if waive and agent != actor:
+        raise Refused("只有本人可以放弃支持性谈话;谈过了,请用 hotline duty debrief held 登记。")
     before = presence_of(work.roster.presence_events()).get(agent, Presence())
     if what in (PresenceAct.PAUSE, PresenceAct.UNPAUSE) and not before.signed_on:
         raise Refused(f"{agent} 尚未签到。先用 hotline duty on {agent}。")
-    key = f"{source}-{uuid4().hex}"
-    work.roster.add_presence(PresenceEvent(key=key, agent=agent, act=what, at=now, source=source))
+    key, reason = f"{source}-{uuid4().hex}", why.value if what is PresenceAct.PAUSE else ""
+    event = PresenceEvent(key=key, agent=agent, act=what, at=now, source=source, reason=reason)
+    work.roster.add_presence(event)
     note(work, actor, f"duty.{what.value}", agent, now)
-    return before.after(what)
+    stands = before.after(what, reason, now)
+    if waive and stands.debrief:
+        debriefs.waive(work, actor=actor, now=now)
+        stands = stands.after(PresenceAct.DEBRIEFED, at=now)
+    return stands
 
 
 def members_at(work: UnitOfWork, now: datetime) -> frozenset[str]:

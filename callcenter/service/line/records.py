@@ -12,6 +12,7 @@ from datetime import datetime
 from callcenter.domain.alarms import AlarmAck
 from callcenter.domain.books import TOMBSTONES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.duty import PresenceEvent
 from callcenter.domain.fold import Facts, LineAct, ProbeSeen
 from callcenter.domain.sessions import SessionRow
 from callcenter.ports import UnitOfWork
@@ -19,6 +20,7 @@ from callcenter.ports import UnitOfWork
 OnClosed = Callable[[UnitOfWork, Sequence[CallRecord], datetime], object]
 OnAcks = Callable[[UnitOfWork, Sequence[AlarmAck], datetime], object]
 OnLineActs = Callable[[UnitOfWork, Sequence[LineAct], datetime], object]
+OnPresence = Callable[[UnitOfWork, Sequence[PresenceEvent], datetime], object]
 OnProbes = Callable[[UnitOfWork, Sequence[ProbeSeen], datetime], object]
 
 
@@ -31,6 +33,7 @@ class Hooks:
     on_acks: Sequence[OnAcks] = ()
     on_probes: Sequence[OnProbes] = ()
     on_line_acts: Sequence[OnLineActs] = ()
+    on_presence: Sequence[OnPresence] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +53,9 @@ def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -
     work.calls.put_many(calls)
     opened = work.sessions.open_many(map(_session, filter(was_talk, calls)))
     heard = sum(work.roster.add_presence(event) for event in facts.presence)
+    if facts.presence:
+        for tell_presence in hooks.on_presence:
+            tell_presence(work, facts.presence, now)
     closed = [call for call in calls if not call.is_open]
     if closed:
         for tell_closed in hooks.on_closed:

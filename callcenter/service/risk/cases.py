@@ -26,6 +26,7 @@ from callcenter.domain.sessions import FormText, SessionRow
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.duty import debriefs
 from callcenter.service.followup.case_steps import agree, case_of, climb
 from callcenter.service.followup.debts import done_by_call
 from callcenter.service.names import digest
@@ -91,6 +92,8 @@ def follow(
         rules=rules,
     )
     _prove_followed_up(work, session, actor, now)
+    if ruled.level is not None and ruled.level.is_high and told.owner is not None:
+        debriefs.owe(work, told.owner, session.call, by=actor, now=now)
     return follow_told(work, resolve(work, person), told)
 
 

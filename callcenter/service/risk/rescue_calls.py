@@ -19,6 +19,7 @@ from callcenter.domain.users import Role
 from callcenter.errors import NotFound, PbxError, PbxUnreachable
 from callcenter.ports import AlarmRoad, UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.duty import debriefs
 from callcenter.service.line.alarms import chain, raise_alarm
 from callcenter.service.line.risk_clock import unacknowledged
 from callcenter.service.names import anonymous_id, pseudonym
@@ -123,6 +124,7 @@ def begin(
     case = follow_told(work, _person_of(work, call, session), told)
     if case is None:
         raise NotFound(f"{reference} 的个案已经结案；请先重开（hotline cases reopen）。")
+    debriefs.owe(work, owner, call.id, by=actor, now=now)
     form = asked_again(work, case, session=source, by=actor, now=now)
     rescue = add_step(
         work,
