@@ -11,6 +11,7 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
 from callcenter.cli.totp import enrol
+from callcenter.cli.user_skills import skills
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Forbidden, Refused
 from callcenter.service.staff import signin, users
@@ -55,6 +56,9 @@ def _profile_options(command: F) -> F:
 @click.group()
 def user() -> None:
     """人员与角色。"""
+
+
+user.add_command(skills)
 
 
 @user.command()
