@@ -88,6 +88,14 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Kept in mind for the node that follows and never written down: a number that asks for somebody."""
+
+    hold: str
+    digits: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Scored:
     """Journal: one answer of a questionnaire."""
 
@@ -250,5 +258,5 @@ class Put:
 
 Written = Entered | Pressed | Kept | Scored | Totalled | Recorded | Promised | Left
 Heard = Play | Ask | Listen | PlayPiece | Pause | Resume | RecordMessage | Speak | HangUp
-Asked = Look | Join | RingOwner | Climb | Put
+Asked = Held | Look | Join | RingOwner | Climb | Put
 Effect = Written | Heard | Asked

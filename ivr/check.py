@@ -28,6 +28,7 @@ from ivr.flow import (
     Mode,
     Node,
     Outcome,
+    Owner,
     Promise,
     Questionnaire,
     Record,
@@ -45,6 +46,7 @@ from ivr.vocabulary import (
     DESTINATIONS,
     EXPECTED,
     FACTS,
+    HOLDS,
     HONEST_NUMBERS,
     HOURS,
     KEEPS,
@@ -182,8 +184,8 @@ def _words(node: Node) -> tuple[tuple[str, frozenset[str]], ...]:
             return ((node.expect, EXPECTED),)
         case Promise() | Record():
             return ((node.kind, PROMISES),)
-        case Digits() if node.keep:
-            return ((node.keep, KEEPS),)
+        case Digits():
+            return tuple((word, known) for word, known in ((node.keep, KEEPS), (node.hold, HOLDS)) if word)
         case Transfer():
             return ((node.destination, DESTINATIONS),)
         case Outcome():
@@ -192,6 +194,14 @@ def _words(node: Node) -> tuple[tuple[str, frozenset[str]], ...]:
             return ((node.language, LANGUAGES),)
         case _:
             return ()
+
+
+def _held_is_asked_for(case: _Case) -> Iterator[Finding]:
+    """Digits that are held are used at once and by nobody else: no way of a call carries them further."""
+    for name, node in case.flow.nodes.items():
+        if isinstance(node, Digits) and node.hold and not isinstance(case.flow.nodes[node.next], Owner):
+            problem = f"holds a `{node.hold}` for a node that does not go by it."
+            yield case.find(name, problem, "Lead `next` to an owner node, or take `hold` out.")
 
 
 def _short_sentences(case: _Case) -> Iterator[Finding]:
@@ -430,6 +440,7 @@ def _no_diagnosis(case: _Case) -> Iterator[Finding]:
 _RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
     _every_prompt_exists,
     _every_word_is_known,
+    _held_is_asked_for,
     _every_node_is_reached,
     _no_loop_without_people,
     _zero_reaches_a_human,

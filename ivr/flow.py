@@ -111,6 +111,8 @@ class Digits:
     on_wrong: str
     #: What the digits are, such as `number`: then they are written to the journal. Else they are not.
     keep: str = ""
+    #: What the `owner` node that follows goes by, such as `code`: held for this call, never written.
+    hold: str = ""
     #: First digit -> how many there must be: a mobile number begins with 1 and has eleven.
     exact: Mapping[str, int] = field(default_factory=dict)
     after_silence: tuple[str, ...] = ()
@@ -226,7 +228,7 @@ class Enqueue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """Ring the counsellor who owes this person a call, if on duty."""
+    """Ring the counsellor whose code the caller keyed, else who owes this person a call, if on duty."""
 
     answered: str
     failed: str

@@ -26,6 +26,7 @@ from ivr.acts import (
     Failed,
     Found,
     HangUp,
+    Held,
     HungUp,
     Join,
     Kept,
@@ -278,6 +279,8 @@ def _typed(flow: Flow, state: State, node: Digits | Identify) -> Step:
     if isinstance(node, Identify):
         return replace(state, phase=Phase.MATCHING), (Look(Question.MATCHES, node.expect, state.typed),)
     after, effects = _enter(flow, node.next, state)
+    if node.hold:
+        return after, (Held(node.hold, state.typed), *effects)
     if node.keep:
         return after, (Kept(state.node or "", node.keep, state.typed), *effects)
     return after, effects

@@ -60,6 +60,8 @@ def complaint(node: Node | Call) -> str:
             return "use 1 <= least <= most and 2 <= most <= 20. For one key use a menu."
         case Digits() if any(not node.least <= many <= node.most for many in node.exact.values()):
             return "`exact` asks for more or fewer digits than `least` and `most` allow. Mend one of them."
+        case Digits() if node.keep and node.hold:
+            return "`keep` writes the digits down and `hold` never does. Take one of them out."
         case Identify() if not 2 <= node.length <= 8:
             return "`length` must be from 2 to 8: one digit is guessed too easily."
         case Questionnaire():

@@ -134,7 +134,7 @@ READERS: Mapping[str, Callable[[Marked], Any]] = {
     **dict.fromkeys(("next", "on_silence", "on_wrong", "on_cap", "on_tripwire"), name),
     **dict.fromkeys(("answered", "failed", "passed", "open", "closed", "yes", "no"), name),
     **dict.fromkeys(
-        ("queue", "hours", "fact", "outcome", "kind", "flow", "expect", "keep", "on_hangup"), name
+        ("queue", "hours", "fact", "outcome", "kind", "flow", "expect", "keep", "hold", "on_hangup"), name
     ),
     **dict.fromkeys(("timeout", "between"), seconds),
     **dict.fromkeys(("longest", "longest_pause", "cap"), span),

@@ -30,6 +30,8 @@ TRIPWIRES = {"phq9_9": 1}
 QUEUES = frozenset({"hotline"})
 #: What numbers left by key can be.
 KEEPS = frozenset({"number", "code"})
+#: What a number that is held but never written can be: it asks for the counsellor whose it is.
+HOLDS = frozenset({"code"})
 #: Sets of prompts. What stands behind `_` falls back to what stands before it.
 LANGUAGES = frozenset({"zh", "zh_slow", "zh_wx", "en"})
 

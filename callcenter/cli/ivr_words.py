@@ -16,6 +16,7 @@ from ivr.acts import (
     Failed,
     Found,
     HangUp,
+    Held,
     HungUp,
     Join,
     Kept,
@@ -85,6 +86,8 @@ def _told(effect: Effect) -> Line | None:
 
 def _rung(effect: Effect) -> Line | None:
     match effect:
+        case Held(hold=hold):
+            return "找", f"按 {hold} 找人，数字不写下"
         case Join(queue=queue, priority=priority, keys=keys, cap=cap):
             ranked = f"，优先 {priority}" if priority else ""
             offered = f"，可按 {' '.join(keys)}" if keys else ""

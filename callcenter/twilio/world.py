@@ -34,6 +34,8 @@ class Sources:
 
     #: (E.164 number, our call id if we placed the call) -> what is known.
     known: Callable[[str, str | None], Known] = lambda _number, _call: Known()
+    #: Code that a caller was given -> mobile (E.164) of the counsellor on duty it asks for, or nothing.
+    asked_for: Callable[[str], str] = lambda _code: ""
     #: Name of the hours -> served now?
     is_open: Callable[[str], bool] = lambda _hours: True
     #: Queue -> could somebody take a call at once?
@@ -74,9 +76,9 @@ class CallWorld:
         """Tell whether these are the person's digits."""
         return compare_digest(self.known.expected.get(expect, ""), digits)
 
-    def owner(self) -> str:
-        """Return the mobile of whoever owes this person a call, or nothing."""
-        return self.known.owner
+    def owner(self, code: str = "") -> str:
+        """Return the mobile of whoever this code asks for; without one, of who owes this person a call."""
+        return self.sources.asked_for(code) if code else self.known.owner
 
 
 def world_of(sources: Sources, hook: Proven) -> CallWorld:

@@ -35,6 +35,7 @@ from ivr.acts import (
     Failed,
     Found,
     HangUp,
+    Held,
     HungUp,
     Join,
     Key,
@@ -194,13 +195,13 @@ def render(flow: Flow, state: State, site: Site, *, call: str, owner: str = "") 
     return pages.page(here, pages.effect_of(flow.nodes[state.node or ""], state))
 
 
-def sure_to_fail(effect: Effect, site: Site, world: World) -> bool:
+def sure_to_fail(effect: Effect, site: Site, world: World, code: str = "") -> bool:
     """Tell whether there is nobody at all to ring, so that Twilio need not be asked."""
     match effect:
         case Join():
             return not world.is_staffed(effect.queue)
         case RingOwner():
-            return not world.owner()
+            return not world.owner(code)
         case Climb():
             return not site.contacts
         case Put():
@@ -224,6 +225,11 @@ class _Walk:
         """Let something happen."""
         self._take(step(self.flow, self.state, event))
 
+    @property
+    def code(self) -> str:
+        """Return what the caller keyed in this webhook to ask for somebody: no address ever holds it."""
+        return next((effect.digits for effect in self.effects if isinstance(effect, Held)), "")
+
     def _take(self, taken: Step) -> None:
         for _ in range(_MOST_LOOKS):
             self.state, effects = taken
@@ -237,7 +243,7 @@ class _Walk:
     def _at_once(self, effect: Effect) -> Event | None:
         if isinstance(effect, Look):
             return Found(_found(self.world, effect))
-        return Failed() if sure_to_fail(effect, self.site, self.world) else None
+        return Failed() if sure_to_fail(effect, self.site, self.world, self.code) else None
 
 
 def _found(world: World, look: Look) -> bool:
@@ -260,7 +266,8 @@ def _reply(walk: _Walk, call: str, *, turn: int, guarded: bool = False) -> Reply
         twiml = pages.last(hang_up=HangUp() in effects)
         return Reply(twiml=twiml, state=state, effects=effects, note=Note(turn=turn, token=""))
     place = Place(flow=flow.name, version=version_of(flow), call=call, turn=turn, state=state)
-    here = Here(flow=flow, place=place, site=walk.site, owner=walk.world.owner(), typed=len(state.typed))
+    owner = walk.world.owner(walk.code)
+    here = Here(flow=flow, place=place, site=walk.site, owner=owner, typed=len(state.typed))
     effect = effects[-1] if effects else pages.effect_of(flow.nodes[state.node], state)
     return Reply(
         twiml=pages.page(here, effect, guarded=guarded),

@@ -88,8 +88,11 @@ class World(Protocol):
         """Tell whether these are the person's digits. They must leave no trace."""
         ...
 
-    def owner(self) -> str:
-        """Return the number (E.164) of the counsellor who owes this person a call, or nothing."""
+    def owner(self, code: str = "") -> str:
+        """Return the number (E.164) of the counsellor to ring first, or nothing.
+
+        By the code that the caller keyed; without one, who owes this person a call.
+        """
         ...
 
 

@@ -260,7 +260,7 @@ def _asking(node: Node) -> str:
         case Menu():
             return f"{_wait('等', node.timeout)}，共 {node.tries} 次"
         case Digits():
-            kept = f"，记为 {node.keep}" if node.keep else ""
+            kept = f"，记为 {node.keep}" if node.keep else "，不留记录" if node.hold else ""
             return f"{node.least}-{node.most} 位{kept}，共 {node.tries} 次"
         case Identify():
             return f"{node.expect}，{node.length} 位，共 {node.tries} 次"

@@ -114,17 +114,18 @@ def test_a_call_that_does_not_end_would_never_end(name: str, acts: list[Act], wo
 
 
 def test_people_who_are_rung_take_turns_with_their_luck() -> None:
-    world = World(rung=(Capped(), Answered()), otherwise=Failed())
+    world = World(rung=(Failed(), Capped(), Answered()), otherwise=Failed())
     walk = simulate(FLOWS["inbound"], [], world)
     entered = [text.partition("node=")[2] for name, text in walk.rows if name == "IVR_NODE"]
-    assert entered[:5] == ["known", "speaks", "greet", "queue", "long_wait"]
-    assert entered[5:7] == ["also_on_call", "reconnect"]
+    assert entered[:5] == ["known", "speaks", "greet", "owner", "queue"]
+    assert entered[5:6] == ["long_wait"]
+    assert entered[6:8] == ["also_on_call", "reconnect"]
     assert walk.over
 
 
 def test_a_key_in_the_guard_time_is_lost_and_one_after_it_counts() -> None:
     lost = simulate(FLOWS["inbound"], read_acts("^3"), World())
-    late = simulate(FLOWS["inbound"], read_acts("- ^3"), World())
+    late = simulate(FLOWS["inbound"], read_acts("- f ^3"), World())
     taken = simulate(FLOWS["inbound"], read_acts("3"), World())
     assert ("IVR_KEY", "flow=inbound&node=greet&key=3") not in lost.rows
     assert ("IVR_KEY", "flow=inbound&node=queue&key=3") in late.rows

@@ -48,6 +48,24 @@ def test_every_node_is_an_extension_and_every_jump_lands(name: str) -> None:
         assert {label for group in used for label in group if label} <= labels
 
 
+@pytest.mark.parametrize("node", ["queue", "people__queue"])
+def test_where_the_line_rings_some_people_first_it_is_asked_before_everybody_is_rung(node: str) -> None:
+    text = compiled(shipped("inbound" if node == "queue" else "talks"))
+    lines = section(text, node).splitlines()
+    asks, rings = (
+        next(place for place, line in enumerate(lines) if word in line)
+        for word in ("Gosub(hotline-first,s,1)", "Queue(hotline")
+    )
+    assert asks < rings
+    assert "DIALPLAN_EXISTS(hotline-first,s,1)}=0]?wait)" in lines[asks - 1]
+
+
+def test_a_code_is_held_for_the_owner_node_and_written_nowhere() -> None:
+    code = section(compiled(shipped("inbound")), "code")
+    assert "MSet(HOTLINE_CODE=${HOTLINE_TYPED},HOTLINE_TYPED=)\n same => n,Goto(counsellor,1)" in code
+    assert not [line for line in code.splitlines() if "CELGen" in line and "HOTLINE_TYPED" in line]
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_each_node_writes_its_row_first(name: str) -> None:
     text = compiled(shipped(name))
@@ -59,7 +77,7 @@ def test_the_queue_continues_when_the_counsellor_hangs_up_and_never_lets_a_star_
     queue = section(
         compiled(shipped("inbound"), queue_options=QueueOptions(cap=timedelta(minutes=4))), "queue"
     )
-    assert "Queue(hotline,cCi,,,${HOTLINE_LEFT})" in queue
+    assert "Queue(hotline,cCi${HOTLINE_RINGING},,,${HOTLINE_LEFT})" in queue
     assert "HOTLINE_LEFT=240," in queue
 
 

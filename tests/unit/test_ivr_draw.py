@@ -71,16 +71,16 @@ def test_keys_stand_on_the_arrows_and_what_is_said_in_the_boxes() -> None:
     picture = picture_of(FLOWS["inbound"], TEXTS)
     arrows = {(arrow.source, arrow.target): arrow for arrow in picture.arrows}
     assert arrows["greet", "dialect"].words == "【1】"
-    assert arrows["greet", "queue"].words == "不按 · 按错"
-    assert arrows["greet", "queue"].line == "dashed"
+    assert arrows["greet", "owner"].words == "不按 · 按错"
+    assert arrows["greet", "owner"].line == "dashed"
     greet = next(box for box in picture.root.boxes if box.id == "greet")
     assert load_catalogue().text("greet").startswith(greet.lines[1])
 
 
 def test_the_zero_that_leads_to_a_human_is_told_once_and_its_goal_is_starred() -> None:
     picture = picture_of(FLOWS["inbound"], TEXTS)
-    assert "按 0 都到 queue" in picture.legend[0]
-    assert [box.id for box in picture.root.boxes if box.title.startswith("★")] == ["queue"]
+    assert "按 0 都到 owner" in picture.legend[0]
+    assert [box.id for box in picture.root.boxes if box.title.startswith("★")] == ["owner"]
     assert not any("【0】" in arrow.words for arrow in picture.arrows)
 
 

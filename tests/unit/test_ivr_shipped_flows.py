@@ -11,6 +11,7 @@ from ivr.acts import (
     Event,
     Failed,
     Found,
+    Held,
     HungUp,
     Join,
     Key,
@@ -26,6 +27,7 @@ from ivr.flow import (
 )
 from ivr.loader import shipped
 from ivr.machine import State, begin, step
+from ivr.rows import rows_of
 
 SILENCE, ANSWERED, FAILED, CAPPED, HUNG_UP = Silence(), Answered(), Failed(), Capped(), HungUp()
 YES, NO = Found(True), Found(False)
@@ -52,11 +54,13 @@ def promises(effects: list[Effect]) -> list[str]:
 
 
 TO_GREETING = [NO, NO]
+#: Nobody is this caller's own counsellor.
+TO_QUEUE = [*TO_GREETING, SILENCE, FAILED]
 
 
 @pytest.mark.parametrize("during_greeting", [SILENCE, Key("5"), Key("#"), Key("0")])
 def test_any_key_or_none_at_the_greeting_reaches_the_queue(during_greeting: Event) -> None:
-    state, effects = run(shipped("inbound"), *TO_GREETING, during_greeting)
+    state, effects = run(shipped("inbound"), *TO_GREETING, during_greeting, FAILED)
     assert state.node == "queue"
     assert effects[-1] == Join("hotline", 0, ("1", "2", "3"))
 
@@ -65,27 +69,27 @@ def test_an_elder_hears_no_menu() -> None:
     state, effects = run(shipped("inbound"), YES)
     assert Speak("zh_slow") in effects
     assert isinstance(effects[-1], Play)
-    assert run(shipped("inbound"), YES, SILENCE)[0].node == "queue"
+    assert run(shipped("inbound"), YES, SILENCE, FAILED)[0].node == "queue"
     assert state.language == "zh_slow"
 
 
 @pytest.mark.parametrize(
     ("flow", "events", "ends_at"),
     [
-        ("inbound", [*TO_GREETING, "1", SILENCE], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, SILENCE, SILENCE, SILENCE], "goodbye"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, "2", SILENCE, SILENCE, SILENCE], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, "55"], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, "30"], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, "2", FAILED], "still_here"),
-        ("inbound", [*TO_GREETING, SILENCE, "3", SILENCE, "9"], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, FAILED], "queue"),
-        ("inbound", [*TO_GREETING, SILENCE, CAPPED, SILENCE, ANSWERED], "reconnect"),
-        ("inbound", [*TO_GREETING, SILENCE, FAILED, FAILED, YES], "closing__busy"),
-        ("inbound", [*TO_GREETING, SILENCE, FAILED, FAILED, NO], "closing__closed"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, "1", SILENCE], "goodbye"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, YES], "goodbye"),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, "1"], "queue"),
+        ("inbound", [*TO_GREETING, "1", SILENCE, FAILED], "queue"),
+        ("inbound", [*TO_QUEUE, "1", YES, SILENCE, SILENCE, SILENCE], "goodbye"),
+        ("inbound", [*TO_QUEUE, "1", YES, "2", SILENCE, SILENCE, SILENCE, FAILED], "queue"),
+        ("inbound", [*TO_QUEUE, "1", YES, "55", FAILED], "queue"),
+        ("inbound", [*TO_QUEUE, ANSWERED, SILENCE, NO, "30", FAILED], "queue"),
+        ("inbound", [*TO_QUEUE, "2", FAILED], "still_here"),
+        ("inbound", [*TO_QUEUE, "3", SILENCE, "9"], "queue"),
+        ("inbound", [*TO_QUEUE, CAPPED, SILENCE, FAILED], "queue"),
+        ("inbound", [*TO_QUEUE, CAPPED, SILENCE, ANSWERED], "reconnect"),
+        ("inbound", [*TO_QUEUE, FAILED, FAILED, YES], "closing__busy"),
+        ("inbound", [*TO_QUEUE, FAILED, FAILED, NO], "closing__closed"),
+        ("inbound", [*TO_QUEUE, ANSWERED, SILENCE, NO, "1", SILENCE], "goodbye"),
+        ("inbound", [*TO_QUEUE, ANSWERED, SILENCE, YES], "goodbye"),
+        ("inbound", [*TO_QUEUE, ANSWERED, "1"], "queue"),
         ("return_call", [SILENCE, FAILED, CAPPED, SILENCE, FAILED], "queue"),
         ("silent", [SILENCE, "1", SILENCE], "first_in_queue"),
         ("silent", [SILENCE, SILENCE, SILENCE, SILENCE, SILENCE], "people__queue"),
@@ -99,6 +103,44 @@ def test_an_elder_hears_no_menu() -> None:
 )
 def test_the_lines_flows_lead_where_they_should(flow: str, events: list[Event | str], ends_at: str) -> None:
     assert run(shipped(flow), *events)[0].node == ends_at
+
+
+@pytest.mark.parametrize(
+    "before", [[NO, NO, SILENCE], [NO, NO, "7"], [NO, NO, "0"], [YES, SILENCE], [NO, NO, "1", "5"]]
+)
+def test_whoever_has_a_counsellor_of_their_own_is_put_through_to_them_first(
+    before: list[Event | str],
+) -> None:
+    assert run(shipped("inbound"), *before)[1][-1] == RingOwner()
+    assert run(shipped("inbound"), *before, ANSWERED)[0].node == "reconnect"
+    assert run(shipped("inbound"), *before, FAILED)[1][-1] == Join("hotline", 0, ("1", "2", "3"))
+
+
+def test_a_code_asks_for_its_counsellor_and_leaves_no_trace() -> None:
+    state, effects = run(shipped("inbound"), *TO_GREETING, "3", "264951")
+    assert state.node == "counsellor"
+    assert effects[-1] == RingOwner()
+    assert Held("code", "264951") in effects
+    assert not [row for row in rows_of("inbound", effects) if "264951" in row[1]]
+    assert "264951" not in repr((state, effects))
+
+
+@pytest.mark.parametrize(
+    ("keyed", "asked"), [(["264951", FAILED], True), (["2649#"], False), (["26", SILENCE], False)]
+)
+def test_a_code_of_nobodys_and_one_of_somebody_away_hear_the_same_and_wait(
+    keyed: list[Event | str], asked: bool
+) -> None:
+    """R17: nobody learns whose a code is, or whether it is anybody's."""
+    effects = run(shipped("inbound"), *TO_GREETING, "3", *keyed)[1]
+    assert (effects[-1], RingOwner() in effects) == (Play(("caller_code_away",)), asked)
+    assert run(shipped("inbound"), *TO_GREETING, "3", *keyed, SILENCE)[0].node == "queue"
+
+
+def test_whoever_is_asked_for_a_code_and_keeps_silent_is_rung_for_like_everybody() -> None:
+    assert run(shipped("inbound"), *TO_GREETING, "3", SILENCE)[1][-1] == RingOwner()
+    assert run(shipped("inbound"), *TO_GREETING, "3", SILENCE, FAILED)[0].node == "queue"
+    assert run(shipped("inbound"), *TO_GREETING, "3", "0", SILENCE, FAILED)[0].node == "queue"
 
 
 def test_a_return_call_rings_the_owner_first() -> None:
@@ -165,15 +207,15 @@ def test_what_a_check_in_makes_of_keys(events: list[Event | str], expected: str)
         ("inbound", [*TO_GREETING, "2", "1", YES, SILENCE], ["appointment"]),
         ("inbound", [*TO_GREETING, "2", "2", "1234#", NO, "13900001111#", SILENCE], ["talk"]),
         ("inbound", [*TO_GREETING, "2", "3", YES, SILENCE], ["talk"]),
-        ("inbound", [*TO_GREETING, SILENCE, "1", YES, HUNG_UP], ["callback"]),
-        ("inbound", [*TO_GREETING, SILENCE, "1", NO, NO, "0510#", "051082700000#", SILENCE], ["callback"]),
+        ("inbound", [*TO_QUEUE, "1", YES, HUNG_UP], ["callback"]),
+        ("inbound", [*TO_QUEUE, "1", NO, NO, "0510#", "051082700000#", SILENCE], ["callback"]),
         (
             "inbound",
-            [*TO_GREETING, SILENCE, FAILED, FAILED, YES, "2", YES, "2", "13800138000#"],
+            [*TO_QUEUE, FAILED, FAILED, YES, "2", YES, "2", "13800138000#"],
             ["callback"],
         ),
         ("checkin", [NO, "1", NO, "2"], ["callback"]),
-        ("inbound", [*TO_GREETING, SILENCE, ANSWERED, SILENCE, NO, SILENCE, SILENCE], []),
+        ("inbound", [*TO_QUEUE, ANSWERED, SILENCE, NO, SILENCE, SILENCE], []),
     ],
 )
 def test_wishes_become_promises(flow: str, events: list[Event | str], kinds: list[str]) -> None:

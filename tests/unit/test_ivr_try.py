@@ -35,7 +35,7 @@ def attempt(*words: str, keys: str = "", env: dict[str, str] | None = None) -> R
 
 
 def test_a_caller_who_presses_nothing_hears_the_greeting_and_is_put_through() -> None:
-    done = attempt("inbound", "--answered")
+    done = attempt("inbound", "--answered", keys="- f")
     assert done.exit_code == 0, done.output
     assert load_catalogue().text("greet")[:12] in done.output
     assert "在 hotline 排队，可按 1 2 3" in done.output
@@ -44,7 +44,7 @@ def test_a_caller_who_presses_nothing_hears_the_greeting_and_is_put_through() ->
 
 
 def test_keys_from_a_pipe_lead_the_way() -> None:
-    done = attempt("inbound", "--rows", keys="1 - 3 h")
+    done = attempt("inbound", "--rows", keys="1 - f 3 h")
     assert "IVR_KEY,flow=inbound&node=greet&key=1" in done.output
     assert "IVR_KEY,flow=inbound&node=queue&key=3" in done.output
     assert "提示音改用 zh_wx" in done.output
@@ -129,7 +129,7 @@ def test_a_script_that_is_no_text_or_far_too_long_is_refused(tmp_path: Path) -> 
     picture, endless = tmp_path / "图.png", tmp_path / "长.txt"
     picture.write_bytes(bytes(range(256)))
     endless.write_text("1 " * 60_000, encoding="utf-8")
-    assert "不是文本" in attempt("inbound", "--script", str(picture)).output
+    assert "不是文本" in attempt("inbound", "--script", str(picture)).output.replace("\n", "")
     assert "太长" in attempt("inbound", "--script", str(endless)).output
 
 
@@ -273,6 +273,8 @@ def test_at_a_terminal_single_presses_count_and_what_the_line_needs_to_know_is_a
         terminal.type("1")
         terminal.until("h 挂机")
         terminal.type("-")
+        terminal.until("a 接听 · f 没人接")
+        terminal.type("f")
         terminal.until("a 接听 · f 没人接 · c 等满")
         terminal.type("a")
         terminal.until("h 挂机")

@@ -60,11 +60,12 @@ class Simple:
     def matches(self, _: str, digits: str) -> bool:
         return digits == self.month
 
-    def owner(self) -> str:
+    def owner(self, code: str = "") -> str:
         return self.number
 
 
 WORLD = Simple()
+OWNERLESS = Simple(number="")
 
 
 def verbs(page: str) -> list[ElementTree.Element]:
@@ -84,8 +85,8 @@ def at(flow: Flow, node: str, form: dict[str, str], *, site: Site = SITE, world:
     return twiml.handle(flow, sealed(flow, State(node=node)), form, site, world, call=CALL)
 
 
-def silent(flow: Flow, node: str) -> Reply:
-    return twiml.handle(flow, sealed(flow, State(node=node), Hint.SILENCE), {}, SITE, WORLD, call=CALL)
+def silent(flow: Flow, node: str, world: Simple = WORLD) -> Reply:
+    return twiml.handle(flow, sealed(flow, State(node=node), Hint.SILENCE), {}, SITE, world, call=CALL)
 
 
 # --- pages ---------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def test_the_first_page_waits_out_the_guard_time_and_then_listens_from_the_first
     assert (pause.tag, pause.attrib["length"]) == ("Pause", "1")
     assert (gather.tag, gather.attrib["numDigits"], gather.attrib["finishOnKey"]) == ("Gather", "1", "")
     assert next(play.text for play in gather) == "https://line.example/twilio/prompts/zh/greet.wav"
-    over = twiml.handle(INBOUND, token_of(redirect.text), {}, SITE, WORLD, call=CALL)
+    over = twiml.handle(INBOUND, token_of(redirect.text), {}, SITE, OWNERLESS, call=CALL)
     assert (redirect.tag, over.state.node) == ("Redirect", "queue")
 
 
@@ -183,7 +184,7 @@ def test_prompts_come_from_the_set_that_was_chosen_on_the_way() -> None:
 
 
 def test_the_queue_names_its_action_and_its_waiting_room() -> None:
-    (enqueue,) = verbs(silent(INBOUND, "greet").twiml)
+    (enqueue,) = verbs(silent(INBOUND, "greet", OWNERLESS).twiml)
     assert (enqueue.tag, enqueue.text) == ("Enqueue", "hotline")
     assert enqueue.attrib["waitUrl"].startswith("https://line.example/twilio/wait?t=")
 
