@@ -9,23 +9,18 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
+from callcenter.cli.duty_debrief import debrief
 from callcenter.cli.duty_plan import kind_option, need, override, reason_option, template
+from callcenter.cli.duty_presence import off, on, pause, resume, stands_in_words
 from callcenter.cli.duty_publish import publish
 from callcenter.cli.duty_surge import surge
 from callcenter.cli.duty_swap import swap
 from callcenter.cli.duty_time import midnight, next_midnight, parse_day, parse_shift, span
 from callcenter.cli.duty_words import fault_row, warn_of
-from callcenter.domain.duty import Presence, PresenceAct, ShiftKind
-from callcenter.service.duty import presence, roster
+from callcenter.domain.duty import ShiftKind
+from callcenter.service.duty import roster
 from callcenter.service.duty.checking import rules_of
 from callcenter.service.duty.filed import KIND_WORDS
-
-_NOW_STANDS = {
-    PresenceAct.ON: "已签到",
-    PresenceAct.OFF: "已签退",
-    PresenceAct.PAUSE: "已暂停接听",
-    PresenceAct.UNPAUSE: "已恢复接听",
-}
 
 
 @click.group()
@@ -56,6 +51,8 @@ def show(app: App, day: str | None, actor: str, as_json: bool) -> None:
             "end": p.shift.end,
             "signed_on": p.signed_on,
             "paused": p.paused,
+            "why": p.why,
+            "debrief": p.debrief,
             "on_duty": p.on_duty,
             "id": p.shift.id,
         }
@@ -152,39 +149,6 @@ def remove(app: App, shift_id: str, reason: str, actor: str) -> None:
     warn_of(gone.gaps, zone)
 
 
-# --- presence ------------------------------------------------------------------------------
-
-
-def _presence_command(name: str, what: PresenceAct, text: str) -> None:
-    @duty.command(name, help=text)
-    @click.argument("agent")
-    @actor_option
-    @pass_app
-    def command(app: App, agent: str, actor: str) -> None:
-        _act(app, agent, what, actor)
-
-
-_presence_command("on", PresenceAct.ON, "签到:轮到班次时开始接听。")
-_presence_command("off", PresenceAct.OFF, "签退:不再接听。")
-_presence_command("pause", PresenceAct.PAUSE, "暂停接听,仍算签到。")
-_presence_command("resume", PresenceAct.UNPAUSE, "恢复接听。")
-
-
-def _act(app: App, agent: str, what: PresenceAct, actor: str) -> None:
-    now = app.clock()
-    with app.store() as work:
-        stands = presence.act(work, agent, what, actor=actor, now=now)
-        ringing = agent in presence.members_at(work, now)
-        work.commit()
-    click.echo(f"{agent} {_NOW_STANDS[what]}。{_outlook(stands, ringing)}")
-
-
-def _outlook(stands: Presence, ringing: bool) -> str:
-    if ringing:
-        return "现在在班,来电会响铃。"
-    return "现在不在班内,到班次时间自动开始接听。" if stands.signed_on and not stands.paused else ""
-
-
 # --- words ---------------------------------------------------------------------------------
 
 
@@ -196,14 +160,9 @@ def _worded(row: dict[str, object], zone: ZoneInfo) -> dict[str, object]:
         **row,
         "time": span(start, end, zone),
         "kind": KIND_WORDS[ShiftKind(str(row["kind"]))],
-        "stands": _stands(row),
+        "stands": stands_in_words(row),
     }
 
 
-def _stands(row: dict[str, object]) -> str:
-    words = (("on_duty", "在班接听"), ("paused", "暂停"), ("signed_on", "已签到"))
-    return next((text for key, text in words if row[key]), "未签到")
-
-
-for command in (template, need, override, publish, swap, surge):
+for command in (template, need, override, publish, swap, surge, on, off, pause, resume, debrief):
     duty.add_command(command)

@@ -53,8 +53,12 @@ class Place:
     name: str
     signed_on: bool
     paused: bool
+    #: Of a pause.
+    why: str = ""
+    #: R47: a hard call is to be talked over first.
+    debrief: bool = False
     #: True if the roster says that the queue must ring them now.
-    on_duty: bool
+    on_duty: bool = False
 
 
 # --- planning ------------------------------------------------------------------------------
@@ -148,6 +152,8 @@ def board(
                 name=names.get(shift.agent, ""),
                 signed_on=stands.signed_on,
                 paused=stands.paused,
+                why=stands.reason,
+                debrief=stands.debrief,
                 on_duty=ringing,
             )
         )
