@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -151,6 +152,12 @@ def new_alarm(kind: AlarmKind, detail: str, now: datetime) -> Alarm:
         # Nothing is wrong when an alarm is tested.
         cleared_at=now if kind is AlarmKind.TEST else None,
     )
+
+
+def crisis_id(call: str) -> str:
+    """Return the id of the alarm about somebody in danger in this call; the dialplan spells alike (R14)."""
+    mark = hashlib.sha1(call.encode(), usedforsecurity=False).hexdigest()[:12]
+    return f"al-{AlarmKind.CRISIS}-{mark}"
 
 
 def kind_of(alarm_id: str) -> AlarmKind:

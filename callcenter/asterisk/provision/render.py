@@ -28,6 +28,8 @@ MODULES = (
         "app_dial",
         "app_playback",
         "app_controlplayback",
+        "app_originate",
+        "app_playtones",
         "app_read",
         "app_record",
         "app_stack",
@@ -45,6 +47,7 @@ MODULES = (
         "func_strings",
         "func_timeout",
         "func_global",
+        "func_groupcount",
     ),
     # SIP
     *("res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_pjproject", "res_pjsip"),
