@@ -19,6 +19,7 @@ from typing import BinaryIO
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
+from callcenter.domain import encodings
 from callcenter.errors import Refused
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -167,16 +168,12 @@ def _csv_rows(file: Path) -> Iterator[Row]:
 def _decoded(raw: bytes) -> str:
     if not raw.strip():
         raise refused("是空的。")
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError as error:
-            line = raw[: error.start].count(b"\n") + 1
-    raise refused(f"第{line}行的文字编码认不出（不是 UTF-8，也不是 GB18030）。请另存为 CSV（UTF-8）。")
+    try:
+        return encodings.decoded(raw)
+    except encodings.NotText as error:
+        raise refused(
+            f"第{error.line}行的文字编码认不出（不是 UTF-8，也不是 GB18030）。请另存为 CSV（UTF-8）。"
+        ) from error
 
 
 def _separator(text: str) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from callcenter.domain.access import Verb
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, Outcome
-from callcenter.domain.hours import Span, openings
+from callcenter.domain.hours import Span
+from callcenter.domain.plan_rules import PlanRules
 from callcenter.domain.staffing import Load, Outlook, Unstable, erlang_a, erlang_c
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.followup.callers import Opening
 
 #: How far back is looked.
 WEEKS = timedelta(weeks=8)
@@ -112,21 +112,9 @@ def hours_of(start: datetime, end: datetime, zone: tzinfo) -> Iterator[tuple[Cel
         start = until
 
 
-def served_between(opening: Opening, start: datetime, end: datetime) -> list[Span]:
-    """Return when in [start, end) the line is served, by its opening hours."""
-    if not opening.week:
-        return [(start, end)] if start < end else []
-    first = start.astimezone(opening.zone).date() - timedelta(days=1)
-    days = (end.astimezone(opening.zone).date() - first).days + 1
-    spans = openings(opening.week, first, days, opening.zone, lambda day: _is_open_day(opening, day))
-    # In one zone for all: arithmetic with walls of one zone would skip what its clock does.
-    met = [(max(a, start).astimezone(start.tzinfo), min(b, end).astimezone(start.tzinfo)) for a, b in spans]
-    return [(a, b) for a, b in met if a < b]
-
-
 @guarded(Verb.DUTY_SEE)
 def past_demand(
-    work: UnitOfWork, opening: Opening, *, actor: str, now: datetime, wrap_up: timedelta, wait_cap: timedelta
+    work: UnitOfWork, rules: PlanRules, *, actor: str, now: datetime, wrap_up: timedelta, wait_cap: timedelta
 ) -> Demand:
     """Return the demand of the past weeks: counts and means, nothing of any one call; raise `Forbidden`.
 
@@ -135,14 +123,14 @@ def past_demand(
     allow(work, actor, Verb.DUTY_SEE)
     calls = work.calls.between(now - WEEKS, now)
     first = min((c.started_at for c in calls if c.direction is Direction.INBOUND), default=now)
-    dawn = first.astimezone(opening.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    dawn = first.astimezone(rules.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     since = max(now - WEEKS, dawn.astimezone(now.tzinfo))
     return demand_of(
         calls,
-        served_between(opening, since, now),
+        rules.open_spans(since, now),
         since=since,
         until=now,
-        zone=opening.zone,
+        zone=rules.zone,
         wrap_up=wrap_up,
         wait_cap=wait_cap,
     )
@@ -151,10 +139,6 @@ def past_demand(
 def outlook(load: Load, seats: int, patience: timedelta | None) -> tuple[Outlook | Unstable, Outlook | None]:
     """Return what callers meet: if all stayed (Erlang C), and as they leave (Erlang A, patience known)."""
     return erlang_c(load, seats), None if patience is None else erlang_a(load, seats, patience)
-
-
-def _is_open_day(opening: Opening, day: date) -> bool:
-    return not (opening.closed_on_holidays and opening.calendar.is_holiday(day))
 
 
 def _counts(call: CallRecord, spans: Iterable[Span]) -> bool:
