@@ -30,6 +30,7 @@ FOLDERS = (
     "etc",
     "spool/outgoing",
     "spool/messages",
+    "spool/recordings",
     "spool/tmp",
     "log/cel-custom",
     "log/cdr-custom",
@@ -94,7 +95,7 @@ class AsteriskProcess:
         """Make the folders and write `etc/asterisk.conf`; keeps everything that is already there."""
         for folder in FOLDERS:
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        for private in ("etc", "log", "lib", "spool/messages"):
+        for private in ("etc", "log", "lib", "spool/messages", "spool/recordings"):
             (self.home / private).chmod(0o700)
         self._link_data()
         conf = self.home / "etc" / "asterisk.conf"
