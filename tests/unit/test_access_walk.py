@@ -37,6 +37,7 @@ ASK_NOTHING = {
     "line.alarms.Bell.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
     "line.self_dial.settle": "writes what a probe found; a person's probe asks through `allow_test`",
     "people.nearness.changed_by": "asks for the verb it is given, then for nearness",
+    "duty.presence.note": "writes the audit for who was let through",
     "followup.settling.note": "writes the audit for who was let through",
     "followup.dispatch.DebtRound.dial": "asks through `note_dial` before anything is dialled",
 }
