@@ -104,6 +104,8 @@ class Pbx:
     #: Seconds between two OPTIONS to the trunk. 0: never asked, always believed alive. Only a test of
     #: the trunk's health asks: a late answer to the carrier of the test before would confuse the rest.
     trunk_qualify: int = 0
+    #: Whether the queue rings longer because of mobiles. None: as the users have phones.
+    mobile_members: bool | None = None
     #: None: as this Asterisk does best.
     journal_format: JournalFormat | None = None
     process: AsteriskProcess = field(init=False)
@@ -148,6 +150,8 @@ class Pbx:
         able = self.process.program.journal
         journal = self.journal_format or able
         plan = plan_from(self.settings, self.keys, self.users, flows=flows, journal=journal)
+        if self.mobile_members is not None:
+            plan = replace(plan, mobile_members=self.mobile_members)
         files = render(replace(plan, trunk_qualify=self.trunk_qualify, alarm_pause=2))
         if able != journal:
             # From 22.8 on cel_custom does not load without it, whichever way it is asked to write.
