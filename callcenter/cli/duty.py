@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -10,15 +10,20 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
 from callcenter.cli.duty_debrief import debrief
+from callcenter.cli.duty_files import calendar, export, import_
+from callcenter.cli.duty_gaps import gaps
+from callcenter.cli.duty_hours import correct, hours, say_tired
 from callcenter.cli.duty_plan import kind_option, need, override, reason_option, template
 from callcenter.cli.duty_presence import off, on, pause, resume, stands_in_words
 from callcenter.cli.duty_publish import publish
+from callcenter.cli.duty_route import duty_route
+from callcenter.cli.duty_sheet import sheet
 from callcenter.cli.duty_surge import surge
 from callcenter.cli.duty_swap import swap
 from callcenter.cli.duty_time import midnight, next_midnight, parse_day, parse_shift, span
-from callcenter.cli.duty_words import fault_row, warn_of
+from callcenter.cli.duty_words import warn_of
 from callcenter.domain.duty import ShiftKind
-from callcenter.service.duty import roster
+from callcenter.service.duty import attendance, roster
 from callcenter.service.duty.checking import rules_of
 from callcenter.service.duty.filed import KIND_WORDS
 
@@ -42,6 +47,7 @@ def show(app: App, day: str | None, actor: str, as_json: bool) -> None:
     start = midnight(parse_day(day) if day else now.astimezone(zone).date(), zone)
     with app.store() as work:
         places = roster.board(work, start, next_midnight(start, zone), actor=actor, now=now)
+        tired = attendance.tired(work, actor=actor, now=now) if day is None else ()
     rows = [
         {
             "agent": p.shift.agent,
@@ -64,27 +70,8 @@ def show(app: App, day: str | None, actor: str, as_json: bool) -> None:
     columns = [("agent", "代码"), ("name", "姓名"), ("kind", "类别"), ("time", "班次"), ("stands", "现在")]
     columns.append(("id", "班次编号"))
     show_rows(rows if as_json else [_worded(row, zone) for row in rows], columns, as_json)
-
-
-@duty.command()
-@click.option("--days", type=click.IntRange(1, 60), default=14, show_default=True, help="往后看几天")
-@actor_option
-@json_option
-@pass_app
-def gaps(app: App, days: int, actor: str, as_json: bool) -> None:
-    """列出往后人不够的时段,和排错的班。"""
-    now = app.clock().replace(second=0, microsecond=0)
-    with app.store() as work:
-        found = roster.gaps_ahead(
-            work, now, now + timedelta(days=days), actor=actor, rules=rules_of(app.settings)
-        )
-    rows = [fault_row(gap) for gap in found]
-    if as_json:
-        show_rows(rows, [], as_json=True)
-    elif found:
-        warn_of(found, app.settings.site.zone)
-    else:
-        click.echo(f"往后 {days} 天每个时段都够人。")
+    if not as_json:
+        say_tired(tired)
 
 
 # --- planning ------------------------------------------------------------------------------
@@ -164,5 +151,10 @@ def _worded(row: dict[str, object], zone: ZoneInfo) -> dict[str, object]:
     }
 
 
-for command in (template, need, override, publish, swap, surge, on, off, pause, resume, debrief):
+for command in (template, need, override, publish, swap, surge):
     duty.add_command(command)
+for command in (on, off, pause, resume, debrief, hours, correct):
+    duty.add_command(command)
+for command in (gaps, sheet, export, import_, calendar):
+    duty.add_command(command)
+duty.add_command(duty_route)

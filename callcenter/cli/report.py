@@ -6,6 +6,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, pass_app, show_one, show_rows
+from callcenter.cli.report_staffing import staffing
 from callcenter.service.privacy import attendance as counting
 from callcenter.service.privacy.attendance import Report
 
@@ -15,6 +16,9 @@ _month = click.option("--month", required=True, help="哪个月（已结束的�
 @click.group()
 def report() -> None:
     """给单位和上级的报表：只有人次，不到规定人数的不显示。"""
+
+
+report.add_command(staffing)
 
 
 @report.command()

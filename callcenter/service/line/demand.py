@@ -15,7 +15,6 @@ from callcenter.domain.access import Verb
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, Outcome
 from callcenter.domain.hours import Span
 from callcenter.domain.plan_rules import PlanRules
-from callcenter.domain.staffing import Load, Outlook, Unstable, erlang_a, erlang_c
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 
@@ -134,11 +133,6 @@ def past_demand(
         wrap_up=wrap_up,
         wait_cap=wait_cap,
     )
-
-
-def outlook(load: Load, seats: int, patience: timedelta | None) -> tuple[Outlook | Unstable, Outlook | None]:
-    """Return what callers meet: if all stayed (Erlang C), and as they leave (Erlang A, patience known)."""
-    return erlang_c(load, seats), None if patience is None else erlang_a(load, seats, patience)
 
 
 def _counts(call: CallRecord, spans: Iterable[Span]) -> bool:
