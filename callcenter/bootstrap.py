@@ -110,11 +110,17 @@ class App:
         from callcenter.asterisk.journal import JournalFollower
         from callcenter.service.duty import debriefs
         from callcenter.service.followup.debts import rules_of, settle
+        from callcenter.service.line import crisis
         from callcenter.service.line.alarms import on_acks
         from callcenter.service.line.records import Hooks
+        from callcenter.service.risk import handovers
 
-        closed = (partial(settle, rules=rules_of(self.settings)), self.numbers)
-        hooks = Hooks(on_closed=closed, on_acks=(on_acks,), on_presence=(debriefs.heard,))
+        hooks = Hooks(
+            on_closed=(partial(settle, rules=rules_of(self.settings)), self.numbers, crisis.on_closed),
+            on_acks=(on_acks,),
+            on_line_acts=(crisis.on_rows, handovers.on_rows),
+            on_presence=(debriefs.heard,),
+        )
         home, name = self.settings.pbx_home, self.settings.asterisk.name
         return JournalFollower(home, self.store, name=name, hooks=hooks, replay=replay)
 

@@ -71,7 +71,17 @@ class Server:
         )
         self._eyes = Eyes(app.console(), app.clock)
         rules = rules_of(settings)
-        self._watch = Watch(store, app.road, self._live, settings.alarms, rules.risk, rules.windows)
+        accept_within = settings.crisis.accept_within
+        self._watch = Watch(
+            store,
+            app.road,
+            self._live,
+            settings.alarms,
+            rules.risk,
+            rules.windows,
+            accept_within,
+            settings.duty.late_after,
+        )
         self._last_probe: datetime | None = None
         self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "people": ("people", "我们服务的人:资料、同意、合并、停接、本人的请求"),
     "cases": ("cases", "有危险的人:个案、级别、量表"),
     "rescue": ("rescue", "紧急救援"),
+    "handover": ("handover", "交接来电和个案"),
     "hardship": ("hardship", "困难职工档案与回访"),
     "queue": ("queue", "督导的回访队列"),
     "alarm": ("alarm", "告警"),

@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from callcenter.bootstrap import App
+from callcenter.cli.calls_crisis import crisis
 from callcenter.cli.calls_message import message
 from callcenter.cli.common import (
     actor_option,
@@ -91,6 +92,7 @@ def calls() -> None:
 
 
 calls.add_command(message)
+calls.add_command(crisis)
 
 
 calls.add_command(reveal_call, "reveal")

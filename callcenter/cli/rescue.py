@@ -16,6 +16,7 @@ from callcenter.cli.common import (
     show_one,
     show_rows,
 )
+from callcenter.cli.rescue_dial import dial
 from callcenter.db.errors import StoreError
 from callcenter.domain.cases import RESCUE_WORDS, Rescue, RescueState
 from callcenter.domain.rescues import AGENCIES, CONSENTS, FACTS, NEXT
@@ -54,6 +55,9 @@ fact_option = click.option(
 @click.group()
 def rescue() -> None:
     """紧急救援。来电者由咨询员陪着不挂断,由第二个人用另一条线呼叫救援。"""
+
+
+rescue.add_command(dial)
 
 
 @rescue.command()

@@ -386,8 +386,8 @@ Index(
     "uq_alarms_open_kind",
     alarms.c.kind,
     unique=True,
-    sqlite_where=text("acknowledged_at IS NULL"),
-    postgresql_where=text("acknowledged_at IS NULL"),
+    sqlite_where=text("acknowledged_at IS NULL AND kind <> 'crisis'"),
+    postgresql_where=text("acknowledged_at IS NULL AND kind <> 'crisis'"),
 )
 
 

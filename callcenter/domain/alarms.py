@@ -45,7 +45,7 @@ class AlarmKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
-    """One alarm. Open until acknowledged; at most one open alarm of a kind."""
+    """One alarm. Open until acknowledged; at most one open alarm of a kind, `OF_CALLS` aside."""
 
     id: str
     kind: AlarmKind
@@ -136,6 +136,8 @@ OF_CASES = frozenset(
         AlarmKind.HANDOVER_OPEN,
     }
 )
+#: Kinds with an alarm for each call: several may be open.
+OF_CALLS = frozenset({AlarmKind.CRISIS})
 #: Kinds that can wait for the morning: nobody is woken for paper.
 BY_DAY = frozenset({AlarmKind.RECORD_MISSING})
 

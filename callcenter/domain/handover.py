@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
+
+from callcenter.domain.reasons import checked_reason
+from callcenter.errors import Conflict, Refused
 
 
 class HandoverState(StrEnum):
@@ -33,3 +37,58 @@ class Handover:
     accepted_by: str = field(default="", repr=False)
     accepted_at: datetime | None = None
     revision: int = 0
+
+
+#: Agencies a caller or a case is handed to; who takes it there is known only by the name they say.
+AGENCIES = ("110", "120", "12356")
+#: As people read them.
+HANDOVER_WORDS = {
+    HandoverState.OPEN: "等待接下",
+    HandoverState.ACCEPTED: "已接下",
+    HandoverState.TAKEN_BACK: "已收回",
+}
+_LONGEST_NAME, _LONGEST_TOLD = 40, 500
+
+
+def is_to_agency(one: Handover) -> bool:
+    """Tell whether somebody outside the line is to take it."""
+    return one.to in AGENCIES
+
+
+def accepted(one: Handover, name: str, at: datetime) -> Handover:
+    """Return the hand-over in this person's hands. Raises `Conflict` unless it is open (R45)."""
+    _check_open(one)
+    return replace(one, state=HandoverState.ACCEPTED, accepted_by=checked_name(name), accepted_at=at)
+
+
+def taken_back(one: Handover) -> Handover:
+    """Return the hand-over as given up by who sent it. Raises `Conflict` unless it is open."""
+    _check_open(one)
+    return replace(one, state=HandoverState.TAKEN_BACK)
+
+
+def checked_name(name: str) -> str:
+    """Return a name without blanks around it. Raises `Refused` for none: "they" have accepted nothing."""
+    told = name.strip()
+    if not any(map(str.isalpha, told)) or len(told) > _LONGEST_NAME:
+        raise Refused(f"请写明对方是谁接下的（--name，最多 {_LONGEST_NAME} 个字）。")
+    return told
+
+
+def checked_told(told: str) -> str:
+    """Return what was told. Raises `Refused` if that says nothing, or too much."""
+    if len(told) > _LONGEST_TOLD:
+        raise Refused(f"告知的内容最多 {_LONGEST_TOLD} 个字。")
+    return checked_reason(told)
+
+
+def _check_open(one: Handover) -> None:
+    match one.state:
+        case HandoverState.OPEN:
+            return
+        case HandoverState.ACCEPTED:
+            raise Conflict(f"{one.id} 已经有人接下。")
+        case HandoverState.TAKEN_BACK:
+            raise Conflict(f"{one.id} 已经收回。")
+        case _:
+            assert_never(one.state)

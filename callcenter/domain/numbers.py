@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+#: Mobiles, 400 and 800 numbers stand in no area.
+_NO_AREA = re.compile(r"1[3-9]\d{9}|[48]00\d{7}")
+
 
 def normalise(raw: str | None) -> str | None:
     """Return the digits of a Chinese dialling number without +86/0086, or None if there is none.
@@ -15,6 +18,14 @@ def normalise(raw: str | None) -> str | None:
     digits = re.sub(r"^(\+86|0086)(?=\d{7,})", "", digits).removeprefix("+")
     digits = re.sub(r"^(86)?0?(?=1[3-9]\d{9}$)", "", digits)
     return digits if re.fullmatch(r"[0-9]{3,15}", digits) else None
+
+
+def national(number: str) -> str:
+    """Return a number as one dials it inside the country: a fixed line's area code begins with 0."""
+    if not number.startswith("+86"):
+        return number.removeprefix("+")
+    rest = number.removeprefix("+86")
+    return rest if _NO_AREA.fullmatch(rest) else f"0{rest}"
 
 
 def mask_number(number: str | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from callcenter.domain.alarms import Alarm
+from callcenter.domain.alarms import OF_CALLS, Alarm
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift, current_acts
 from callcenter.domain.numbers import normalise
@@ -252,7 +252,7 @@ class MemoryAlarms(_Part):
     def put(self, alarm: Alarm) -> None:
         """Upsert by id; raise `Conflict` if another alarm of its kind is open."""
         rivals = (a for a in self.open() if a.kind is alarm.kind and a.id != alarm.id)
-        if alarm.is_open and any(rivals):
+        if alarm.is_open and alarm.kind not in OF_CALLS and any(rivals):
             raise Conflict(f"告警 {alarm.kind} 尚未确认,不再另发。")
         self._state.alarms[alarm.id] = checked(alarm)
 

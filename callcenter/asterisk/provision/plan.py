@@ -6,7 +6,6 @@ whatever does not fit the files is refused at this door, naming the field and th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from callcenter.asterisk.tree import JournalFormat
 from callcenter.config import Settings
+from callcenter.domain.numbers import national
 from callcenter.domain.staff import GENERAL, QUEUE_OF, TRAINEE_PENALTY, Skill
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import ConfigError
@@ -34,8 +34,6 @@ PROMPTS = (
     *("record_ask", "record_on", "record_paused", "record_over", "record_not"),
     *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
-#: Mobiles, 400 and 800 numbers stand in no area.
-_NO_AREA = re.compile(r"1[3-9]\d{9}|[48]00\d{7}")
 #: The key that bears a letter (ITU-T E.161).
 _KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 #: What our own flows offer to callers who wait.
@@ -332,7 +330,7 @@ def _ways(settings: Settings) -> dict[str, tuple[str, ...]]:
         POLICE: (numbers.police,),
         AMBULANCE: (numbers.ambulance,),
     }
-    return {name: tuple(map(_national, some)) for name, some in dialled.items()}
+    return {name: tuple(map(national, some)) for name, some in dialled.items()}
 
 
 def _takes_calls(user: User) -> bool:
@@ -341,16 +339,8 @@ def _takes_calls(user: User) -> bool:
 
 def _agent(user: User, keys: KeyRing) -> Agent:
     if user.mobile is not None:
-        return MobileAgent(code=user.code, number=_national(user.mobile))
+        return MobileAgent(code=user.code, number=national(user.mobile))
     return SipAgent(code=user.code, secret=keys.password(f"sip:{user.code}"))
-
-
-def _national(number: str) -> str:
-    """Return a number as one dials it inside the country: a fixed line's area code begins with 0."""
-    if not number.startswith("+86"):
-        return number.removeprefix("+")
-    rest = number.removeprefix("+86")
-    return rest if _NO_AREA.fullmatch(rest) else f"0{rest}"
 
 
 def _chain(

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 
 from callcenter.db.repositories.base import Repository, Row
 from callcenter.db.tables import alarms
-from callcenter.domain.alarms import Alarm, AlarmKind
+from callcenter.domain.alarms import OF_CALLS, Alarm, AlarmKind
 from callcenter.errors import Conflict, NotFound
 
 #: "alar": two processes must not both raise the same alarm.
@@ -17,13 +17,13 @@ _LOCK = 0x616C6172
 
 
 class SqlAlarms(Repository):
-    """At most one open alarm of a kind; a partial unique index holds it too."""
+    """At most one open alarm of a kind, `OF_CALLS` aside; a partial unique index holds it too."""
 
     def put(self, alarm: Alarm) -> None:
         """Upsert by id; raise `Conflict` if another alarm of its kind is open."""
         self._wait_turn(_LOCK)
         rivals = _open().where(alarms.c.kind == alarm.kind.value, alarms.c.id != alarm.id)
-        if alarm.is_open and self._first(rivals):
+        if alarm.is_open and alarm.kind not in OF_CALLS and self._first(rivals):
             raise Conflict(f"告警 {alarm.kind} 尚未确认,不再另发。")
         row = _row(alarm)
         put = self._insert(alarms).values(id=alarm.id, **row)

@@ -60,6 +60,8 @@ def policy_of(
             AlarmKind.RISK_UNACKNOWLEDGED: risk.remind_after,
             AlarmKind.RISK_OVERDUE: risk.overdue_remind_after,
             AlarmKind.RECORD_MISSING: _DAILY,
+            # Once for each person and shift, which lasts a day at most: whoever knows need not hear again.
+            AlarmKind.LATE_FOR_DUTY: _DAILY,
         },
         windows=windows or Windows(),
     )
@@ -88,12 +90,12 @@ def raise_alarm(
         return found
     if found is None or not found.is_open:
         alarm = new_alarm(kind, detail, now)
-        _note(work, actor, "alarm.raise", alarm, now)
+        note(work, actor, "alarm.raise", alarm, now)
     else:
         alarm = wrong_again(found, detail)
         alarm = replace(alarm, rung_at=None, rounds=0) if more else alarm
     if kind is AlarmKind.TEST or policy.rings_now(alarm, now):
-        alarm = _ring(work, road, alarm, now, actor)
+        alarm = ring(work, road, alarm, now, actor)
     if alarm != found:
         work.alarms.put(alarm)
     return alarm
@@ -105,7 +107,7 @@ def climb(
     """Ring again every alarm nobody acknowledged within its pause; return those rung."""
     policy = policy.for_chain(len(chain(work.users.all())))
     due = [alarm for alarm in work.alarms.open() if policy.rings_now(alarm, now)]
-    again = tuple(_ring(work, road, alarm, now, SYSTEM) for alarm in due)
+    again = tuple(ring(work, road, alarm, now, SYSTEM) for alarm in due)
     for alarm in again:
         work.alarms.put(alarm)
     return again
@@ -120,7 +122,7 @@ def clear(work: UnitOfWork, kinds: Iterable[AlarmKind], now: datetime) -> tuple[
     cleared = tuple(replace(a, cleared_at=now) for a in known.values() if a.kind in gone and a.stands)
     for alarm in cleared:
         work.alarms.put(alarm)
-        _note(work, SYSTEM, "alarm.clear", alarm, now)
+        note(work, SYSTEM, "alarm.clear", alarm, now)
     return cleared
 
 
@@ -262,10 +264,11 @@ def _outlived(alarm: Alarm, now: datetime, policy: AlarmPolicy) -> bool:
     return alarm.acknowledged_at is not None and now >= alarm.acknowledged_at + policy.reminder(alarm.kind)
 
 
-def _ring(work: UnitOfWork, road: AlarmRoad, alarm: Alarm, now: datetime, actor: str) -> Alarm:
+def ring(work: UnitOfWork, road: AlarmRoad, alarm: Alarm, now: datetime, actor: str) -> Alarm:
+    """Return the alarm rung once more; as it was, and due again, where the road failed."""
     after = _try_ring(road, alarm, now)
     if after is not alarm:
-        _note(work, actor, "alarm.ring", after, now)
+        note(work, actor, "alarm.ring", after, now)
     return after
 
 
@@ -285,7 +288,7 @@ def _try_ring(road: AlarmRoad, alarm: Alarm, now: datetime) -> Alarm:
 def _acknowledge(work: UnitOfWork, alarm: Alarm, by: str, at: datetime, reason: str) -> Alarm:
     after = acknowledged(alarm, by, at)
     work.alarms.put(after)
-    _note(work, by, "alarm.acknowledge", after, at, reason)
+    note(work, by, "alarm.acknowledge", after, at, reason)
     return after
 
 
@@ -295,13 +298,18 @@ def _adopt(work: UnitOfWork, alarm: Alarm) -> None:
     row = _alarm(work, alarm.id) or next(same, None)
     if row is None:
         work.alarms.put(alarm)
-        _note(work, SYSTEM, "alarm.raise", alarm, alarm.raised_at)
+        note(work, SYSTEM, "alarm.raise", alarm, alarm.raised_at)
     elif row.is_open:
         work.alarms.put(replace(row, rung_at=alarm.rung_at, rounds=alarm.rounds))
 
 
 def _meant(work: UnitOfWork, ack: AlarmAck) -> Alarm | None:
-    """Return the row of the same cause, for an alarm that rang under an id the store never saw."""
+    """Return the row of the same cause, for an alarm that rang under an id the store never saw.
+
+    A crisis is another cause in each call, which its id names.
+    """
+    if kind_of(ack.alarm) is AlarmKind.CRISIS:
+        return None
     same = [a for a in work.alarms.recent(_RECENT) if a.kind is kind_of(ack.alarm) and a.raised_at <= ack.at]
     heard = (ack.at, ack.by)
     return next((a for a in same if a.is_open or (a.acknowledged_at, a.acknowledged_by) == heard), None)
@@ -310,7 +318,7 @@ def _meant(work: UnitOfWork, ack: AlarmAck) -> Alarm | None:
 def _restored(work: UnitOfWork, ack: AlarmAck, now: datetime) -> Alarm:
     """Return a row for an alarm the PBX rang by itself. It rang no later than it was acknowledged."""
     alarm = Alarm(id=ack.alarm, kind=kind_of(ack.alarm), raised_at=ack.at, rung_at=ack.at, cleared_at=now)
-    _note(work, SYSTEM, "alarm.raise", alarm, ack.at)
+    note(work, SYSTEM, "alarm.raise", alarm, ack.at)
     return alarm
 
 
@@ -329,5 +337,6 @@ def _known(work: UnitOfWork, code: str) -> bool:
     return True
 
 
-def _note(work: UnitOfWork, actor: str, verb: str, alarm: Alarm, at: datetime, reason: str = "") -> None:
+def note(work: UnitOfWork, actor: str, verb: str, alarm: Alarm, at: datetime, reason: str = "") -> None:
+    """Write what became of an alarm into the audit."""
     work.audit.append(AuditEntry(actor=actor, verb=verb, object=alarm.id, at=at, reason=reason))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from callcenter.domain.books import CASES
+from callcenter.domain.books import CASES, HANDOVERS
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseState
+from callcenter.domain.handover import HandoverState
 from callcenter.domain.levels import Level
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup.settling import URGENT_PRIORITY
 from scheduler.obligations import Kind
 from scheduler.risk_ladder import RiskRules
 
@@ -31,9 +33,25 @@ def unacknowledged(work: UnitOfWork, now: datetime, rules: RiskRules) -> tuple[s
     return tuple(f"{case.id}@{int(_since(case).timestamp())}" for case in ringing)
 
 
+def unheard(work: UnitOfWork) -> tuple[str, ...]:
+    """Return the calls back owed to who said something urgent to a machine and was heard by nobody (P10).
+
+    They ring as an unacknowledged case does, until somebody has called back or a supervisor ended it.
+    """
+    owed = (one for one in work.debts.open(kind=Kind.CALLBACK) if one.priority <= URGENT_PRIORITY)
+    return tuple(f"{one.id}@{int(one.due_at.timestamp())}" for one in owed)
+
+
 def overdue(work: UnitOfWork, now: datetime) -> tuple[str, ...]:
     """Return the contacts owed to people at high risk that are past their time, the longest first."""
     return tuple(one.id for one in work.debts.open(kind=Kind.HIGH_RISK) if one.window_end < now)
+
+
+def unaccepted(work: UnitOfWork, now: datetime, within: timedelta) -> tuple[str, ...]:
+    """Return the hand-overs that nobody accepted by name within so long, the oldest first (R45)."""
+    sent = work.book(HANDOVERS).where(state=HandoverState.OPEN)
+    late = (one for one in sent if one.sent_at + within < now)
+    return tuple(one.id for one in sorted(late, key=lambda one: (one.sent_at, one.id)))
 
 
 def _since(case: Case) -> datetime:

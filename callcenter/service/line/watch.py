@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from callcenter.config import Alarms as AlarmSettings
+from callcenter.config import Crisis as CrisisSettings
+from callcenter.config import Duty as DutySettings
 from callcenter.domain.alarms import AlarmKind
+from callcenter.domain.attendance import late_now
 from callcenter.domain.calls import CallRecord, Direction
+from callcenter.domain.duty import ShiftKind, presence_of
 from callcenter.domain.sessions import LATE_AFTER, SessionStatus
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
+from callcenter.service.duty.presence import by_phone
 from callcenter.service.line.alarms import Bell, clear, policy_of
-from callcenter.service.line.risk_clock import overdue, unacknowledged
+from callcenter.service.line.risk_clock import overdue, unaccepted, unacknowledged, unheard
 from scheduler.risk_ladder import RiskRules
 from scheduler.windows import Windows
 
@@ -49,8 +54,12 @@ class Reading:
 
     at: datetime
     live: Live = Live()
-    #: Agents whose planned shift covers `at`.
+    #: Agents whose planned shift at the line covers `at`.
     on_shift: frozenset[str] = frozenset()
+    #: Those of them who are signed on and rest, or wait for a debriefing (R47).
+    resting: frozenset[str] = frozenset()
+    #: Those of them who should have signed on `duty.late_after` ago. None: the store cannot be read.
+    late: tuple[str, ...] | None = None
     #: Journal rows kept because nobody could parse them, and how many of them somebody was told of.
     unread_rows: int = 0
     unread_told: int = 0
@@ -58,6 +67,8 @@ class Reading:
     #: as words of a detail. None: the store cannot be read.
     unacknowledged: tuple[str, ...] | None = None
     overdue: tuple[str, ...] | None = None
+    #: Hand-overs nobody accepted by name in time (R45), as words of a detail.
+    unaccepted: tuple[str, ...] | None = None
     #: Answered calls without a record a day later (I2).
     unwritten: int | None = None
 
@@ -86,7 +97,15 @@ PATIENCE: Mapping[AlarmKind | tuple[AlarmKind, str], timedelta] = {
     AlarmKind.RISK_UNACKNOWLEDGED: timedelta(0),
     AlarmKind.RISK_OVERDUE: timedelta(0),
     AlarmKind.RECORD_MISSING: timedelta(0),
+    # How long somebody may be late says `duty.late_after`.
+    AlarmKind.LATE_FOR_DUTY: timedelta(0),
+    # How long a hand-over may wait says `crisis.accept_within`.
+    AlarmKind.HANDOVER_OPEN: timedelta(0),
 }
+#: R45: how long a hand-over may wait for a name.
+ACCEPT_WITHIN = CrisisSettings().accept_within
+#: How long after the beginning of their shift somebody is missed.
+LATE_FOR = DutySettings().late_after
 #: R8: some callers withhold their number; so many in a row means that the carrier no longer sends any.
 WITHOUT_NUMBER = 5
 #: How long a trouble must be gone before it counts as gone.
@@ -99,7 +118,7 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
     """Return, per kind that can be judged now, its detail if something is wrong, else None."""
     live, found = reading.live, dict[AlarmKind, str | None]()
     if live.members is not None:
-        found[AlarmKind.NOBODY_ON_DUTY] = _nobody(reading.on_shift, live.members)
+        found[AlarmKind.NOBODY_ON_DUTY] = _nobody(reading.on_shift, reading.resting, live.members)
     if live.trunk_up is not None:
         found[AlarmKind.TRUNK_DOWN] = None if live.trunk_up else "unreachable"
     if live.connected is not None:
@@ -109,10 +128,14 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
     if live.without_number is not None:
         nameless = live.without_number >= WITHOUT_NUMBER
         found[AlarmKind.NO_CALLER_ID] = "carrier_sends_none" if nameless else None
-    if reading.unacknowledged is not None:
-        found[AlarmKind.RISK_UNACKNOWLEDGED] = " ".join(reading.unacknowledged) or None
-    if reading.overdue is not None:
-        found[AlarmKind.RISK_OVERDUE] = " ".join(reading.overdue) or None
+    # Many things of one sort: each is a word of the detail.
+    named = {
+        AlarmKind.RISK_UNACKNOWLEDGED: reading.unacknowledged,
+        AlarmKind.RISK_OVERDUE: reading.overdue,
+        AlarmKind.LATE_FOR_DUTY: reading.late,
+        AlarmKind.HANDOVER_OPEN: reading.unaccepted,
+    }
+    found |= {kind: " ".join(words) or None for kind, words in named.items() if words is not None}
     if reading.unwritten is not None:
         # A count and nothing else: whose calls they were is for those who list them.
         found[AlarmKind.RECORD_MISSING] = f"records={reading.unwritten}" if reading.unwritten else None
@@ -168,11 +191,15 @@ class Watch:
         settings: AlarmSettings,
         risk: RiskRules | None = None,
         windows: Windows | None = None,
+        accept_within: timedelta = ACCEPT_WITHIN,
+        late_after: timedelta = LATE_FOR,
     ) -> None:
         self._road = road
         self._live = live
         self._settings = settings
         self._risk = risk or RiskRules()
+        self._accept_within = accept_within
+        self._late_after = late_after
         self._policy = policy_of(settings, self._risk, windows)
         self.bell = Bell(store, road, self._policy)
         self.picture = Picture()
@@ -196,7 +223,9 @@ class Watch:
     def _look(self, live: Live, now: datetime) -> bool:
         """Take the picture; with a dead store, only of what the PBX shows."""
         try:
-            reading = self.bell.within(lambda work: read(work, live, now, self._risk))
+            reading = self.bell.within(
+                lambda work: read(work, live, now, self._risk, self._accept_within, self._late_after)
+            )
         except Exception:
             log.exception("the store cannot be read", extra={"action": "watch.no_store"})
             # Without the roster nobody can say whether somebody ought to be here.
@@ -227,17 +256,32 @@ class NumberWatch:
                 self.in_a_row = (self.in_a_row or 0) + 1 if call.number is None else 0
 
 
-def read(work: UnitOfWork, live: Live, now: datetime, risk: RiskRules | None = None) -> Reading:
+def read(
+    work: UnitOfWork,
+    live: Live,
+    now: datetime,
+    risk: RiskRules | None = None,
+    accept_within: timedelta = ACCEPT_WITHIN,
+    late_after: timedelta = LATE_FOR,
+) -> Reading:
     """Return one look: what the PBX shows and what the store knows."""
-    shifts = work.roster.shifts_between(now - timedelta(hours=24), now + timedelta(seconds=1))
+    planned = work.roster.shifts_between(now - timedelta(hours=24), now + timedelta(seconds=1))
+    here = [shift for shift in planned if shift.kind is ShiftKind.LINE and shift.covers(now)]
+    acts, users = work.roster.presence_events(), by_phone(work)
+    resting = {agent for agent, p in presence_of(acts).items() if p.signed_on and not p.ready}
+    on_shift = frozenset(shift.agent for shift in here)
     return Reading(
         at=now,
         live=live,
-        on_shift=frozenset(s.agent for s in shifts if s.covers(now)),
+        on_shift=on_shift,
+        resting=on_shift & resting,
+        # Whoever was switched off is a fault of the plan, and told of there.
+        late=tuple(sorted(late_now(here, acts, now, late_after) & users.keys())),
         unread_rows=work.journal.unread_count(),
         unread_told=_told(work),
-        unacknowledged=unacknowledged(work, now, risk or RiskRules()),
+        unacknowledged=(*unacknowledged(work, now, risk or RiskRules()), *unheard(work)),
         overdue=overdue(work, now),
+        unaccepted=unaccepted(work, now, accept_within),
         unwritten=_unwritten(work, now),
     )
 
@@ -255,11 +299,14 @@ def _told(work: UnitOfWork) -> int:
     return int(found[1]) if found else 0
 
 
-def _nobody(on_shift: frozenset[str], members: tuple[Member, ...]) -> str | None:
-    """Tell why no member can take a call while somebody is on shift, or None."""
+def _nobody(on_shift: frozenset[str], resting: frozenset[str], members: tuple[Member, ...]) -> str | None:
+    """Tell why no member can take a call while somebody is on shift, or None.
+
+    Whoever rests by our own word is no member at all.
+    """
     if not on_shift or any(m.reachable and not m.paused for m in members):
         return None
-    if any(m.reachable for m in members):
+    if any(m.reachable for m in members) or (resting and not members):
         return "all_paused"
     return "unreachable" if members else "no_member"
 

@@ -30,6 +30,8 @@ BOOKS: dict[str, dict[str, str]] = {
     "listenings": {"call": "text", "by": "text", "asked_at": "moment"},
 }
 TYPES: dict[str, sa.types.TypeEngine[Any]] = {"text": sa.Text(), "moment": sa.DateTime(timezone=True)}
+#: At most one open alarm of a kind; of crises one for each call.
+OPEN_KIND = "uq_alarms_open_kind"
 COLUMNS = (("shifts", "kind", "'line'"), ("shifts", "source", "''"), ("presence", "reason", "''"))
 
 
@@ -39,9 +41,12 @@ def upgrade() -> None:
         op.add_column(table, column)
     for table, clear in BOOKS.items():
         _create_book(table, clear)
+    _one_open("acknowledged_at IS NULL AND kind <> 'crisis'")
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM alarms WHERE kind = 'crisis'")  # the version before knows no such kind
+    _one_open("acknowledged_at IS NULL")
     for table in BOOKS:
         op.drop_table(table)
     for table, name, _ in reversed(COLUMNS):
@@ -59,3 +64,9 @@ def _create_book(table: str, clear: dict[str, str]) -> None:
     )
     for name in clear:
         op.create_index(op.f(f"ix_{table}_{name}"), table, [name])
+
+
+def _one_open(where: str) -> None:
+    op.drop_index(OPEN_KIND, table_name="alarms")
+    only = sa.text(where)
+    op.create_index(OPEN_KIND, "alarms", ["kind"], unique=True, sqlite_where=only, postgresql_where=only)
