@@ -61,7 +61,7 @@ def hours(app: App, month: str, agent: str | None, actor: str, as_json: bool) ->
 @click.argument("start")
 @click.argument("end", required=False)
 @click.option("--length", help="时长,例如 30m 或 1h30m(代替结束时间)")
-@click.option("--counts/--counts-not", required=True, default=None, help="这段时间算在岗,还是不算")
+@click.option("--counts/--counts-not", default=None, help="这段时间算在岗,还是不算")
 @click.option("--reason", required=True, help="为什么更正,本人和督导看得到,记入操作留痕")
 @actor_option
 @pass_app
@@ -71,7 +71,7 @@ def correct(
     start: str,
     end: str | None,
     length: str | None,
-    counts: bool,
+    counts: bool | None,
     reason: str,
     actor: str,
 ) -> None:
@@ -79,6 +79,8 @@ def correct(
 
     时间的写法和 hotline duty add 一样,例如 "2026-11-23 19:00" 19:30。后写的更正为准。
     """
+    if counts is None:
+        raise click.UsageError("请写明算在岗(--counts)还是不算(--counts-not)。")
     zone = app.settings.site.zone
     begins, lasts = parse_shift(start, end, length, zone)
     with app.store() as work:
