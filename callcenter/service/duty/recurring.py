@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import recurring_ical_events
@@ -42,6 +42,16 @@ def check_rule(event: Event, start: datetime, now: datetime) -> None:
         raise Complaint("重复从 5 年以前开始。请把开始日期改到近期。")
     if isinstance(rule := event.get("RRULE"), vRecur):
         _check_parts({key.upper(): value for key, value in rule.items()})
+        _include_last_day(rule, event["DTSTART"].dt)
+
+
+def _include_last_day(rule: vRecur, start: datetime) -> None:
+    """Let a rule that ends on a date include that day: the library would stop at its first instant."""
+    until = rule.get("UNTIL", [None])[0]
+    if isinstance(until, date) and not isinstance(until, datetime):
+        rule["UNTIL"] = [
+            datetime.combine(until, time.max.replace(microsecond=0), start.tzinfo).astimezone(UTC)
+        ]
 
 
 def _check_parts(rule: dict[str, list[Any]]) -> None:

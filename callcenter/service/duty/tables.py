@@ -140,7 +140,7 @@ def _end(start: datetime, row: Row, zone: tzinfo) -> datetime:
         return _moment(end, zone, "结束")
     # A clock time alone is the next such time after the start.
     local = start.astimezone(zone)
-    clock = _made(time, 0 if found[1] == "24" else int(found[1]), *_numbers(found.groups()[1:]), what="结束")
+    clock = time() if end == "24:00" else _made(time, *_numbers(found.groups()), what="结束")
     day = local.date() if clock > local.time() else local.date() + timedelta(days=1)
     return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)
 
