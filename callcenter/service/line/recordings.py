@@ -1,5 +1,6 @@
-"""Messages that callers leave: sealed within a minute after the call, heard with a reason, deleted whole.
+"""Sound at rest: messages that callers leave, and talks recorded with consent (R15).
 
+Sealed within a minute after the call, heard with a reason, deleted whole.
 The PBX writes them in clear, and to the end even after the call: a file is taken once it was quiet. Each is
 sealed under a key of its own, which stands in its row (sealed like every row): a change of the field key
 leaves the files as they are, and without its row a file is noise.
@@ -34,8 +35,10 @@ from callcenter.service.people.people import checked_reason
 
 log = logging.getLogger(__name__)
 
-#: `<call id>-<node>.wav`, as the dialplan names them.
-_WAV = re.compile(r"(?P<call>[A-Za-z0-9][A-Za-z0-9._-]{0,79})-(?P<node>[a-z][a-z0-9_]{1,39})\.wav")
+#: `<call id>-<node>.wav` is a message, `<call id>-<n>.wav` a talk, as the dialplan names them.
+_WAV = re.compile(r"(?P<call>[A-Za-z0-9][A-Za-z0-9._-]{0,79})-(?P<node>[a-z][a-z0-9_]{1,39}|[1-9])\.wav")
+MESSAGE, TALK = "message", "call"
+_WAV_HEAD = 44
 _SEALED = ".sealed"
 #: The PBX may still write what the end of a call left over: nobody wrote for so long.
 _QUIET = timedelta(seconds=20)
@@ -82,7 +85,7 @@ def _seal(store: Store, wav: Path, folder: Path, now: datetime) -> bool:
         seen = os.fstat(source.fileno())
         if not _has_ended(store, named["call"], seen, now):
             return False
-        name, recording = _place_for(store, source, folder, f"{named['call']}/{named['node']}")
+        name, recording = _place_for(store, source, folder, f"{named['call']}/{_node(named['node'])}")
         if recording is None and not _is_kept(store, source, seen, folder, name, now):
             return False
         # Whatever was written meanwhile stands in the clear file only: then it stays for the next round.
@@ -91,6 +94,11 @@ def _seal(store: Store, wav: Path, folder: Path, now: datetime) -> bool:
         wav.unlink(missing_ok=True)
     sync_folder(wav.parent)
     return True
+
+
+def _node(word: str) -> str:
+    """Return what the sound is called within its call."""
+    return f"talk-{word}" if word.isdigit() else word
 
 
 def _is_kept(
@@ -145,7 +153,9 @@ def _place_for(store: Store, source: BufferedReader, folder: Path, name: str) ->
         for n in count(1):
             free = name if n == 1 else f"{name}/{n}"
             known = work.book(RECORDINGS).one(free)
-            if known is None:
+            if known is not None and known.dropped_at is not None:
+                return free, known
+            if known is None or not known.checksum:  # free, or a consent that waits for its talk
                 return free, None
             if known.checksum == checksum:
                 is_done = not known.file or (folder / known.file).exists()
@@ -170,15 +180,28 @@ def _write_sealed(source: BufferedReader, folder: Path, name: str, now: datetime
         file=file,
         key=b64encode(key).decode(),
         checksum=content.sha256,
+        kind=TALK if node.startswith("talk-") else MESSAGE,
     )
 
 
 def _keep(work: UnitOfWork, recording: Recording) -> None:
-    """Add the row; where one of the same sound stands whose sealed file is lost, put it in its place."""
+    """Add the row; where one of the same sound stands whose sealed file is lost, put it in its place.
+
+    A talk takes over the consent that waits for it; without one it stands without (`agreed_at`).
+    """
     known = work.book(RECORDINGS).one(recording.id)
+    consent = known or work.book(RECORDINGS).one("/".join(recording.id.split("/")[:2]))
+    if consent is not None and recording.kind == TALK:
+        recording = replace(
+            recording,
+            at=consent.agreed_at or recording.at,
+            agent=consent.agent,
+            agreed_at=consent.agreed_at,
+            withdrawn_at=consent.withdrawn_at,
+        )
     if known is None:
         work.book(RECORDINGS).add(recording)
-    elif known.checksum == recording.checksum:
+    elif known.dropped_at is None and known.checksum in ("", recording.checksum):
         work.book(RECORDINGS).put(replace(recording, revision=known.revision))
     else:
         raise Conflict(f"编号为 {recording.id} 的留言已存在。")
@@ -186,7 +209,7 @@ def _keep(work: UnitOfWork, recording: Recording) -> None:
 
 def of_call(work: UnitOfWork, call: str) -> Sequence[Recording]:
     """Return the messages left in a call that were not deleted, by node."""
-    return [recording for recording in work.book(RECORDINGS).where(call=call) if recording.file]
+    return [one for one in work.book(RECORDINGS).where(call=call) if one.file and one.kind == MESSAGE]
 
 
 @guarded(Verb.MESSAGE_HEAR)
@@ -206,6 +229,11 @@ def hear(
         thing = f"recording:{message.recording.id}"
         work.audit.append(AuditEntry(actor=actor, verb=Verb.MESSAGE_HEAR, object=thing, at=now, reason=told))
     return messages
+
+
+def length_of(recording: Recording) -> timedelta:
+    """Return how long a talk is: 8000 samples of two bytes a second, after the head of a WAV."""
+    return timedelta(seconds=max(0, recording.size - _WAV_HEAD) / 16000)
 
 
 def delete(work: UnitOfWork, folder: Path, recording: Recording) -> Recording:
