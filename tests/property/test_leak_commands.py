@@ -21,6 +21,8 @@ SHOWS_TEXT: Mapping[str, str] = {
     "audit list": "why somebody did what they did is what is looked for",
     "audit holds": "why something is held",
     "audit tombstones": "why something went",
+    "duty debrief list": "what was agreed in talking a hard call over: the supervisor's and the counsellor's",
+    "duty hours": "why somebody's hours were put right: they are paid by it",
     "export list": "why a file left the store: whoever made it has to answer for it",
     "people reveals": "why somebody looked: a supervisor reviews it",
     "people answer": "the request with the answer just given",

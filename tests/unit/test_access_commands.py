@@ -43,6 +43,8 @@ MORE = {
     "duty need add": ["19:00-01:00", "--days", "1-5"],
     "duty override add": ["x1", "2026-11-24"],
     "duty publish": ["--from", "2026-11-24", "--to", "2026-11-25"],
+    "duty hours": ["--month", "2026-11"],
+    "duty correct": ["x1", "2026-11-22 19:00", "19:30", "--counts", "--reason", "话机坏了"],
     "calls live": ["--once"],
     "user add": ["x1", "--name", "林晓燕", "--role", "clerk"],
     "user pin": ["x1", "--pin", "2580"],
