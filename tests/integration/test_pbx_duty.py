@@ -156,7 +156,8 @@ def test_a_counsellor_signs_on_pauses_resumes_and_signs_off(pbx: Pbx, actors: Ac
     actors.dials_from("c001", "*12", pin).wait()
     assert pbx.members() == set()
     acts = [text for name, text in pbx.user_events() if name == "DUTY"]
-    assert acts == [f'{{"extra":"agent=c001&act={act}"}}' for act in ("on", "pause", "unpause", "off")]
+    told = ("on", "pause&reason=rest", "unpause", "off")
+    assert acts == [f'{{"extra":"agent=c001&act={act}"}}' for act in told]
     assert not [row for row in pbx.journal() if row[0].startswith("DTMF")]
 
 
