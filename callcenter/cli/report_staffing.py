@@ -18,6 +18,7 @@ from callcenter.cli.staffing_words import (
     rests_on,
 )
 from callcenter.domain.staffing import (
+    MOST_CALLS,
     MOST_SEATS,
     Load,
     Outlook,
@@ -50,7 +51,7 @@ _COLUMNS = [
 
 
 @click.command()
-@click.option("--calls-per-hour", "calls", type=click.FloatRange(0, 1000), help="每小时来电几通")
+@click.option("--calls-per-hour", "calls", type=click.FloatRange(0, MOST_CALLS), help="每小时来电几通")
 @click.option("--aht", help="每通占用席位多久(通话加整理),如 60m")
 @click.option("--patience", help="来电者平均愿意等多久,如 5m")
 @click.option("--seats", type=click.IntRange(0, MOST_SEATS), help="几席;不写则列出几种")
@@ -156,7 +157,7 @@ def _calls(given: float | None, demand: Demand) -> float:
     served = sum(demand.served.values(), timedelta())
     if not demand.is_enough or not served:
         raise Refused(f"{rests_on(demand)}请写明 --calls-per-hour 和 --aht。")
-    return demand.calls / (served / timedelta(hours=1))
+    return min(demand.calls / (served / timedelta(hours=1)), MOST_CALLS)
 
 
 def _aht(demand: Demand) -> timedelta:

@@ -89,7 +89,9 @@ def demand_row(demand: Demand) -> dict[str, object]:
 
 def rests_on(demand: Demand) -> str:
     """Return in a sentence what the forecast rests on, and what is too little for it."""
-    days = (demand.until - demand.since).days
+    if not demand.calls:
+        return f"还没有来电记录,不作预计:至少要 {ENOUGH_PAST.days} 天、{ENOUGH_CALLS} 通来电。"
+    days = max(1, (demand.until - demand.since).days)
     counted = (
         f"近 {days} 天开放时段来电 {demand.calls} 通,接听 {demand.answered} 通,"
         f"等待时挂断 {demand.abandoned} 通"

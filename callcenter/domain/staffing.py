@@ -14,9 +14,9 @@ from math import exp
 from callcenter.errors import Refused
 
 MOST_SEATS = 500
-_MOST_CALLS = 1000.0
-_SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=1)
-_LONGEST_PATIENCE = timedelta(days=30)
+MOST_CALLS = 1000.0
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=1)
+LONGEST_PATIENCE = timedelta(days=30)
 #: A tail of this share of callers counts no more.
 _NOTHING = 1e-16
 
@@ -29,9 +29,9 @@ class Load:
     aht: timedelta
 
     def __post_init__(self) -> None:
-        if not 0 <= self.calls <= _MOST_CALLS:
-            raise Refused(f"每小时来电应在 0 到 {_MOST_CALLS:.0f} 之间。")
-        if not _SHORTEST <= self.aht <= _LONGEST:
+        if not 0 <= self.calls <= MOST_CALLS:
+            raise Refused(f"每小时来电应在 0 到 {MOST_CALLS:.0f} 之间。")
+        if not SHORTEST <= self.aht <= LONGEST:
             raise Refused("每通电话占用席位的时间应在 1 秒到 24 小时之间。")
 
     @property
@@ -115,7 +115,7 @@ def erlang_a(load: Load, seats: int, patience: timedelta) -> Outlook:
     place, as Erlang B does, and what that makes of those who wait.
     """
     _check_seats(seats)
-    if not _SHORTEST <= patience <= _LONGEST_PATIENCE:
+    if not SHORTEST <= patience <= LONGEST_PATIENCE:
         raise Refused("来电者愿意等的时间应在 1 秒到 30 天之间。")
     a, leaves = load.erlangs, load.aht / patience
     full, waits, queue = 1.0, (1.0 if seats == 0 else 0.0), 0.0

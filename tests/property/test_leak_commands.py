@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import click
 import pytest
@@ -15,7 +16,7 @@ from callcenter.db.tables import metadata
 from callcenter.domain.books import BOOKS
 
 #: Commands that exist to show who somebody is, with a reason that is audited.
-REVEALS = {"people reveal", "calls reveal"}
+REVEALS = {"people reveal", "calls reveal", "rescue dial"}
 #: Command -> why what somebody wrote may stand in what it prints.
 SHOWS_TEXT: Mapping[str, str] = {
     "audit list": "why somebody did what they did is what is looked for",
@@ -23,6 +24,7 @@ SHOWS_TEXT: Mapping[str, str] = {
     "audit tombstones": "why something went",
     "duty debrief list": "what was agreed in talking a hard call over: the supervisor's and the counsellor's",
     "duty hours": "why somebody's hours were put right: they are paid by it",
+    "duty template list": "what whoever plans called a shift that recurs",
     "export list": "why a file left the store: whoever made it has to answer for it",
     "people reveals": "why somebody looked: a supervisor reviews it",
     "people answer": "the request with the answer just given",
@@ -32,6 +34,9 @@ SHOWS_TEXT: Mapping[str, str] = {
     "people plan": "what is to be known when they call",
     "people request": "the request as it was just taken down",
     "people requests": "what is asked for, to be answered",
+    "handover list": "who handed over: whoever takes it asks them",
+    "handover accept": "what whoever takes it has to know",
+    "rescue dial": "what has to be told to who is sent",
     "rescue show": "the rescue's own log",
 }
 LEFT_OUT = {"serve", "demo", "pbx start", "pbx apply", "pbx check", "pbx render", "keys rotate"}
@@ -54,10 +59,22 @@ THERE = {
     "start": "2026-11-24 09:00",
     "length": "4h",
     "day": "2026-11-23",
+    "agents": "c017",
+    "substitute": "c017",
+    "hours": "19:00-01:00",
+    "days": "1-5",
+    "first_day": f"{datetime.now(UTC).date()}",
+    "last_day": f"{datetime.now(UTC).date()}",
     "month": "2026-11",
+    "first": "2026-11-23",
+    "last": "2026-12-31",
+    "chosen": "2026-W48",
+    "agents": "c017",
+    "aht": "60m",
+    "patience": "5m",
 }
 TEXTS = {"reason", "note", "remarks", "remark", "wish", "text", "identity", "value", "set", "links", "times"}
-TEXTS |= {"instructions", "fact", "how", "visit", "line", "channel", "worker"}
+TEXTS |= {"instructions", "fact", "how", "visit", "line", "channel", "worker", "title"}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +134,8 @@ def _typed(leaf: Leaf, name: str, parameter: click.Parameter, site: Site) -> str
 
 
 def _of_a_book(name: str, site: Site) -> str:
-    book = next((book for book in BOOKS if book.table.startswith(name.removesuffix("_id"))), None)
+    called = name.removesuffix("_id")
+    book = next((b for b in BOOKS if b.table.removeprefix("shift_").startswith(called)), None)
     if book is None:
         return "1"
     with site.app.store() as work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ def test_with_patience_without_end_nobody_leaves(n: int, busy: float, seconds: i
     assert isinstance(stays, Outlook)
     gaps = [stays.waits - erlang_a(load, n, aht * many).waits for many in (1, 10, 100, 720)]
     assert all(gap >= -HAIR for gap in gaps)
-    assert all(later <= sooner + HAIR for sooner, later in zip(gaps, gaps[1:], strict=False))
+    assert all(later <= sooner + HAIR for sooner, later in pairwise(gaps))
     assert gaps[-1] <= 0.02
     assert erlang_a(load, n, aht * 720).wait.total_seconds() == pytest.approx(
         stays.wait.total_seconds(), rel=0.15, abs=1

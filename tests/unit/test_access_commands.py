@@ -37,6 +37,7 @@ REGISTER = "档案编号,姓名,手机,困难类别,建档日期\nWX-001,沈建�
 
 #: Words beside the required ones, without which a command stumbles before it asks.
 MORE = {
+    "handover give": ["--call", "x1", "--to", "x1", "--told", "说了近况和约定"],
     "duty add": ["x1", "2026-11-24 19:00", "01:00"],
     "duty template add": ["晚班", "19:00-01:00", "--days", "1-5", "--agent", "x1", "--first", "2026-11-24"],
     "duty template end": ["x1", "2026-11-24"],
@@ -45,6 +46,8 @@ MORE = {
     "duty publish": ["--from", "2026-11-24", "--to", "2026-11-25"],
     "duty hours": ["--month", "2026-11"],
     "duty correct": ["x1", "2026-11-22 19:00", "19:30", "--counts", "--reason", "话机坏了"],
+    "duty sheet": ["--week", "2026-W49"],
+    "report staffing": ["--calls-per-hour", "1", "--aht", "60m"],
     "calls live": ["--once"],
     "user add": ["x1", "--name", "林晓燕", "--role", "clerk"],
     "user pin": ["x1", "--pin", "2580"],

@@ -42,7 +42,8 @@ def check_rule(event: Event, start: datetime, now: datetime) -> None:
         raise Complaint("重复从 5 年以前开始。请把开始日期改到近期。")
     if isinstance(rule := event.get("RRULE"), vRecur):
         _check_parts({key.upper(): value for key, value in rule.items()})
-        _include_last_day(rule, event["DTSTART"].dt)
+        begins: Any = event["DTSTART"]
+        _include_last_day(rule, begins.dt)
 
 
 def _include_last_day(rule: vRecur, start: datetime) -> None:

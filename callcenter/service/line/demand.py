@@ -15,6 +15,7 @@ from callcenter.domain.access import Verb
 from callcenter.domain.calls import OFFERED, CallRecord, Direction, Outcome
 from callcenter.domain.hours import Span
 from callcenter.domain.plan_rules import PlanRules
+from callcenter.domain.staffing import LONGEST, LONGEST_PATIENCE, SHORTEST
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 
@@ -93,8 +94,8 @@ def demand_of(
         calls=len(offered),
         answered=len(answered),
         abandoned=abandoned,
-        aht=talk / len(answered) + wrap_up if len(answered) >= ENOUGH_ANSWERED else None,
-        patience=waited / abandoned if abandoned >= ENOUGH_ABANDONED else None,
+        aht=_usable(talk / len(answered) + wrap_up, LONGEST) if len(answered) >= ENOUGH_ANSWERED else None,
+        patience=_usable(waited / abandoned, LONGEST_PATIENCE) if abandoned >= ENOUGH_ABANDONED else None,
         arrivals=Counter(_cell(c.offered_at, zone) for c in offered if c.offered_at),
         served={cell: timedelta(seconds=seconds) for cell, seconds in hours.items()},
     )
@@ -145,6 +146,11 @@ def _counts(call: CallRecord, spans: Iterable[Span]) -> bool:
 def _waited(call: CallRecord, cap: timedelta) -> timedelta:
     wait = call.wait or timedelta()
     return wait if call.outcome in (Outcome.ANSWERED, Outcome.ABANDONED) else min(wait, cap)
+
+
+def _usable(mean: timedelta, longest: timedelta) -> timedelta:
+    """Return a mean with which one can reckon, however odd the past was."""
+    return min(max(mean, SHORTEST), longest)
 
 
 def _cell(at: datetime, zone: tzinfo) -> Cell:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from callcenter.domain.access import Verb
 from callcenter.domain.duty import ShiftKind, coverage
 from callcenter.domain.plan_rules import Fault, PlanRules
-from callcenter.domain.staffing import MOST_SEATS, Load, Outlook, Unstable, erlang_a, erlang_c
+from callcenter.domain.staffing import MOST_CALLS, MOST_SEATS, Load, Outlook, Unstable, erlang_a, erlang_c
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.line.demand import Demand
@@ -90,7 +90,7 @@ def _slot(start: datetime, end: datetime, agents: frozenset[str], demand: Demand
     calls = demand.expected(start, end, rules.zone)
     found = None
     if calls is not None and demand.aht is not None and len(agents) <= MOST_SEATS:
-        load = Load(calls=calls / ((end - start) / _HOUR), aht=demand.aht)
+        load = Load(calls=min(calls / ((end - start) / _HOUR), MOST_CALLS), aht=demand.aht)
         found = forecast(load, len(agents), demand.patience)
     return Slot(start=start, end=end, agents=agents, calls=calls, forecast=found)
 
