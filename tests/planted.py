@@ -122,8 +122,13 @@ def secret_text() -> str:
     return f"{NOTE},身份证{IDENTITY_NUMBER},之{next(_numbered)}"
 
 
-#: Texts that are words of a closed list, whatever their type says.
-WORDS: Mapping[str, Mapping[str, str]] = {"exports": {"kind": "sessions"}}
+#: Texts that are words of a closed list, or codes, whatever their type says.
+WORDS: Mapping[str, Mapping[str, Any]] = {
+    "exports": {"kind": "sessions"},
+    "shift_templates": {"agents": ("c017",)},
+    "shift_overrides": {"agent": "c017", "substitute": "c018"},
+    "shift_swaps": {"agent": "c017", "taker": "c018", "decided_by": "s001"},
+}
 
 
 #: Texts that are never free: the code of who acted, a checksum.

@@ -59,7 +59,6 @@ THERE = {
     "start": "2026-11-24 09:00",
     "length": "4h",
     "day": "2026-11-23",
-    "agents": "c017",
     "substitute": "c017",
     "hours": "19:00-01:00",
     "days": "1-5",
