@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness import USERS, Actors, Pbx, short_home, test_settings
+from routed_line import RoutedPbx, routed_pbx
 from violence import Site
 
 from callcenter.asterisk.tree import find_asterisk
@@ -67,6 +68,32 @@ def actors(pbx: Pbx, tmp_path: Path) -> Iterator[Actors]:
     cast = Actors(pbx=pbx, folder=tmp_path)
     yield cast
     cast.close()
+
+
+@pytest.fixture(scope="session")
+def _session_routes(_tools: None, keys: KeyRing) -> Iterator[RoutedPbx]:
+    routes = routed_pbx(keys)
+    routes.start()
+    yield routes
+    routes.process.stop()
+
+
+@pytest.fixture
+def line(_session_routes: RoutedPbx) -> Iterator[RoutedPbx]:
+    """A running line with short rings, of counsellors who differ, none of them on duty."""
+    _session_routes.reset()
+    yield _session_routes
+    left = _session_routes.leak()
+    if left:
+        pytest.fail(f"channels left behind:\n{left}", pytrace=False)
+
+
+@pytest.fixture
+def cast(line: RoutedPbx, tmp_path: Path) -> Iterator[Actors]:
+    """Callers, phones and the carrier around that line."""
+    around = Actors(pbx=line, folder=tmp_path)
+    yield around
+    around.close()
 
 
 @pytest.fixture

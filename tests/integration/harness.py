@@ -25,6 +25,7 @@ from callcenter.asterisk.tree import DSV_MODULE, JournalFormat, find_asterisk
 from callcenter.config import Asterisk, Escalation, Queue, Settings, Trunk
 from callcenter.demo.runner import Address, free_ports, until
 from callcenter.demo.sipp import Behaviour, Caller, Carrier, Phone, Press
+from callcenter.domain.staff import GENERAL, QUEUES
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
 from ivr.backends.dialplan import QueueOptions, compile_flow
@@ -108,6 +109,8 @@ class Pbx:
     mobile_members: bool | None = None
     #: None: as this Asterisk does best.
     journal_format: JournalFormat | None = None
+    #: The flows this line has.
+    flow_names: Sequence[str] = ("inbound", "checkin")
     process: AsteriskProcess = field(init=False)
     _journal_from: int = 0
     _queue_log_from: int = 0
@@ -145,7 +148,7 @@ class Pbx:
                 transfers=dial_strings(self.settings),
                 time_scale=TIME_SCALE,
             )
-            for name in ("inbound", "checkin")
+            for name in self.flow_names
         }
         able = self.process.program.journal
         journal = self.journal_format or able
@@ -206,9 +209,9 @@ class Pbx:
         assert match is not None
         return int(match[1])
 
-    def members(self) -> set[str]:
-        """Return the interfaces of the queue's members."""
-        return set(re.findall(r"\(((?:PJSIP|Local)/[^)\s]+)\)", self.console("queue show hotline")))
+    def members(self, queue: str = GENERAL) -> set[str]:
+        """Return the interfaces of a queue's members."""
+        return set(re.findall(r"\(((?:PJSIP|Local)/[^)\s]+)\)", self.console(f"queue show {queue}")))
 
     # --- what the line should know ---
 
@@ -244,8 +247,9 @@ class Pbx:
             self.console(f"database deltree {family}")
         self.console("channel request hangup all")
         until(lambda: self.channels() == 0, 15, what="the channels to go")
-        for interface in self.members():
-            self.console(f"queue remove member {interface} from hotline")
+        for queue in QUEUES:
+            for interface in self.members(queue):
+                self.console(f"queue remove member {interface} from {queue}")
         self._journal_from = _size(self.journal_file)
         self._queue_log_from = _size(self._queue_log_file)
 

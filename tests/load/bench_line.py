@@ -53,7 +53,7 @@ NATIVE = ("extensions.conf", "cel.conf", "manager.conf")
 def greeting_of(flow: Flow) -> Menu:
     """Return the node that greets a caller of whom nothing is known."""
     node = flow.nodes["greet"]
-    if not isinstance(node, Menu) or node.on_silence != "queue":
+    if not isinstance(node, Menu) or node.on_silence != "owner":
         raise TypeError("the inbound flow no longer greets and queues: mend the native dialplan as well")
     return node
 
@@ -224,17 +224,32 @@ class Native(Line):
 
     def _files(self) -> dict[str, str]:
         files = super()._files()
-        members = "".join(f"member => PJSIP/{user.code},0,{user.code}\n" for user in self.agents)
         return (
             files
             | {name: _by_hand(name) for name in self.own}
-            | {"queues.conf": files["queues.conf"].rstrip() + "\n" + members}
+            | {"queues.conf": one_queue(files["queues.conf"], self.agents)}
         )
 
     def start(self) -> None:
         """Start the PBX and its phones."""
         super().start()
         self._until(lambda: self._members() == len(self.agents), "the queue's members")
+
+
+def one_queue(text: str, agents: Sequence[User]) -> str:
+    """Return queues.conf with the queue of everybody alone, all of them equal, as Asterisk does it itself."""
+    general, queue = re.split(r"(?m)^(?=\[)", text)[1:3]
+    members = "".join(f"member => PJSIP/{user.code},0,{user.code}\n" for user in agents)
+    return general + re.sub(r"(?m)^weight = .*\n", "", queue).rstrip() + "\n" + members
+
+
+def skilled_queues(text: str, agents: Sequence[User]) -> str:
+    """Return queues.conf with everybody in the queue of all and in one of fewer people, loads 0 to 2."""
+    general, everybody, *fewer = re.split(r"(?m)^(?=\[)", text)[1:]
+    seats = [f"member => PJSIP/{user.code},{place % 3},{user.code}\n" for place, user in enumerate(agents)]
+    parts = [everybody.rstrip() + "\n" + "".join(seats)]
+    parts += [part.rstrip() + "\n" + "".join(seats[n :: len(fewer)]) for n, part in enumerate(fewer)]
+    return general + "\n".join(parts)
 
 
 def _by_hand(name: str) -> str:
@@ -275,6 +290,33 @@ class Journalled(Native):
 
     name = "journal"
     own = ("manager.conf",)
+
+
+class Unrouted(Native):
+    """The product without `hotline serve` and without routing: the flow's plain Queue(), and no owner."""
+
+    name = "queue"
+    own = ()
+
+    def _files(self) -> dict[str, str]:
+        files = super()._files()
+        text = files["extensions.conf"].replace("[hotline-first]", "[hotline-first-off]")
+        text = text.replace(
+            "[hotline-owner]", "[hotline-owner]\nexten => s,1,Return(failed)\n[hotline-owner-off]"
+        )
+        phones = re.sub(r"(?m)^set_var = .*hotline-ring.*\n", "", files["pjsip.conf"])
+        return files | {"extensions.conf": text, "pjsip.conf": phones}
+
+
+class Skilled(Native):
+    """The same with routing: skills, loads, who missed a ring, and the owner asked after."""
+
+    name = "routing"
+    own = ()
+
+    def _files(self) -> dict[str, str]:
+        files = Line._files(self)
+        return files | {"queues.conf": skilled_queues(files["queues.conf"], self.agents)}
 
 
 class Product(Line):
