@@ -111,7 +111,8 @@ class Queue(_Section):
     ring: Span = timedelta(seconds=20)
     #: R4: after this wait the caller is not simply left waiting.
     wait_cap: Span = timedelta(minutes=3)
-    wrap_up: Pause = timedelta(seconds=10)
+    #: Rest after a call; `*14` ends it at once, `*13` prolongs it (decision 0034).
+    wrap_up: Pause = timedelta(minutes=1)
     #: How long somebody whom a caller wishes for (a woman, somebody who speaks the dialect), or who is
     #: trained for people in danger, is waited for before anybody free is rung.
     wish_wait: Span = timedelta(seconds=20)
