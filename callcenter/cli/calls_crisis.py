@@ -10,7 +10,6 @@ from callcenter.db.errors import StoreError
 from callcenter.domain.alarms import Alarm
 from callcenter.errors import CallCenterError, Forbidden, NotFound
 from callcenter.service.line import crisis as service
-from callcenter.service.line.alarms import chain
 
 _SHOW = [("call", "通话"), ("alarm", "告警"), ("acknowledged_by", "确认人")]
 
@@ -49,10 +48,9 @@ def _call_for_help(app: App, call: str, actor: str | None) -> tuple[Alarm, bool]
     """Return the alarm, and whether its order was left for somebody who can be rung."""
     by, now = known_actor(app, actor), app.clock()
     with app.store() as work:
-        alarm = service.call_for_help(work, app.road, call, actor=by, now=now)
-        somebody = bool(chain(work.users.all()))
+        called = service.call_for_help(work, app.road, call, actor=by, now=now)
         work.commit()
-    return alarm, somebody and alarm.rung_at == now
+    return called.alarm, bool(called.chain) and called.alarm.rung_at == now
 
 
 def _ring_blind(app: App, call: str, problem: Exception, answers: bool, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.case_rows import case_row, confirming, event_row, plain_rows, step_row
 from callcenter.cli.common import actor_option, json_option, pass_app, say, show_one, show_rows
+from callcenter.cli.session_outcome import Rung, ring_for
 from callcenter.domain.case_rules import proposal, proposed_why
 from callcenter.domain.cases import RESCUE_WORDS, Case, CloseReason
 from callcenter.domain.instruments import Instrument, load_instruments
@@ -138,14 +139,20 @@ def take(app: App, case_id: str, to: str | None, reason: str, actor: str) -> Non
 @actor_option
 @pass_app
 def raise_level(app: App, case_id: str, level: int, reason: str, actor: str) -> None:
-    """升级(改为更小的数),立即按新级别安排随访。"""
-    done = _act(
-        app,
-        lambda work, now: service.raise_level(
+    """升级(改为更小的数),立即按新级别安排随访;升到 0 级就呼叫督导。"""
+    rung: list[Rung] = []
+
+    def raised(work: UnitOfWork, now: datetime) -> Case:
+        case = service.raise_level(
             work, case_id, Level(level), reason=reason, actor=actor, now=now, rules=rules_of(app.settings)
-        ),
-    )
+        )
+        rung.append(ring_for(app, work, case, actor=actor))
+        return case
+
+    done = _act(app, raised)
     say(f"{done.id} 现在是 {LEVEL_WORDS[done.level]}。")
+    if rung[-1].now is not None:
+        say("正在呼叫督导。" if rung[-1].now else "没能呼叫督导，请马上打电话告诉督导！")
     if done.level is Level.IMMINENT:
         with app.store() as work:
             form = of_case(work, done.id)[-1]

@@ -34,7 +34,11 @@ class Rung:
 
 def ring(app: App, work: UnitOfWork, done: Submitted, *, actor: str) -> Rung:
     """Ring the supervisors for a case at level 0 that none of them knows, as a rescue does."""
-    case = done.case
+    return ring_for(app, work, done.case, actor=actor)
+
+
+def ring_for(app: App, work: UnitOfWork, case: Case | None, *, actor: str) -> Rung:
+    """Ring for a case at level 0 that no supervisor knows: now, not at the next look (R14)."""
     if case is None or case.level is not Level.IMMINENT or not is_alarming(case):
         return Rung()
     rules = rules_of(app.settings)

@@ -16,6 +16,7 @@ from callcenter.domain.levels import Level
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
+from callcenter.service.risk import handovers
 from callcenter.service.sessions import drafts, listing
 from callcenter.service.sessions import reading as sessions
 from callcenter.service.sessions import writing as session_writing
@@ -208,6 +209,24 @@ def test_a_supervisor_reviews_what_others_wrote_and_only_once(store: Store, now:
     assert (newest.status, newest.reason, newest.answers) == (SessionStatus.REVIEWED, "问得很细。", FULL)
     with pytest.raises(Refused, match="已经审阅"):
         review(store, session, now, seen=2)
+
+
+def test_r45_a_record_is_not_closed_while_nobody_at_the_agency_took_the_caller(
+    store: Store, now: datetime
+) -> None:
+    session = talked(store, now)
+    submit(store, session, now)
+    with store() as work:
+        about = f"call:{work.sessions.get(session).call}"
+        told = "说了情况和地址"
+        one = handovers.give(work, about, "120", told=told, actor="c017", now=now)
+        work.commit()
+    with pytest.raises(Refused, match="hotline handover accept"):
+        review(store, session, now)
+    with store() as work:
+        handovers.accept(work, one.id, name="周调度员", actor="c017", now=now)
+        work.commit()
+    assert review(store, session, now).status is SessionStatus.REVIEWED
 
 
 def test_nobody_reviews_their_own_record_nor_what_they_amended(store: Store, now: datetime) -> None:

@@ -5,6 +5,7 @@ Nothing of ours runs in these tests but the test itself, which only plays people
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,9 +14,13 @@ from pathlib import Path
 import pytest
 from harness import Actors, Pbx
 
+from callcenter.asterisk.ami import AmiLink
+from callcenter.asterisk.control import AsteriskCalls, PhoneBook
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import BUSY, Answer, Behaviour, Carrier, presses
 from callcenter.domain.alarms import crisis_id
+from callcenter.ports import PlaceCall
+from callcenter.service.risk.rescue_dial import RING
 
 pytestmark = pytest.mark.asterisk
 
@@ -51,8 +56,12 @@ def callers_call(pbx: Pbx) -> str:
 
 
 def bridges(pbx: Pbx, event: str) -> list[str]:
-    """Return the channels that entered (or left) a bridge of the caller's call, by their rows."""
-    call = callers_call(pbx)
+    """Return the channels that entered (or left) a bridge of the caller's call."""
+    return in_call(pbx, event, callers_call(pbx))
+
+
+def in_call(pbx: Pbx, event: str, call: str) -> list[str]:
+    """Return the channels of a call that have a row of this event, as often as they have."""
     return [row[6] for row in pbx.journal() if row[0] == event and row[9] == call]
 
 
@@ -110,7 +119,7 @@ def test_a_callers_own_keys_do_nothing_and_go_on_to_the_counsellor(
     if agent == "c001":
         actors.phone(agent, behaviour=Answer(after=SOON))
     on_duty(pbx, agent)
-    caller = actors.caller(keys=presses("*@6 9@6.3 5@7"))
+    caller = actors.caller(keys=presses("*@4.5 9@4.8 5@5.4"))
     in_talk(pbx)
     until(lambda: heard(keys_heard(), "5") >= hops, 20, what="the caller's keys to be over")
     assert [key for key in "*95" if heard(keys_heard(), key) != hops] == []
@@ -153,3 +162,41 @@ def test_the_supervisor_on_call_now_is_rung_before_the_chain_and_once_a_round(
     until(lambda: events(pbx, "ALARM_ACK"), 30, what="the supervisor to press 1")
     assert rung(carrier) == [SECOND, FIRST]
     caller.hang_up()
+
+
+def test_r14_help_is_called_on_a_line_of_its_own_while_the_caller_stays(pbx: Pbx, actors: Actors) -> None:
+    carrier = actors.carrier({"110": Answer(after=SOON)})
+    actors.phone("c001", "c002", behaviour=Answer(after=SOON))
+    on_duty(pbx, "c001")
+    caller = actors.caller()
+    in_talk(pbx)
+    asyncio.run(dial(pbx, "110", by="c002"))
+    until(lambda: rung(carrier) == ["110"], 20, what="the agency's phone")
+    until(lambda: len(in_call(pbx, "BRIDGE_ENTER", "rs-1")) == 2, what="the two to talk")
+    assert all(
+        name.startswith(("PJSIP/c002-", "PJSIP/trunk-")) for name in in_call(pbx, "BRIDGE_ENTER", "rs-1")
+    )
+    assert len(bridges(pbx, "BRIDGE_ENTER")) == 2
+    assert bridges(pbx, "BRIDGE_EXIT") == []
+    carrier.hang_up()
+    until(lambda: len(in_call(pbx, "BRIDGE_EXIT", "rs-1")) == 2, what="that call to end")
+    assert bridges(pbx, "BRIDGE_EXIT") == []
+    caller.hang_up()
+
+
+async def dial(pbx: Pbx, number: str, by: str) -> None:
+    """Place the call that `hotline rescue dial` places."""
+    settings, password = pbx.settings, pbx.keys.password("ami:bridge")
+    link = AmiLink(settings.asterisk.ami_address, settings.asterisk.ami_port, "bridge", password)
+    shown = settings.site.outbound_number
+    running = asyncio.create_task(link.run())
+    try:
+        async with asyncio.timeout(10):
+            while not link.connected:  # noqa: ASYNC110 - only success is announced
+                await asyncio.sleep(0.05)
+        await AsteriskCalls(link, PhoneBook(pbx.users), shown_number=shown).place(
+            PlaceCall(id="rs-1", number=number, shown_number=shown, flow="preview", ring=RING, first_ring=by)
+        )
+    finally:
+        link.close()
+        await running

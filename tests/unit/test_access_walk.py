@@ -34,6 +34,8 @@ ASK_NOTHING = {
     "access.allow": "is the gate",
     "access.acting": "is the gate",
     "line.alarms.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
+    "line.alarms.ring": "the machine rings; a person asks through what calls it",
+    "line.alarms.note": "writes the audit for who was let through",
     "line.alarms.Bell.raise_alarm": "the machine rings; a person's test asks through `allow_test`",
     "line.self_dial.settle": "writes what a probe found; a person's probe asks through `allow_test`",
     "people.nearness.changed_by": "asks for the verb it is given, then for nearness",

@@ -17,6 +17,7 @@ from callcenter.cli.cases import cases
 from callcenter.cli.queue import queue
 from callcenter.cli.rescue import rescue
 from callcenter.config import Settings
+from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.risk import RiskAnswers
@@ -184,6 +185,13 @@ def test_r14_raising_to_level_0_names_the_rescue(desk: Desk) -> None:
     said = desk.types(cases, "raise", desk.case, "0", "--reason", "家属来电话了")
     (form,) = json.loads(desk.types(cases, "show", desk.case, "--json"))["rescues"]
     assert form["id"] in said
+
+
+def test_r14_raising_to_level_0_rings_supervisors_at_once(desk: Desk) -> None:
+    said = desk.types(cases, "raise", desk.case, "0", "--reason", "家属来电话了", by="c017")
+    assert "正在呼叫督导。" in said
+    assert isinstance(desk.road, MemoryAlarmRoad)
+    assert [alarm.kind for alarm in desk.road.rung] == [AlarmKind.RISK_UNACKNOWLEDGED]
 
 
 def test_who_looked_at_a_colleagues_case_is_on_record(desk: Desk) -> None:

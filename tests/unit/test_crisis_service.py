@@ -72,7 +72,7 @@ def work() -> Iterator[MemoryUnit]:
 
 def test_the_command_and_the_key_are_one_alarm_whichever_came_first(work: MemoryUnit) -> None:
     road = MemoryAlarmRoad()
-    alarm = crisis.call_for_help(work, road, CALL, actor="c017", now=NOW)
+    alarm = crisis.call_for_help(work, road, CALL, actor="c017", now=NOW).alarm
     assert crisis.on_rows(work, [pressed()], NOW) == ()
     assert work.alarms.open() == [alarm]
     assert [rung.id for rung in road.rung] == [crisis_id(CALL)]

@@ -7,7 +7,7 @@ a command takes the same road. The alarm's id follows from the call, so that bot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callcenter.domain.access import Verb
@@ -18,14 +18,24 @@ from callcenter.errors import NotFound, PbxError
 from callcenter.ports import AlarmRoad, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.duty import debriefs
-from callcenter.service.line.alarms import SYSTEM, note, ring
+from callcenter.service.line.alarms import SYSTEM, chain, note, ring
 
 #: How far back alarms that somebody acknowledged are looked for.
 _RECENT = 200
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Called:
+    """What calling for help came to."""
+
+    #: Its `rung_at` is before now where the order could not be left.
+    alarm: Alarm
+    #: Whom alarms ring, in order, besides supervisors on call. Empty: perhaps nobody.
+    chain: tuple[str, ...]
+
+
 @guarded(Verb.CRISIS_CALL)
-def call_for_help(work: UnitOfWork, road: AlarmRoad, call_id: str, *, actor: str, now: datetime) -> Alarm:
+def call_for_help(work: UnitOfWork, road: AlarmRoad, call_id: str, *, actor: str, now: datetime) -> Called:
     """Have supervisors rung for a call, now; the caller stays with the counsellor.
 
     Asked again, it rings again under the same alarm, but not beside a climb that goes on. Whoever talks
@@ -41,7 +51,7 @@ def call_for_help(work: UnitOfWork, road: AlarmRoad, call_id: str, *, actor: str
     work.alarms.put(alarm)
     if call.answered_by is not None:
         debriefs.owe(work, call.answered_by, call_id, by=actor, now=now)
-    return alarm
+    return Called(alarm=alarm, chain=tuple(user.code for user in chain(work.users.all())))
 
 
 def ring_blind(road: AlarmRoad, call_id: str, now: datetime) -> bool:

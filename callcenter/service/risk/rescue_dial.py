@@ -89,6 +89,7 @@ def prepare(
 @guarded(Verb.RESCUE_WRITE)
 def note_dialled(work: UnitOfWork, dialling: Dialling, agency: str, *, actor: str, now: datetime) -> Rescue:
     """Write the call into the rescue's log; return the rescue as it now stands."""
+    allow(work, actor, Verb.RESCUE_WRITE)
     rescue = work.book(RESCUES).get(dialling.rescue.id)
     asks = rescue.state in {RescueState.NEEDED, RescueState.REQUESTED}
     phone = dialling.call.first_ring or actor

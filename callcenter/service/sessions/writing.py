@@ -16,6 +16,7 @@ from callcenter.domain.books import DRAFTS, SESSION_VERSIONS
 from callcenter.domain.cases import Case
 from callcenter.domain.form_values import read_answers
 from callcenter.domain.forms import Form, Wrong, check
+from callcenter.domain.handover import is_to_agency
 from callcenter.domain.levels import Level
 from callcenter.domain.reasons import checked_reason
 from callcenter.domain.risk import Finding, RiskAnswers, finding
@@ -36,6 +37,7 @@ from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.people import caller_of, new_person
 from callcenter.service.risk.cases import follow
+from callcenter.service.risk.handovers import open_about
 from callcenter.service.sessions.access import check_writes, writer_of
 from callcenter.service.sessions.aftermath import NOTHING, Aftermath, aftermath
 from callcenter.service.sessions.forms import Desk, form_of, keep_form
@@ -348,7 +350,8 @@ def review(
     """Note that a supervisor read a record, with remarks; return its head. It adds a version of its own.
 
     `seen`: the version that was read; None: the newest. Raises `Forbidden` for one's own record,
-    `Refused` for one not submitted, or reviewed already, and `Conflict` if it changed since it was read.
+    `Refused` for one not submitted, reviewed already, or of a caller whom nobody at an agency took by name,
+    and `Conflict` if it changed since it was read.
     """
     allow(work, actor, Verb.SESSION_REVIEW)
     head = work.sessions.get(session_id)
@@ -356,6 +359,7 @@ def review(
         raise Refused(f"{session_id} 还没有提交,没有可审阅的。")
     if head.status is SessionStatus.REVIEWED:
         raise Refused(f"{session_id} 已经审阅过。")
+    _check_handed_over(work, head)
     if seen is not None and head.version != seen:
         raise Conflict(f"{session_id} 刚被改过(现在是第 {head.version} 版),请先看新的一版。")
     before = _newest(work, head)
@@ -365,6 +369,16 @@ def review(
     act = _Act(by=actor, at=now, made=SessionStatus.REVIEWED, reason=remarks)
     head, _ = _add_version(work, head, before.answers, (before.form, before.checksum), act)
     return head
+
+
+def _check_handed_over(work: UnitOfWork, head: SessionRow) -> None:
+    """Raise `Refused` while nobody at an agency has said by name that they have this caller (R45)."""
+    open_ones = [one for one in open_about(work, f"call:{head.call}") if is_to_agency(one)]
+    if open_ones:
+        raise Refused(
+            f"{open_ones[0].id}：交给 {open_ones[0].to} 还没有人具名接下，记录不能结束。"
+            "问到对方姓名后登记 hotline handover accept。"
+        )
 
 
 @guarded(Verb.SESSION_WRITE, Verb.SESSION_WRITE_FOR)
