@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callcenter.config import Alarms as AlarmSettings
-from callcenter.domain.alarms import AlarmKind
+from callcenter.domain.alarms import AlarmKind, acknowledged
 from callcenter.domain.calls import CallRecord, Direction, Outcome
-from callcenter.domain.duty import Shift
+from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift, ShiftKind
+from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.memory import MemoryAlarmRoad, MemoryStore
 from callcenter.ports import Member, UnreadRow
 from callcenter.service.line.watch import (
@@ -65,6 +66,17 @@ def test_everybody_rests_for_a_while_and_then_for_too_long() -> None:
     assert _wrong(_duty(NOW, rest), _duty(NOW + 10 * MINUTE, rest)) == {
         (AlarmKind.NOBODY_ON_DUTY, "all_paused")
     }
+
+
+def test_a_line_whose_only_seat_rests_by_feature_code_or_waits_for_a_talk_is_told_of_later() -> None:
+    """A pause of ours takes the member out of the queue; so does a debriefing owed (R47)."""
+
+    def resting(minutes: int) -> Reading:
+        at = NOW + minutes * MINUTE
+        return Reading(at=at, live=Live(members=()), on_shift=ON_SHIFT, resting=ON_SHIFT)
+
+    assert _wrong(resting(0), resting(9)) == set()
+    assert _wrong(resting(0), resting(10)) == {(AlarmKind.NOBODY_ON_DUTY, "all_paused")}
 
 
 def test_outside_every_shift_nobody_is_missed() -> None:
@@ -169,9 +181,32 @@ class Line:
             raise ConnectionError("database is gone")
         return self.store()
 
-    def plan(self, start: datetime, length: timedelta) -> None:
+    def plan(
+        self, start: datetime, length: timedelta, agent: str = "c001", kind: ShiftKind = ShiftKind.LINE
+    ) -> None:
         with self.store() as work:
-            work.roster.add_shift(Shift(id="sh-1", agent="c001", start=start, length=length))
+            name = f"sh-{agent}-{start:%H%M}"
+            work.roster.add_shift(Shift(id=name, agent=agent, start=start, length=length, kind=kind))
+            work.commit()
+
+    def enlist(self, *agents: str) -> None:
+        counsellor = frozenset({Role.COUNSELLOR})
+        with self.store() as work:
+            for code in agents:
+                work.users.add(User(code=code, name="周敏", roles=counsellor, phone=PhoneKind.SIP))
+            work.commit()
+
+    def act(self, act: PresenceAct, at: datetime, agent: str = "c001") -> None:
+        with self.store() as work:
+            key = f"{at.timestamp()} {act}"
+            work.roster.add_presence(PresenceEvent(key=key, agent=agent, act=act, at=at, source="phone"))
+            work.commit()
+
+    def acknowledge(self) -> None:
+        """Somebody answers every open alarm by name."""
+        with self.store() as work:
+            for alarm in work.alarms.open():
+                work.alarms.put(acknowledged(alarm, "s001", alarm.rung_at or alarm.raised_at))
             work.commit()
 
     def run(self, start: datetime, ticks: int) -> None:
@@ -196,6 +231,93 @@ def test_a_quiet_line_rings_nobody_and_keeps_the_watchdog_asleep() -> None:
     line.run(NOW, 10)
     assert line.rung() == []
     assert line.road.watchdog_at == NOW + 9 * MINUTE + AlarmSettings().watchdog
+
+
+# --- somebody whose shift has begun is not there ---------------------------------------------
+
+
+def _late(line: Line) -> list[tuple[str, datetime]]:
+    """Return what was told of lateness and when it was raised; a climb tells nothing new."""
+    told = ((a.detail, a.raised_at) for a in line.road.rung if a.kind is AlarmKind.LATE_FOR_DUTY)
+    return list(dict.fromkeys(told))
+
+
+def test_somebody_who_does_not_come_is_told_of_once_for_their_shift() -> None:
+    line = Line()
+    line.enlist("c001")
+    line.plan(NOW, timedelta(hours=3))
+    line.run(NOW, 6)
+    assert _late(line) == [("c001", NOW + 5 * MINUTE)]
+    line.acknowledge()
+    line.run(NOW + 6 * MINUTE, 170)
+    assert len(line.road.rung) == 1, "whoever knows need not hear it again"
+    with line.store() as work:
+        assert work.alarms.recent(5)[0].cleared_at is None
+    line.run(NOW + timedelta(hours=3), 4)
+    with line.store() as work:
+        (alarm,) = [a for a in work.alarms.recent(5) if a.kind is AlarmKind.LATE_FOR_DUTY]
+    assert alarm.cleared_at == NOW + timedelta(hours=3) + CALM, "the shift is over"
+
+
+def test_the_next_shift_they_miss_and_the_next_person_ring_again() -> None:
+    line = Line()
+    line.enlist("c001", "c002")
+    line.plan(NOW, timedelta(hours=1))
+    line.plan(NOW + timedelta(hours=2), timedelta(hours=1))
+    line.run(NOW, 6)
+    line.acknowledge()
+    line.plan(NOW + 10 * MINUTE, timedelta(minutes=30), agent="c002")
+    line.run(NOW + 6 * MINUTE, 10)
+    assert [detail for detail, _ in _late(line)] == ["c001", "c001 c002"]
+    line.acknowledge()
+    line.run(NOW + 16 * MINUTE, 130)
+    assert _late(line)[2:] == [("c001", NOW + timedelta(hours=2, minutes=5))]
+
+
+def test_signing_on_late_clears_it_whatever_they_do_then() -> None:
+    line = Line()
+    line.enlist("c001")
+    line.plan(NOW, timedelta(hours=3))
+    line.run(NOW, 7)
+    line.act(PresenceAct.ON, NOW + 7 * MINUTE)
+    line.act(PresenceAct.PAUSE, NOW + 8 * MINUTE)
+    line.run(NOW + 8 * MINUTE, 4)
+    line.act(PresenceAct.OFF, NOW + 20 * MINUTE)
+    line.run(NOW + 20 * MINUTE, 30)
+    with line.store() as work:
+        (alarm,) = [a for a in work.alarms.recent(5) if a.kind is AlarmKind.LATE_FOR_DUTY]
+    assert alarm.cleared_at == NOW + 10 * MINUTE
+    assert len({a.id for a in line.road.rung if a.kind is AlarmKind.LATE_FOR_DUTY}) == 1
+
+
+def test_whoever_signs_off_from_the_shift_before_and_forgets_this_one_is_missed() -> None:
+    line = Line()
+    line.enlist("c001")
+    line.act(PresenceAct.ON, NOW - timedelta(hours=3))
+    line.plan(NOW, timedelta(hours=3))
+    line.act(PresenceAct.OFF, NOW + MINUTE)
+    line.run(NOW + MINUTE, 5)
+    assert _late(line) == [("c001", NOW + 5 * MINUTE)]
+
+
+def test_nobody_on_call_at_home_is_late_nor_missed_at_the_line() -> None:
+    line = Line()
+    line.enlist("c001")
+    line.live = Live(members=(), trunk_up=True, connected=True)
+    line.plan(NOW, timedelta(hours=3), kind=ShiftKind.BACKUP)
+    line.run(NOW, 15)
+    assert line.rung() == []
+
+
+def test_a_sole_counsellor_who_is_owed_a_talk_rings_the_supervisor_in_time() -> None:
+    line = Line()
+    line.enlist("c001")
+    line.plan(NOW, timedelta(hours=3))
+    line.act(PresenceAct.ON, NOW)
+    line.act(PresenceAct.DEBRIEF, NOW)
+    line.live = Live(members=(), trunk_up=True, connected=True)
+    line.run(NOW, 12)
+    assert line.rung() == [(AlarmKind.NOBODY_ON_DUTY, NOW + 10 * MINUTE)]
 
 
 def test_a_cured_trouble_is_recorded_as_gone_but_waits_for_a_name() -> None:
