@@ -14,6 +14,10 @@ from itertools import pairwise
 from callcenter.domain.moments import check_aware
 from callcenter.errors import Refused
 
+_NOTHING = timedelta(0)
+#: Longer is no shift.
+_LONGEST = timedelta(hours=24)
+
 
 class ShiftKind(StrEnum):
     """What somebody is planned for."""
@@ -40,7 +44,7 @@ class Shift:
 
     def __post_init__(self) -> None:
         check_aware(self.start)
-        if not timedelta(0) < self.length <= timedelta(hours=24):
+        if not _NOTHING < self.length <= _LONGEST:
             raise Refused("a shift lasts more than nothing and at most 24 hours")
 
     @property

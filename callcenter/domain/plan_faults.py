@@ -77,8 +77,8 @@ def _changes(
     ]
     for begins, ends, what in spans:
         if begins < end and ends > start:
-            yield max(begins, start), what, 1
-            yield min(ends, end), what, -1
+            yield (begins if begins > start else start), what, 1
+            yield (ends if ends < end else end), what, -1
 
 
 @dataclass(kw_only=True, slots=True)
