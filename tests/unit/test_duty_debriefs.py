@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from pathlib import Path
 
 import pytest
+from journal_text import row, row_bytes
 
+from callcenter.bootstrap import App
+from callcenter.config import Settings
 from callcenter.domain.alarms import AlarmPolicy
+from callcenter.domain.books import DEBRIEFS
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.duty import PauseReason, PresenceAct, PresenceEvent, Shift, presence_of
 from callcenter.domain.people import Person, Phone
@@ -281,3 +286,30 @@ def test_a_pause_keeps_its_reason(work: MemoryUnit) -> None:
 def test_a_row_tells_no_more_than_it_must() -> None:
     row = Debrief(id="db-1", agent="c017", about=CALL, since=NOW, note="她哭了很久")
     assert "她哭了很久" not in repr(row)
+
+
+def test_the_lines_own_reading_of_the_journal_knows_of_it(tmp_path: Path) -> None:
+    """As `hotline serve` reads it, and again as `hotline calls replay` does."""
+    app = App(settings=Settings(home=tmp_path))
+    app.__dict__["store"] = MemoryStore()
+    journal = app.settings.pbx_home / "log" / "cel-custom" / "journal.csv"
+    journal.parent.mkdir(parents=True)
+    at = NOW.timestamp()
+    rows = [
+        row("CHAN_START", at, "PJSIP/trunk-1", CALL, CALL, context="hotline-trunk"),
+        row(
+            "DUTY",
+            at + 60,
+            "PJSIP/c017-2",
+            "1795442047.2",
+            CALL,
+            words=f"agent=c017&act=debrief&reason={CALL}",
+        ),
+        row("LINKEDID_END", at + 90, "PJSIP/trunk-1", CALL, CALL),
+    ]
+    journal.write_bytes(b"".join(map(row_bytes, rows)))
+    for replay in (False, True):
+        app.follower(replay=replay).catch_up(NOW + timedelta(hours=1))
+        with app.store() as unit:
+            found = [(one.agent, one.about, one.state) for one in unit.book(DEBRIEFS).where()]
+        assert found == [("c017", CALL, DebriefState.OWED)]
