@@ -78,20 +78,24 @@ def sheets(
     acts = _acts(work, start, end + _AROUND)
     book = work.book(CORRECTIONS)
     corrections = book.where(agent=agent) if agent else book.where()
-    everybody = (*(s.agent for s in shifts), *(a.agent for a in acts), *(c.agent for c in corrections))
-    codes = {agent} if agent else set(everybody)
+    everybody = {*(s.agent for s in shifts), *acts, *(c.agent for c in corrections)}
     calls = work.calls.between(start - _AROUND, end + _AROUND)
     found = (
-        _sheet(Told.of(code, acts, shifts, corrections), calls, _name(work, code), start, end, now)
-        for code in sorted(codes)
+        _sheet(
+            Told.of(code, acts.get(code, ()), shifts, corrections), calls, _name(work, code), start, end, now
+        )
+        for code in sorted({agent} if agent else everybody)
     )
     return tuple(sheet for sheet in found if agent or _has_anything(sheet))
 
 
-def _acts(work: UnitOfWork, start: datetime, end: datetime) -> list[PresenceEvent]:
-    """Return the acts that say where everybody stood in a span of time."""
+def _acts(work: UnitOfWork, start: datetime, end: datetime) -> dict[str, list[PresenceEvent]]:
+    """Return, by code, the acts that say where everybody stood in a span of time."""
     known = (*work.roster.presence_between(start - _LOOK_BACK, end), *work.roster.presence_events())
-    return list({act.key: act for act in known}.values())
+    found: dict[str, list[PresenceEvent]] = {}
+    for act in {act.key: act for act in known}.values():
+        found.setdefault(act.agent, []).append(act)
+    return found
 
 
 def _name(work: UnitOfWork, code: str) -> str:
@@ -181,7 +185,7 @@ def tired(work: UnitOfWork, *, actor: str, now: datetime) -> tuple[Tired, ...]:
     calls = work.calls.between(now - _AROUND, now)
     found = []
     for agent in sorted({shift.agent for shift in shifts if shift.covers(now)}):
-        told = Told.of(agent, acts, shifts, work.book(CORRECTIONS).where(agent=agent))
+        told = Told.of(agent, acts.get(agent, ()), shifts, work.book(CORRECTIONS).where(agent=agent))
         there = corrected(signed(told.acts, now), told.corrections, now)
         for stretch in joined_spans(told.shifts):
             if not stretch[0] <= now < stretch[1]:
