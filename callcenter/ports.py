@@ -18,7 +18,7 @@ from callcenter.domain.books import BookOf
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
-from callcenter.domain.reconcile import Seat
+from callcenter.domain.reconcile import FAMILIES, Seat
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
 from scheduler.obligations import Attempt, Evidence, Kind, Obligation
@@ -365,7 +365,8 @@ class PlaceCall:
     number: str = field(repr=False)
     #: Shown to the callee; must be the site's own outbound number.
     shown_number: str
-    #: Flow that runs when the callee answers (`checkin`), or `preview` with `first_ring`.
+    #: Flow that runs when the callee answers (`checkin`); with `first_ring` also `preview`, or `listen`:
+    #: then nobody else is called, and what is listened to stands in `variables`.
     flow: str
     ring: timedelta
     #: Code of the counsellor whose phone rings first (preview dialling).
@@ -385,6 +386,10 @@ class CallControl(Protocol):
         ...
 
     async def is_live(self, call_id: str) -> bool: ...
+    async def talks_with(self, call_id: str) -> str | None:
+        """Return the channel that a call's own channel talks with; None if there is none."""
+        ...
+
     async def hang_up(self, call_id: str) -> None: ...
 
 
@@ -423,8 +428,8 @@ class QueueControl(Protocol):
         """Take one place away; nobody there is no fault."""
         ...
 
-    async def facts(self) -> dict[str, str]:
-        """Return every fact we have pushed, `family/key` -> value."""
+    async def facts(self, families: Sequence[str] = FAMILIES) -> dict[str, str]:
+        """Return every fact of these families (of ours), `family/key` -> value."""
         ...
 
     async def push_facts(self, changes: dict[str, str | None]) -> None:

@@ -2,11 +2,12 @@
 
 Two tasks. One looks at the roster's revision many times a second and, when it has grown, pushes at once
 what that change asks for: the duty facts that differ from those the PBX was told last, and seats. The
-other compares everything anew: on each connect and FullyBooted (AstDB is a second stale after a crash),
-after each change of the roster, when a shift or a surge begins or ends, when the queues' members change,
-and each minute. Signing on by feature code has already changed the PBX before we hear of it, so both
-wait for the journal to be read to its end before they ask the store, and a comparison reads the PBX
-before that: what is decided from is never older than what it would undo (decision 0032).
+other compares: everything on each connect and FullyBooted (AstDB is a second stale after a crash), after
+each change of the roster and each minute; seats and duty facts alone when the queues' members change,
+and when a shift or a surge begins or ends. Signing on by feature code has already changed the PBX before
+we hear of it, so both wait for the journal to be read to its end before they ask the store, and a
+comparison reads the PBX before that: what is decided from is never older than what it would undo
+(decision 0032).
 """
 
 from __future__ import annotations
@@ -25,12 +26,20 @@ from typing import Protocol, TypeVar
 from callcenter.asterisk import wire
 from callcenter.asterisk.ami import AmiLink, Headers
 from callcenter.asterisk.control import PhoneBook
-from callcenter.domain.reconcile import Changes, Wanted, duty_changes, plan_changes, whose
+from callcenter.domain.reconcile import (
+    DUTY_FAMILIES,
+    FAMILIES,
+    Changes,
+    Wanted,
+    duty_changes,
+    plan_changes,
+    whose,
+)
 from callcenter.errors import CallCenterError, PbxError
 from callcenter.ports import Clock, QueueControl, ShiftEdges, Store, UnitOfWork
 from callcenter.service.followup.callers import Opening
 from callcenter.service.line.load import loads_at
-from callcenter.service.line.wanted import ALWAYS, duty_wants, pbx_wants
+from callcenter.service.line.wanted import ALWAYS, Plan, duty_wants, pbx_wants, plan_at
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +67,9 @@ class Pace:
     look: float = 0.04
     #: Asking whether a whole comparison is due; and the store again after it failed.
     whole: float = 0.5
+    #: Comparing after a change of the roster whose quick push is done: once no other came for so long, so
+    #: that two changes in a row do not wait for each other's comparison.
+    calm: float = 1.0
     #: After news of a member: dialplan's journal row needs a moment to reach the disk.
     settle: float = 0.3
     #: Comparing although nothing seems to have changed.
@@ -119,6 +131,7 @@ class RosterSource:
         self._salt = salt
         self._clock = clock
         self._opening = opening
+        self._plan: Plan | None = None
         self._loads: Mapping[str, int] = {}
         self._weighed_at = -math.inf
 
@@ -133,9 +146,15 @@ class RosterSource:
             self._phones.refresh(work.users.all())
 
     def duty(self) -> Wanted:
-        """Return what the PBX should hold of those who answer, with the loads as last weighed."""
+        """Return what the PBX should hold of those who answer, with the loads as last weighed.
+
+        Shifts of the coming days are read anew only if those of the next hour have changed.
+        """
         with self._look() as work:
-            return duty_wants(work, self._clock(), loads=self._loads)
+            now, plan = self._clock(), self._plan
+            if plan is None or not plan.holds(work, now):
+                self._plan = plan = plan_at(work, now)
+            return duty_wants(work, now, loads=self._loads, plan=plan)
 
     def wanted(self) -> Wanted:
         """Return what the PBX should hold now; weigh the loads anew if that is long ago."""
@@ -143,7 +162,8 @@ class RosterSource:
             now = self._clock()
             if monotonic() - self._weighed_at >= WEIGH:
                 self._loads, self._weighed_at = loads_at(work, now), monotonic()
-            return pbx_wants(work, now, salt=self._salt, opening=self._opening, loads=self._loads)
+            self._plan = plan = plan_at(work, now)
+            return pbx_wants(work, now, salt=self._salt, opening=self._opening, loads=self._loads, plan=plan)
 
     def _look(self) -> AbstractContextManager[UnitOfWork]:
         """Open a unit that only reads: on SQLite, where stores have one, it waits for no writer."""
@@ -183,6 +203,7 @@ class Bridge:
         #: Whom a quick push was about since the present comparison began: it knows them from before.
         self._pushed: set[str] = set()
         self._pushing = asyncio.Lock()
+        self._followed_at = -math.inf
         self._dirty = asyncio.Event()
         self._status = BridgeStatus()
         link.listen(self._hear, self._came_up)
@@ -245,20 +266,23 @@ class Bridge:
                     await asyncio.sleep(self._pace.settle)
             except TimeoutError:
                 pass
-            if self._is_due():
+            whole = self._is_whole_due()
+            if whole or self._is_duty_due():
                 try:
-                    await self._compare()
+                    await self._compare(whole=whole)
                 except Exception as error:
                     self._fail(error)
 
-    def _is_due(self) -> bool:
+    def _is_whole_due(self) -> bool:
+        changed = self._revision != self._seen.revision
+        return (changed and self._is_calm()) or monotonic() - self._seen.at >= self._pace.full
+
+    def _is_duty_due(self) -> bool:
         edge = self._seen.next_edge
-        return (
-            self._dirty.is_set()
-            or self._revision != self._seen.revision
-            or (edge is not None and self._clock() >= edge)
-            or monotonic() - self._seen.at >= self._pace.full
-        )
+        return self._dirty.is_set() or (edge is not None and self._clock() >= edge)
+
+    def _is_calm(self) -> bool:
+        return self._seen.told is None or monotonic() - self._followed_at >= self._pace.calm
 
     def _fail(self, error: Exception) -> None:
         """Note the trouble and look again after a while. Kinds only: a message may hold a number."""
@@ -284,39 +308,41 @@ class Bridge:
                 self._pushed |= {*changes.decide, *map(whose, changes.facts)}
                 await self._apply(changes)
                 await self._lay(wanted)
-                self._seen.told = wanted
+                self._seen.told, self._followed_at = wanted, monotonic()
         except Exception:
             self._seen.told = None
             raise
 
     # --- comparing ----------------------------------------------------------------------------
 
-    async def _compare(self) -> None:
-        """Compare and push until nothing differs."""
+    async def _compare(self, *, whole: bool) -> None:
+        """Compare and push until nothing differs; without `whole` only seats and facts about duty."""
         self._dirty.clear()
         revision = self._revision
         for _ in range(_ROUNDS):
-            wanted, changes = await self._compare_once()
+            wanted, changes = await self._compare_once(whole=whole)
             if not changes:
                 break
         else:
             raise PbxError("the telephone system does not keep what is pushed. Run `hotline pbx check`.")
-        self._seen.revision = revision
-        self._seen.next_edge = min(wanted.edges, default=None)
-        self._seen.at = monotonic()
+        self._seen.next_edge = min((at for at in wanted.edges if at > self._clock()), default=None)
+        if whole:
+            self._seen.revision = revision
+            self._seen.at = monotonic()
 
-    async def _compare_once(self) -> tuple[Wanted, Changes]:
+    async def _compare_once(self, *, whole: bool) -> tuple[Wanted, Changes]:
         if not self._link.connected:
             return await self._lay_edges_alone()
         self._pushed.clear()
+        families = FAMILIES if whole else DUTY_FAMILIES
         await self._in_thread(self._source.refresh_phones)
-        state, facts = await self._queue.state(), await self._queue.facts()
+        state, facts = await self._queue.state(), await self._queue.facts(families)
         unreachable = frozenset(m.agent for m in state.members if not m.reachable)
         await self._ask_phones(unreachable)
         await self._wait_for_journal()
-        wanted = await self._in_thread(self._source.wanted)
+        wanted = await self._in_thread(self._source.wanted if whole else self._source.duty)
         async with self._pushing:
-            changes = plan_changes(wanted, state.seats, facts).without(self._pushed)
+            changes = plan_changes(wanted, state.seats, facts, families).without(self._pushed)
             await self._apply(changes)
             if not self._pushed:
                 await self._lay(wanted)
@@ -326,6 +352,7 @@ class Bridge:
             members=frozenset(m.agent for m in state.members),
             unreachable=unreachable,
             waiting=state.waiting,
+            trouble="" if whole else self._status.trouble,
         )
         return wanted, changes
 

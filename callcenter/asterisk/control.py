@@ -147,6 +147,18 @@ class AsteriskCalls:
             raise
         return True
 
+    async def talks_with(self, call_id: str) -> str | None:
+        """Return the name of the channel in one bridge with the call's own; None if there is none."""
+        try:
+            told = await self._link.send("Getvar", Channel=wire.argument(call_id), Variable="BRIDGEPEER")
+        except PbxUnreachable:
+            raise
+        except PbxError as error:
+            if "No such channel" in str(error):
+                return None
+            raise
+        return told.get("Value") or None
+
     async def hang_up(self, call_id: str) -> None:
         """End the call; one that has ended already is left alone."""
         try:
@@ -196,6 +208,8 @@ class AsteriskCalls:
         if call.first_ring is None:
             to_person = f"PJSIP/{call.number}@{TRUNK}"
             return to_person, _PLACES.get(call.flow, (f"flow-{call.flow}", "s")), self._told(call)
+        if call.flow == "listen":
+            return self._phones.interface(call.first_ring), ("hotline-listen", "s"), {}
         preview = {
             "HOTLINE_NUMBER": call.number,
             "HOTLINE_RING": str(round(call.ring.total_seconds())),
@@ -246,10 +260,10 @@ class AsteriskQueue:
         with _tolerating("Not there"):
             await self._link.send("QueueRemove", Queue=seat.queue, Interface=interface)
 
-    async def facts(self) -> dict[str, str]:
-        """Return every fact of our families, `family/key` -> value."""
+    async def facts(self, families: Sequence[str] = FAMILIES) -> dict[str, str]:
+        """Return every fact of these families, `family/key` -> value."""
         found: dict[str, str] = {}
-        for family in FAMILIES:
+        for family in families:
             for item in await self._link.list("DBGetTree", Family=family):
                 found[need(item, "Key").removeprefix("/")] = need(item, "Val")
         return found

@@ -72,7 +72,7 @@ class Wanted:
     @property
     def duty_facts(self) -> dict[str, str]:
         """Return the facts about those who answer."""
-        return {key: value for key, value in self.facts.items() if family_of(key) in DUTY_FAMILIES}
+        return _of(DUTY_FAMILIES, self.facts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,8 +114,13 @@ def whose(key: str) -> str:
     return key.partition("/")[2]
 
 
-def plan_changes(wanted: Wanted, seats: Iterable[Seat], facts: Mapping[str, str]) -> Changes:
-    """Return the least that makes the PBX as wanted. Tens of a penalty are missed rings: dialplan's own."""
+def plan_changes(
+    wanted: Wanted, seats: Iterable[Seat], facts: Mapping[str, str], families: Collection[str] = FAMILIES
+) -> Changes:
+    """Return the least that makes the PBX as wanted, in facts of these families alone.
+
+    Tens of a penalty are missed rings: dialplan's own.
+    """
     held = {(seat.agent, seat.queue): seat for seat in seats}
     right = {(agent, queue) for agent, queues in wanted.seats.items() for queue in queues}
     free = [seat for place, seat in sorted(held.items()) if place in right and seat.paused]
@@ -125,9 +130,7 @@ def plan_changes(wanted: Wanted, seats: Iterable[Seat], facts: Mapping[str, str]
         if (seat := held.get((agent, queue))) is None or seat.paused or not _has_due_penalty(seat, wanted)
     }
     return Changes(
-        facts=_differing(
-            {key: value for key, value in facts.items() if family_of(key) in FAMILIES}, wanted.facts
-        ),
+        facts=_differing(_of(families, facts), _of(families, wanted.facts)),
         free=tuple(free),
         decide=tuple(sorted(amiss)),
         remove=tuple(seat for place, seat in sorted(held.items()) if place not in right),
@@ -141,6 +144,10 @@ def duty_changes(before: Wanted, after: Wanted) -> Changes:
     moved = {agent for agent in agents if before.seats.get(agent) != after.seats.get(agent)}
     ranked = {whose(key) for key in facts if family_of(key) in (SKILL, LOAD)}
     return Changes(facts=facts, decide=tuple(sorted(moved | ranked)))
+
+
+def _of(families: Collection[str], facts: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in facts.items() if family_of(key) in families}
 
 
 def _differing(held: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str | None]:

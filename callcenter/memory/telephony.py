@@ -10,6 +10,7 @@ from callcenter.domain.alarms import Alarm
 from callcenter.domain.reconcile import (
     BACKUP,
     DEBRIEF,
+    FAMILIES,
     LOAD,
     PAUSED,
     SHIFT,
@@ -34,6 +35,8 @@ class MemoryCallControl:
     def __init__(self) -> None:
         self.placed: list[PlaceCall] = []
         self.live: set[str] = set()
+        #: Call -> the channel its own one talks with.
+        self.talks: dict[str, str] = {}
         self.failing: PbxError | None = None
 
     async def place(self, call: PlaceCall) -> None:
@@ -48,6 +51,11 @@ class MemoryCallControl:
         """Tell whether the call was placed and has not ended."""
         self._may_fail()
         return call_id in self.live
+
+    async def talks_with(self, call_id: str) -> str | None:
+        """Return what the test says."""
+        self._may_fail()
+        return self.talks.get(call_id)
 
     async def hang_up(self, call_id: str) -> None:
         """End the call; one that has ended already is left alone."""
@@ -95,10 +103,10 @@ class MemoryQueue:
         self._may_fail()
         self._leave(seat.agent, seat.queue)
 
-    async def facts(self) -> dict[str, str]:
-        """Return a copy of every fact pushed so far."""
+    async def facts(self, families: Sequence[str] = FAMILIES) -> dict[str, str]:
+        """Return a copy of the facts of these families."""
         self._may_fail()
-        return dict(self.pushed)
+        return {key: value for key, value in self.pushed.items() if family_of(key) in families}
 
     async def push_facts(self, changes: dict[str, str | None]) -> None:
         """Set or, with None, remove facts; decide anew about whom they are."""

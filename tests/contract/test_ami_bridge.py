@@ -21,7 +21,7 @@ from callcenter.service.duty import presence, roster
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HOURS = timedelta(hours=1)
-SWIFT = Pace(look=0.01, whole=0.02, settle=0.01, full=60.0, retry=0.02, journal=0.2)
+SWIFT = Pace(look=0.01, whole=0.02, calm=0.02, settle=0.01, full=60.0, retry=0.02, journal=0.2)
 
 
 class World:
@@ -290,7 +290,7 @@ def test_a_pbx_that_forgets_what_it_is_told_is_trouble_not_a_loop() -> None:
         world.sign("c017", PresenceAct.ON)
         await until(lambda: "does not keep" in world.bridge.status.trouble)
 
-    play(scene, Pace(look=0.01, whole=0.02, settle=0.01, retry=30.0))
+    play(scene, Pace(look=0.01, whole=0.02, calm=0.02, settle=0.01, retry=30.0))
 
 
 def test_edges_are_laid_though_the_telephone_system_is_away() -> None:
