@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from callcenter.config import DEFAULT_FILE, Settings, load_settings
 from callcenter.errors import CallCenterError, KeyFileMissing
 from callcenter.keys import KeyRing
-from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store
+from callcenter.ports import AlarmRoad, CallControl, QueueControl, Store, UnitOfWork
 
 if TYPE_CHECKING:
     from callcenter.asterisk.ami import AmiLink
@@ -110,7 +110,7 @@ class App:
         from callcenter.asterisk.journal import JournalFollower
         from callcenter.service.duty import debriefs
         from callcenter.service.followup.debts import rules_of, settle
-        from callcenter.service.line import crisis
+        from callcenter.service.line import crisis, listening, talks
         from callcenter.service.line.alarms import on_acks
         from callcenter.service.line.records import Hooks
         from callcenter.service.risk import handovers
@@ -118,11 +118,19 @@ class App:
         hooks = Hooks(
             on_closed=(partial(settle, rules=rules_of(self.settings)), self.numbers, crisis.on_closed),
             on_acks=(on_acks,),
-            on_line_acts=(crisis.on_rows, handovers.on_rows),
+            on_line_acts=(crisis.on_rows, handovers.on_rows, listening.on_line_acts, talks.on_line_acts),
             on_presence=(debriefs.heard,),
         )
         home, name = self.settings.pbx_home, self.settings.asterisk.name
         return JournalFollower(home, self.store, name=name, hooks=hooks, replay=replay)
+
+    def journal_unread(self, work: UnitOfWork) -> int | None:
+        """Return how many bytes of the PBX's journal are not in the store yet; None: it is not here."""
+        from callcenter.asterisk.journal_files import unread_bytes
+
+        name = f"{self.settings.asterisk.name}:journal"
+        current = self.settings.pbx_home / "log" / "cel-custom" / "journal.csv"
+        return unread_bytes(current, work.journal.checkpoint(name))
 
     def ami_link(self) -> AmiLink:
         """Return a link to the PBX's manager interface, not yet running."""

@@ -29,6 +29,7 @@ from callcenter.service.line import recordings
 from callcenter.service.line.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
 from callcenter.service.line.watch import Live, Watch
 from callcenter.service.privacy import exports
+from callcenter.service.privacy.recording_drops import drop_without_consent
 from scheduler.ticker import Ticker
 
 log = logging.getLogger(__name__)
@@ -130,15 +131,17 @@ class Server:
             )
 
     async def _seal_messages(self) -> None:
-        """Seal what callers left, off the loop."""
+        """Seal what callers left and agreed to have recorded, off the loop."""
         settings, now = self._app.settings, self._app.clock()
-        spool = settings.pbx_home / "spool" / "messages"
         folder = settings.recordings_folder
-        await asyncio.to_thread(recordings.seal_waiting, self._app.store, spool, folder, now=now)
+        for kind in ("messages", "recordings"):
+            spool = settings.pbx_home / "spool" / kind
+            await asyncio.to_thread(recordings.seal_waiting, self._app.store, spool, folder, now=now)
 
     async def _sweep_messages(self) -> None:
-        """Delete sealed files that no row opens any more, off the loop."""
+        """Drop talks that nobody agreed to have recorded, and files no row opens any more, off the loop."""
         folder, now = self._app.settings.recordings_folder, self._app.clock()
+        await asyncio.to_thread(drop_without_consent, self._app.store, now=now)
         await asyncio.to_thread(recordings.sweep, self._app.store, folder, now=now)
 
     async def _expire_exports(self) -> None:

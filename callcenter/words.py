@@ -9,6 +9,7 @@ from callcenter.domain.calls import Outcome
 from callcenter.domain.cases import CASE_WORDS as CASE_WORDS
 from callcenter.domain.cases import RESCUE_WORDS as RESCUE_WORDS
 from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
+from callcenter.domain.listening import ListenMode
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
 from scheduler.obligations import Kind, Mode, Result
 
@@ -42,6 +43,9 @@ ALARMS = {
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }
+
+#: How far a supervisor comes in on somebody's call.
+LISTEN_WORDS = {ListenMode.LISTEN: "听线", ListenMode.WHISPER: "耳语", ListenMode.BARGE: "三方通话"}
 
 #: By whom a caller would rather be answered (`callcenter.domain.privacy.Wish`).
 WISH_WORDS = {"": "", "woman": "希望由女性接听", "man": "希望由男性接听"}

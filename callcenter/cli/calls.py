@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import groupby
 
 import click
-from rich.live import Live
-from rich.text import Text
 
 from callcenter.bootstrap import App
 from callcenter.cli.calls_crisis import crisis
+from callcenter.cli.calls_listen import ears, listen
+from callcenter.cli.calls_live import live
 from callcenter.cli.calls_message import message
+from callcenter.cli.calls_recording import recording
 from callcenter.cli.common import (
     actor_option,
     check_year,
-    console,
     json_option,
-    local,
-    minutes,
     pass_app,
     say_parts,
     show_one,
@@ -92,6 +88,10 @@ def calls() -> None:
 
 
 calls.add_command(message)
+calls.add_command(listen)
+calls.add_command(live)
+calls.add_command(ears)
+calls.add_command(recording)
 calls.add_command(crisis)
 
 
@@ -130,25 +130,6 @@ def show(app: App, call_id: str, actor: str, as_json: bool) -> None:
     with app.store() as work:
         found = call_views.one_call(work, call_id, actor=actor)
     show_one(_row(found), _DETAILS, as_json)
-
-
-@calls.command()
-@click.option("--once", is_flag=True, help="只显示一次")
-@actor_option
-@pass_app
-def live(app: App, once: bool, actor: str) -> None:
-    """实时画面:谁在等,谁在谈。每秒刷新,Ctrl-C 退出。"""
-    screen = console()
-    if once or not screen.is_terminal:
-        click.echo(_picture(app, actor))
-        return
-    with Live(console=screen, auto_refresh=False, screen=False) as view:
-        try:
-            while True:
-                view.update(Text(_picture(app, actor)), refresh=True)
-                time.sleep(1)
-        except KeyboardInterrupt:
-            return
 
 
 @calls.command()
@@ -273,33 +254,6 @@ def _say_sum(found: list[CallRecord]) -> None:
     rest = [f"{OUTCOMES[o]} {n}" for o, n in counts.items() if n and o not in OFFERED]
     if rest:
         say_parts("另有 ", rest)
-
-
-def _picture(app: App, actor: str) -> str:
-    now = app.clock()
-    with app.store() as work:
-        going_on = [shown.call for shown in call_views.going_on(work, actor=actor)]
-        found = [call for call in going_on if call.direction is not Direction.INTERNAL]
-    lines = [f"{local(now)}  进行中 {len(found)} 通"]
-    for state, group in groupby(sorted(found, key=_state), key=lambda call: _state(call)[1]):
-        lines += ["", state, *(_line(call, now) for call in group)]
-    return "\n".join(lines)
-
-
-def _state(call: CallRecord) -> tuple[int, str, datetime]:
-    if call.answered_at:
-        return 1, "正在通话", call.answered_at
-    if call.offered_at:
-        return 0, "等待接听", call.offered_at
-    return 2, "正在听语音", call.started_at
-
-
-def _line(call: CallRecord, now: datetime) -> str:
-    since = _state(call)[2]
-    ringing = [one.partition("=")[0] for one in call.rung if one.endswith("=rung")]
-    who = call.answered_by or (f"{'、'.join(ringing)} 振铃" if ringing else "") or (call.path or ("",))[-1]
-    length = minutes(max(now - since, timedelta(0)))
-    return f"  {_DIRECTIONS[call.direction]}  {mask_number(call.number):<11}  {length:>6}  {who}"
 
 
 def _midnight(app: App, day: datetime | None) -> datetime:

@@ -63,7 +63,8 @@ def _of_keeping(app: App) -> Iterator[Check]:
         yield checked("key_escrow", escrow)
     yield checked("backup", lambda: looks.last_backup(load_mark(settings.home), now, settings.backup.every))
     yield checked("folders", partial(looks.private_folders, settings.pbx_home, settings.recordings_folder))
-    yield checked("messages", partial(looks.unsealed_messages, settings.pbx_home / "spool" / "messages", now))
+    spools = [settings.pbx_home / "spool" / kind for kind in ("messages", "recordings")]
+    yield checked("messages", partial(looks.unsealed_messages, spools, now))
     yield checked("disk", partial(looks.disk, settings.home))
 
 
@@ -82,6 +83,7 @@ def _of_store(app: App) -> Iterator[Check]:
         "machine_names": line.machine_names,
         "alarm_chain": line.alarm_chain,
         "roster": lambda work: line.roster(work, now, plan_rules_of(settings)),
+        "recordings": line.recordings,
         "sessions": lambda work: line.unwritten_sessions(work, now),
         "cases": lambda work: line.high_risk(work, now, rules),
         "second_factor": lambda work: line.second_factors(work, demanded=settings.access.second_factor),

@@ -43,6 +43,8 @@ class Verb(StrEnum):
     CALL_LISTEN = "call.listen"
     CALL_WHISPER = "call.whisper"
     CALL_BARGE = "call.barge"
+    #: Who listened to which call: one's own; supervisors and auditors all.
+    EARS_SEE = "call.ears"
     #: Recorded conversations (R15).
     RECORDING_HEAR = "recording.hear"
     RECORDING_DROP = "recording.drop"
@@ -139,6 +141,7 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.CALL_LISTEN: frozenset({_S}),
         Verb.CALL_WHISPER: frozenset({_S}),
         Verb.CALL_BARGE: frozenset({_S}),
+        Verb.EARS_SEE: frozenset({_C, _S, _A}),
         Verb.RECORDING_HEAR: frozenset({_S}),
         Verb.RECORDING_DROP: frozenset({_S}),
         Verb.CALLS_SEE: frozenset({_C, _S, _X}),

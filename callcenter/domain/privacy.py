@@ -221,4 +221,8 @@ class Recording:
     #: Of a conversation: who talked with the caller, and when the caller agreed.
     agent: str = ""
     agreed_at: datetime | None = None
+    #: When the caller took the consent back by way of the counsellor: from then on nothing was recorded.
+    withdrawn_at: datetime | None = None
+    #: When somebody had it deleted for good; what still comes of it is thrown away.
+    dropped_at: datetime | None = None
     revision: int = 0

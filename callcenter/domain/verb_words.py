@@ -23,6 +23,7 @@ VERB_WORDS: dict[Verb, str] = {
     Verb.CALL_LISTEN: "听线",
     Verb.CALL_WHISPER: "耳语指导",
     Verb.CALL_BARGE: "加入通话",
+    Verb.EARS_SEE: "查看督导听线",
     Verb.RECORDING_HEAR: "听通话录音",
     Verb.RECORDING_DROP: "删除通话录音",
     Verb.CALLS_SEE: "查看通话",

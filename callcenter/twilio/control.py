@@ -54,6 +54,8 @@ class TwilioControl:
         Raises `PbxError` if it was surely not placed, `InDoubt` if nobody can tell, and `Refused`
         for a call this door cannot make.
         """
+        if call.flow == "listen":
+            raise Refused("Twilio 线路上不能听线。请用本地线路。")
         if call.first_ring is not None:
             raise Refused("Twilio 线路还不能先响咨询员的电话。请用本地线路回拨。")
         if await self.is_live(call.id):
@@ -88,6 +90,10 @@ class TwilioControl:
         except (TwilioException, OSError):
             raise PbxUnreachable from None
         return str(call.status) in LIVE
+
+    async def talks_with(self, call_id: str) -> str | None:
+        """Refuse: nobody can be listened to here."""
+        raise Refused("Twilio 线路上不能听线。请用本地线路。")
 
     async def hang_up(self, call_id: str) -> None:
         """End the call; one that has ended, or was never placed, is left alone."""

@@ -155,7 +155,6 @@ class Voice:
 
     def _hum(self) -> None:
         """Send a frame each 20 ms: the note, or a key that is being pressed."""
-        samples = [alaw(LOUD * math.sin(2 * math.pi * self.note * n / RATE)) for n in range(RATE)]
         sequence = 0
         due = time.monotonic()
         while self._open:
@@ -167,8 +166,9 @@ class Voice:
                 sequence = self._press(self._keys[0], sequence)
                 del self._keys[0]
                 due = time.monotonic()
-            start = sequence * FRAME % RATE
-            self._emit(8, sequence, sequence * FRAME, bytes(samples[start : start + FRAME]))
+            times = range(sequence * FRAME, (sequence + 1) * FRAME)
+            frame = bytes(alaw(LOUD * math.sin(2 * math.pi * self.note * n / RATE)) for n in times)
+            self._emit(8, sequence, sequence * FRAME, frame)
             sequence += 1
 
     def _press(self, key: str, sequence: int) -> int:

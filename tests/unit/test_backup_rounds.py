@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from callcenter import backups
 from callcenter.backups import BackupRound
 from callcenter.bootstrap import App
-from callcenter.cli import calls_message, main
+from callcenter.cli import hearing, main
 from callcenter.config import Backup, Settings
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.errors import Refused
@@ -156,7 +156,7 @@ def test_a_message_is_heard_from_memory_by_a_file_of_its_own(left: bytes, app: C
 def in_memory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     memory = tmp_path / "memory"
     memory.mkdir()
-    monkeypatch.setattr(calls_message, "_MEMORY", memory)
+    monkeypatch.setattr(hearing, "_MEMORY", memory)
     return memory
 
 
@@ -164,7 +164,7 @@ def test_played_it_leaves_no_file(left: bytes, tmp_path: Path, monkeypatch: pyte
     player = tmp_path / "player"
     player.write_text(f'#!/bin/sh\ncat "$1" > {tmp_path / "played"}\n')
     player.chmod(0o755)
-    monkeypatch.setattr(calls_message, "_PLAYERS", ((str(player),),))
+    monkeypatch.setattr(hearing, "_PLAYERS", ((str(player),),))
     memory = in_memory_of_its_own(tmp_path, monkeypatch)
     heard = run("calls", "message", CALL, "--reason", "办理留言承诺", "--play", HOTLINE_ACTOR="c001")
     assert heard.exit_code == 0, heard.output

@@ -158,10 +158,10 @@ def test_a_message_left_in_clear_for_hours_is_red(tmp_path: Path) -> None:
     wav = tmp_path / "pbx1-1.1-say.wav"
     wav.touch()
     written = datetime.fromtimestamp(wav.stat().st_mtime).astimezone()
-    assert doctor.unsealed_messages(tmp_path, written + timedelta(minutes=30)).state is State.OK
-    assert doctor.unsealed_messages(tmp_path, written + timedelta(hours=2)).state is State.BAD
+    assert doctor.unsealed_messages([tmp_path], written + timedelta(minutes=30)).state is State.OK
+    assert doctor.unsealed_messages([tmp_path], written + timedelta(hours=2)).state is State.BAD
     (tmp_path / "vm9-x.wav").symlink_to(tmp_path / "gone")
-    assert "vm9-x.wav" in doctor.unsealed_messages(tmp_path, written).sentence
+    assert "vm9-x.wav" in doctor.unsealed_messages([tmp_path], written).sentence
 
 
 @pytest.mark.parametrize(("free", "state"), [(50, State.OK), (15, State.WARN), (5, State.BAD)])

@@ -27,6 +27,7 @@ from ivr.vocabulary import PURPOSE_WORDS
 #: Used by the PBX configuration, outside of any flow.
 OUTSIDE_FLOWS = {
     "accept", "pin", "pin_wrong", "signed_on", "signed_off", "paused", "resumed", "not_on_shift",
+    "signed_on_debrief", "pause_why", "debrief_owed", "debrief_stays",
     "queue_wait", "queue_offer", "queue_plain", "queue_place", "queue_place_end",
     "queue_more_than", "queue_more_than_end", "transfer_wait", "blocked",
     "alarm_ack", "alarm_test", "alarm_nobody_on_duty",
@@ -34,6 +35,8 @@ OUTSIDE_FLOWS = {
     "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",
     "alarm_risk_unacknowledged", "alarm_risk_overdue", "alarm_record_missing",
     "alarm_crisis", "alarm_late_for_duty", "alarm_handover_open",
+    "record_ask", "record_on", "record_paused", "record_over", "record_not", "record_no",
+    "listen_only", "listen_whisper", "listen_barge", "listen_over",
 }  # fmt: skip
 #: What Asterisk 22 asks for to say 1 to 99: Chinese puts 10 before units, English has words up to 19.
 TENS = {f"digit_{number}" for number in range(10, 100, 10)}

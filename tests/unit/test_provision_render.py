@@ -224,6 +224,17 @@ def test_only_named_modules_load() -> None:
     }
 
 
+def test_r15_only_a_site_that_records_has_what_writes_a_talk_to_a_file() -> None:
+    recording = render(replace(PLAN, recording=True))
+    for files, is_there in ((FILES, False), (recording, True)):
+        assert ("load = app_mixmonitor.so" in files["modules.conf"]) == is_there
+        assert ("[hotline-record]" in files["extensions.conf"]) == is_there
+        assert ("*7,peer" in files["features.conf"]) == is_there
+    # Its third argument would be a command for a shell.
+    (written,) = re.findall(r"MixMonitor\((.*)\)$", recording["extensions.conf"], re.MULTILINE)[:1]
+    assert written.count(",") == 2, written  # one in FILTER, one before the option
+
+
 def test_a_mobile_member_is_rung_until_its_owner_can_have_pressed_the_key() -> None:
     assert PLAN.member_ring >= PLAN.queue_ring + PLAN.accept
     # A supervisor's mobile that only the chains ring makes no counsellor's phone ring longer.

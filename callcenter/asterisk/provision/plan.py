@@ -31,7 +31,7 @@ PROMPTS = (
     *("not_on_shift", "alarm_ack", "blocked"),
     *("signed_on_debrief", "pause_why", "debrief_owed", "debrief_stays"),
     *("listen_only", "listen_whisper", "listen_barge", "listen_over"),
-    *("record_ask", "record_on", "record_paused", "record_over", "record_not"),
+    *("record_ask", "record_on", "record_paused", "record_over", "record_not", "record_no"),
     *("queue_offer", "queue_place", "queue_place_end", "queue_more_than", "queue_more_than_end"),
 )
 #: The key that bears a letter (ITU-T E.161).

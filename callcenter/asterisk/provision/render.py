@@ -15,6 +15,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 #: Writes the journal as quoted dsv; an Asterisk without it has the legacy mapping instead.
 DSV = DSV_MODULE.removesuffix(".so")
+#: Writes a talk to a file: loaded only where the site records at all (R15).
+TAPE = "app_mixmonitor"
 #: Loaded besides the required ones; each is used by a context of ours, or another of them needs it.
 MODULES = (
     # timing, sound files and the two codecs Chinese trunks and our prompts use
@@ -30,7 +32,6 @@ MODULES = (
         "app_controlplayback",
         "app_originate",
         "app_chanspy",
-        "app_mixmonitor",
         "app_waitforcond",
         "app_playtones",
         "app_read",
@@ -78,7 +79,8 @@ def render(plan: PbxPlan) -> dict[str, str]:
 
 def modules_of(plan: PbxPlan) -> tuple[str, ...]:
     """Return what is loaded besides the required modules."""
-    return tuple(name for name in MODULES if plan.journal == "dsv" or name != DSV)
+    always = tuple(name for name in MODULES if plan.journal == "dsv" or name != DSV)
+    return (*always, TAPE) if plan.recording else always
 
 
 class _Checked(str):

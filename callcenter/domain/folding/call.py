@@ -20,7 +20,7 @@ from callcenter.domain.queue_log import QueueRow
 #: Q.850 causes by which the network, not a person, ended a call.
 _NETWORK_CAUSES = frozenset({1, 2, 3, 27, 34, 38, 41, 42, 44, 58, 102, 127})
 _QUEUE_END = frozenset({"COMPLETEAGENT", "COMPLETECALLER", "ABANDON"})
-_OUR_CALL, _OUR_PROBE = "at-", "sd-"
+_OUR_CALL, _OUR_PROBE, _OUR_EAR = "at-", "sd-", "ls-"
 
 
 def fold_call(
@@ -103,7 +103,7 @@ def _died(told: Reading, boot: float) -> bool:
 def _direction(told: Reading) -> Direction:
     if told.id.startswith(_OUR_CALL):
         return Direction.OUTBOUND
-    if told.id.startswith(_OUR_PROBE) or told.is_probe:
+    if told.id.startswith((_OUR_PROBE, _OUR_EAR)) or told.is_probe:
         return Direction.INTERNAL
     if told.entry_context is not None:
         return Direction.INBOUND if told.entry_context == "hotline-trunk" else Direction.INTERNAL

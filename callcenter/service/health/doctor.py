@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -156,28 +156,29 @@ def private_folders(pbx_home: Path, recordings: Path) -> Check:
         pbx_home / "etc",
         pbx_home / "lib",
         pbx_home / "spool" / "messages",
+        pbx_home / "spool" / "recordings",
         recordings,
     ]
     open_ones = [path for path in wanted if path.is_dir() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     if open_ones:
         return bad("folders", f"别人能进 {open_ones[0]}。运行 chmod 700 {' '.join(map(str, open_ones))}")
-    return ok("folders", "话务日志、配置和留言的文件夹只有本账号能进。")
+    return ok("folders", "话务日志、配置、留言和录音的文件夹只有本账号能进。")
 
 
-def unsealed_messages(spool: Path, now: datetime) -> Check:
-    """Look whether messages of callers lie in clear for longer than a call and a minute take."""
-    seen = {wav: wav.lstat() for wav in spool.glob("*.wav")}
+def unsealed_messages(spools: Sequence[Path], now: datetime) -> Check:
+    """Look whether messages and recorded talks lie in clear for longer than a call and a minute take."""
+    seen = {wav: wav.lstat() for spool in spools for wav in spool.glob("*.wav")}
     odd = [wav.name for wav, found in seen.items() if not stat.S_ISREG(found.st_mode)]
     if odd:
         return warn(
-            "messages", f"留言文件夹里有不是普通文件的东西,请查明后移走:{'、'.join(sorted(odd)[:3])}。"
+            "messages", f"留言或录音文件夹里有不是普通文件的东西,请查明后移走:{'、'.join(sorted(odd)[:3])}。"
         )
     old = [found for found in seen.values() if now.timestamp() - found.st_mtime > 3600]
     if old:
         return bad(
-            "messages", f"{len(old)} 条留言没有加密,已超过一小时。确认 hotline serve 在运行,并查它的日志。"
+            "messages", f"{len(old)} 条留言或录音没有加密,已超过一小时。确认 hotline serve 在运行,并查它的日志。"
         )
-    return ok("messages", "没有久未加密的留言。")
+    return ok("messages", "没有久未加密的留言和录音。")
 
 
 def disk(folder: Path) -> Check:

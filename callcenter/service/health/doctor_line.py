@@ -16,6 +16,7 @@ from callcenter.service.duty.roster import Lack, gaps_between
 from callcenter.service.health.doctor import Check, bad, ok, warn
 from callcenter.service.line.alarms import chain
 from callcenter.service.line.risk_clock import unacknowledged
+from callcenter.service.privacy.recording_drops import without_consent
 from callcenter.service.staff.users import named_like_machines
 from scheduler.calendar import Calendar
 from scheduler.risk_ladder import RiskRules
@@ -69,6 +70,17 @@ def roster(work: UnitOfWork, now: datetime, rules: PlanRules = ALWAYS) -> Check:
             f"今后 7 天有 {nobody} 段没有人、{thin} 段人手不足。看 hotline duty gaps --days 7。",
         )
     return ok("roster", "今后 7 天的服务时间都有足够的人值守。")
+
+
+def recordings(work: UnitOfWork) -> Check:
+    """Look whether there is a recorded talk of which no consent is on record (I8)."""
+    found = without_consent(work)
+    if found:
+        return bad(
+            "recordings",
+            f"{len(found)} 段通话录音没有来电者同意的记录,一周后自动删除。看 hotline calls recording list。",
+        )
+    return ok("recordings", "通话录音都有来电者同意的记录。")
 
 
 def unwritten_sessions(work: UnitOfWork, now: datetime) -> Check:
