@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from callcenter.ports import Checkpoint
+
 _HEAD = 64
 _TIME = re.compile(rb"(\d{10})(\.\d{6})?")
 
@@ -47,6 +49,16 @@ def segments_of(current: Path) -> list[Segment]:
         if known is None or segment.size > known.size:  # a copy made while rotating
             found[segment.id] = segment
     return sorted(found.values(), key=lambda s: (s.path == current, s.born, s.changed, s.path.name))
+
+
+def unread_bytes(current: Path, read_to: Checkpoint | None) -> int | None:
+    """Return how much of a log nobody has read yet; None where there is no such log."""
+    segments = segments_of(current)
+    ids = [segment.id for segment in segments]
+    if read_to is None or read_to.segment not in ids:
+        return sum(segment.size for segment in segments) if segments else None
+    at = ids.index(read_to.segment)
+    return sum(segment.size for segment in segments[at:]) - read_to.offset
 
 
 def _segment(path: Path) -> Segment | None:

@@ -27,7 +27,7 @@ def parse_shift(
     """
     if end is None and length is None and (found := re.fullmatch(rf"({_START.pattern})-(.+)", start)):
         start, end = found[1], found[found.re.groups]
-    begins = _wall(start, zone)
+    begins = parse_moment(start, zone)
     match end, length:
         case str(), None:
             ends = _end_after(begins, end, zone)
@@ -38,7 +38,8 @@ def parse_shift(
     return begins, ends - begins
 
 
-def _wall(text: str, zone: ZoneInfo) -> datetime:
+def parse_moment(text: str, zone: ZoneInfo) -> datetime:
+    """Read a time at the site such as `2026-11-23 19:00`; raise `Refused` with an example."""
     found = _START.fullmatch(text.strip())
     try:
         if found is None:
@@ -54,7 +55,7 @@ def _end_after(begins: datetime, text: str, zone: ZoneInfo) -> datetime:
     """Read the end: a full date, or a clock time which is the next such time after the start."""
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
-        return _wall(text, zone)
+        return parse_moment(text, zone)
     local = begins.astimezone(zone)
     try:
         clock = time(0 if found[0] == "24:00" else int(found[1]), int(found[2]))
