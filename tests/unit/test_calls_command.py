@@ -112,8 +112,8 @@ def test_live_prints_who_waits(app: DeskApp) -> None:
     app.play("two_queue_entries", lines=6)
     app.clock = lambda: NOW  # type: ignore[method-assign]
     text = run(app, "live")
-    assert "等待接听" in text
-    assert "138****1116    0:08  c017 振铃" in text
+    assert "等候 0 · 振铃 1" in text
+    assert "138****1116     0:08  c017" in text
 
 
 @pytest.mark.parametrize(("words", "forgotten"), [((), 4), (("--keep",), 0)])
