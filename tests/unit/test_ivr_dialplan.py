@@ -77,7 +77,7 @@ def test_the_queue_continues_when_the_counsellor_hangs_up_and_never_lets_a_star_
     queue = section(
         compiled(shipped("inbound"), queue_options=QueueOptions(cap=timedelta(minutes=4))), "queue"
     )
-    assert "Queue(hotline,cCi${HOTLINE_RINGING},,,${HOTLINE_LEFT})" in queue
+    assert "Queue(hotline,cCi,,,${HOTLINE_LEFT})" in queue
     assert "HOTLINE_LEFT=240," in queue
 
 
