@@ -36,16 +36,21 @@ def shift(
     return Shift(id=id_, agent=agent, start=start, length=timedelta(hours=hours), kind=kind, source=source)
 
 
+def enrol(work: UnitOfWork) -> None:
+    """Let a line have three counsellors, a supervisor and a clerk."""
+    for code, name in COUNSELLORS.items():
+        roles = frozenset({Role.COUNSELLOR})
+        work.users.add(User(code=code, name=name, roles=roles, phone=PhoneKind.SIP))
+    supervisor = frozenset({Role.SUPERVISOR})
+    work.users.add(User(code="s001", name="孙立", roles=supervisor, phone=PhoneKind.SIP, alarm_rank=1))
+    work.users.add(User(code="d001", name="钱进", roles=frozenset({Role.CLERK}), phone=PhoneKind.SIP))
+
+
 def line(*shifts: Shift) -> UnitOfWork:
-    """Return a unit of work of a line with three counsellors, a supervisor and a clerk."""
+    """Return a unit of work of such a line, with these shifts."""
     work: UnitOfWork
     with MemoryStore()() as work:
-        for code, name in COUNSELLORS.items():
-            roles = frozenset({Role.COUNSELLOR})
-            work.users.add(User(code=code, name=name, roles=roles, phone=PhoneKind.SIP))
-        supervisor = frozenset({Role.SUPERVISOR})
-        work.users.add(User(code="s001", name="孙立", roles=supervisor, phone=PhoneKind.SIP, alarm_rank=1))
-        work.users.add(User(code="d001", name="钱进", roles=frozenset({Role.CLERK}), phone=PhoneKind.SIP))
+        enrol(work)
         work.roster.replace_shifts([], shifts)
     return work
 

@@ -84,7 +84,9 @@ def import_(app: App, file: Path, dry_run: bool, reason: str, as_json: bool, act
     now = app.clock()
     with app.store() as work:
         known = importing.codes(work, actor=actor)
-        filing = _read(app, file, known, now)
+    # Read while nothing is held: a large file takes seconds.
+    filing = _read(app, file, known, now)
+    with app.store() as work:
         found = importing.import_shifts(
             work,
             filing,

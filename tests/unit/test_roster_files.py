@@ -416,6 +416,19 @@ def test_rules_together_too_many() -> None:
         calendar(*(f"{EVENING}\nRRULE:FREQ=DAILY;COUNT=1".replace("evening", f"e{n}") for n in range(501)))
 
 
+def test_one_event_changed_by_itself_more_often_than_a_year_has_days() -> None:
+    rule = EVENING + "\nRRULE:FREQ=DAILY;COUNT=3"
+    others = [f"{EVENING}\nRECURRENCE-ID:20261201T{n // 60:02d}{n % 60:02d}00Z" for n in range(401)]
+    with pytest.raises(RosterFileRefused, match="单独改过 400 次以上") as refused:
+        calendar(rule, *others)
+    assert len(lines_of(refused)) == 2
+
+
+def test_the_same_event_twice() -> None:
+    with pytest.raises(RosterFileRefused, match="出现了两次"):
+        calendar(EVENING, EVENING)
+
+
 def test_events_too_many_and_events_too_long() -> None:
     with pytest.raises(RosterFileRefused, match="超过 5000 个事件"):
         calendar(*["UID:a"] * 5001)

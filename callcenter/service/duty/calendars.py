@@ -29,7 +29,14 @@ from callcenter.service.duty.filed import (
     whole,
 )
 from callcenter.service.duty.ical_lines import blocks
-from callcenter.service.duty.recurring import MAX_RULES, check_rule, is_open_ended, occurrences, recurs
+from callcenter.service.duty.recurring import (
+    MAX_RULES,
+    MAX_SERIES,
+    check_rule,
+    is_open_ended,
+    occurrences,
+    recurs,
+)
 
 _OURS = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]{0,39})@xinxian")
 _CODES = re.compile(r"(?<![a-z0-9])[a-z][a-z0-9]{1,11}(?![a-z0-9])")
@@ -94,6 +101,7 @@ class _Reader:
         self._name, self._now, self._codes = name, now, codes
         self._until = now + AHEAD
         self._series: dict[str, list[Event]] = defaultdict(list)
+        self._seen: set[tuple[str, str]] = set()
         self._problems: list[Problem] = []
         self._shifts: list[Filed] = []
         self._past = self._cancelled = 0
@@ -112,8 +120,11 @@ class _Reader:
             check_rule(event, start, self._now)
             if end <= start or end - start > LONGEST:
                 check_times(start, end, self._now)
-        if any(_key(event) == _key(other) for other in self._series[uid]):
+        if (uid, key := _key(event)) in self._seen:
             raise Complaint("同一个事件(UID)出现了两次。请删去一个。")
+        self._seen.add((uid, key))
+        if len(self._series[uid]) >= MAX_SERIES:
+            raise Complaint(f"这个重复的事件单独改过 {MAX_SERIES} 次以上。请分成几个事件。")
         self._series[uid].append(event)
 
     def filing(self) -> Filing:

@@ -19,6 +19,8 @@ from callcenter.service.duty.filed import Complaint
 OLDEST = timedelta(days=5 * 366)
 #: Events with a rule in one file.
 MAX_RULES = 500
+#: Events of one series: the rule, and a year of days each changed by itself.
+MAX_SERIES = 400
 _PARTS = {
     "DAILY": {"BYDAY"},
     "WEEKLY": {"BYDAY"},
