@@ -72,7 +72,6 @@ def _say(what: str, done: Sequence[Debrief]) -> None:
 
 def _row(one: Debrief, as_json: bool) -> dict[str, object]:
     return {
-        "id": one.id,
         "agent": one.agent,
         "about": one.about,
         "since": one.since,
