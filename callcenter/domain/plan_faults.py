@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from typing import TypeVar
 
@@ -70,11 +70,11 @@ def _changes(
     shifts: Iterable[Shift], start: datetime, end: datetime, ground: Ground
 ) -> Iterator[tuple[datetime, _What, int]]:
     """Yield when what begins (1) and ends (-1); everything has ended at `end`."""
-    spans: list[tuple[datetime, datetime, _What]] = [
-        *((s.start, s.end, s) for s in ground.fit(shifts)),
-        *((*span, need) for span, need in ground.rules.needed_spans(ground.needs, start, end)),
-        *((*span, None) for span in ground.rules.open_spans(start, end)),
-    ]
+    spans: Iterator[tuple[datetime, datetime, _What]] = chain(
+        ((s.start, s.end, s) for s in ground.fit(shifts)),
+        ((*span, need) for span, need in ground.rules.needed_spans(ground.needs, start, end)),
+        ((*span, None) for span in ground.rules.open_spans(start, end)),
+    )
     for begins, ends, what in spans:
         if begins < end and ends > start:
             yield (begins if begins > start else start), what, 1

@@ -71,7 +71,9 @@ class SqlRoster(Repository):
     def shifts_between(self, start: datetime, end: datetime) -> Sequence[Shift]:
         """Return the shifts that touch [start, end), by start."""
         touching = select(shifts).where(shifts.c.start_at < end, shifts.c.end_at > start)
-        return [_shift(row) for row in self._all(touching.order_by(shifts.c.start_at, shifts.c.id))]
+        in_order = touching.order_by(shifts.c.start_at, shifts.c.id)
+        # A year of a large line is many rows: one at a time.
+        return [_shift(row) for row in self._connection.execute(in_order).mappings()]
 
     def add_presence(self, event: PresenceEvent) -> bool:
         """Store an act; return False if its key is already known."""
