@@ -128,6 +128,7 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
     "shift_templates": {"agents": ("c017",)},
     "shift_overrides": {"agent": "c017", "substitute": "c018"},
     "shift_swaps": {"agent": "c017", "taker": "c018", "decided_by": "s001"},
+    "handovers": {"from_agent": "c017"},
 }
 
 
