@@ -97,6 +97,8 @@ class AlarmPolicy:
     #: How long one person's phone rings, and how long the PBX rests between its own rounds.
     ring: timedelta = timedelta(seconds=30)
     rest: timedelta = timedelta(seconds=20)
+    #: The pause of an alarm about a call that goes on: it never grows.
+    urgent_after: timedelta = timedelta(minutes=1)
     #: A cause that outlives its acknowledgement raises a new alarm after this long.
     remind_after: timedelta = timedelta(hours=1)
     #: The same for single kinds.
@@ -123,7 +125,9 @@ class AlarmPolicy:
         """Tell whether an open alarm is to ring (again) at `now`."""
         if not alarm.is_open or (alarm.kind in BY_DAY and not self.windows.is_open(now)):
             return False
-        return alarm.rung_at is None or now >= alarm.rung_at + self.pause(alarm.rounds)
+        # A climb that goes on is not climbed twice (hotline-alarm): ringing again early rings nobody twice.
+        pause = self.urgent_after if alarm.kind in OF_CALLS else self.pause(alarm.rounds)
+        return alarm.rung_at is None or now >= alarm.rung_at + pause
 
 
 #: Kinds whose cause is many things of one sort, each named in the detail: another one rings at once.

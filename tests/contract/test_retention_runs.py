@@ -28,12 +28,14 @@ from callcenter.domain.books import (
     CASE_EVENTS,
     CASES,
     DRAFTS,
+    HANDOVERS,
     MERGES,
     RECORDINGS,
     RESCUES,
     SESSION_VERSIONS,
     TOMBSTONES,
 )
+from callcenter.domain.handover import Handover
 from callcenter.domain.people import FileStatus
 from callcenter.domain.retention import Rule
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
@@ -80,6 +82,20 @@ def test_a_record_goes_three_years_after_its_case_was_closed_and_leaves_counts(s
         assert left["level_given"] == {"高危": 1}
         assert left["length"] == {"under_30": 1}
         assert "睡不着" not in str(left)
+
+
+def test_what_was_told_when_somebody_was_handed_over_goes_with_the_call_and_the_case(store: Store) -> None:
+    given = {"from_agent": "c001", "told": "电话里说了家里的事", "sent_at": years_ago(5)}
+    with store() as work:
+        add_person(work, "p1", number=NUMBER)
+        add_record(work, "1", years_ago(5), person="p1", number=NUMBER)
+        add_case(work, "1", "p1", years_ago(5), years_ago(3.1))
+        for n, about in enumerate(("call:call-1", "case:ca-1", "case:ca-2"), start=1):
+            work.book(HANDOVERS).add(Handover(id=f"ho-{n}", about=about, to="120", **given))
+        work.commit()
+    carry_out(store)
+    with store() as work:
+        assert [one.id for one in work.book(HANDOVERS).where()] == ["ho-3"]
 
 
 @pytest.mark.parametrize("closed", [None, 2.9])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,16 @@ from harness import Actors, Pbx
 
 from callcenter.asterisk.ami import AmiLink
 from callcenter.asterisk.control import AsteriskCalls, PhoneBook
+from callcenter.asterisk.journal import JournalFollower
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import BUSY, Answer, Behaviour, Carrier, presses
-from callcenter.domain.alarms import crisis_id
+from callcenter.domain.alarms import Alarm, crisis_id
+from callcenter.domain.duty import Presence, presence_of
+from callcenter.memory import MemoryStore
 from callcenter.ports import PlaceCall
+from callcenter.service.line import crisis
+from callcenter.service.line.alarms import on_acks
+from callcenter.service.line.records import Hooks
 from callcenter.service.risk.rescue_dial import RING
 
 pytestmark = pytest.mark.asterisk
@@ -89,8 +95,25 @@ def test_r14_a_counsellors_key_rings_the_supervisor_and_the_caller_stays(
     assert bridges(pbx, "BRIDGE_EXIT") == []  # nobody left, and nobody joined
     assert len(bridges(pbx, "BRIDGE_ENTER")) == (2 if agent == "c001" else 4)
     assert rung(carrier)[-1] == FIRST
+    alarm, presence = read_later(pbx, call)
+    assert (alarm.detail, alarm.acknowledged_by, alarm.stands) == (f"{call} {agent}", "s001", True)
+    assert presence[agent].debrief
     caller.hang_up()
     until(lambda: any(line.event == "COMPLETECALLER" for line in pbx.queue_log()), what="the end")
+
+
+def read_later(pbx: Pbx, call: str) -> tuple[Alarm, dict[str, Presence]]:
+    """Return what our software makes of it once it is alive: the call's alarm, and who may be rung."""
+    store = MemoryStore()
+    with store() as work:
+        for user in pbx.users:
+            work.users.add(user)
+        work.commit()
+    hooks = Hooks(on_acks=(on_acks,), on_closed=(crisis.on_closed,), on_line_acts=(crisis.on_rows,))
+    follower = JournalFollower(pbx.home, store, name=pbx.settings.asterisk.name, hooks=hooks)
+    until(lambda: follower.poll(datetime.now(UTC)).caught_up, what="the journal to be read")
+    with store() as work:
+        return work.alarms.get(crisis_id(call)), presence_of(work.roster.presence_events())
 
 
 def row_of(pbx: Pbx, event: str, channel: str = "") -> int:

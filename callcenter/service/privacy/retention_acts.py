@@ -17,6 +17,7 @@ from callcenter.domain.books import (
     CASES,
     DRAFTS,
     EXPORTS,
+    HANDOVERS,
     HOLDS,
     LOGINS,
     MERGES,
@@ -160,6 +161,7 @@ def _case(burial: Burial, case_id: str) -> None:
     for rescue in work.book(RESCUES).where(case=case_id):
         burial.stone(f"rescue:{rescue.id}", Rule.CASES)
         work.book(RESCUES).remove(rescue.id)
+    _handed_over(burial, f"case:{case_id}")
     work.book(CASES).remove(case_id)
 
 
@@ -173,6 +175,13 @@ def _recording(burial: Burial, recording_id: str) -> None:
 def _call(burial: Burial, call_id: str) -> None:
     call = burial.work.calls.get(call_id)
     burial.work.calls.put_many([replace(call, number=None, kept=(), answers=())])
+    _handed_over(burial, f"call:{call_id}")
+
+
+def _handed_over(burial: Burial, about: str) -> None:
+    """Take away what was told of somebody when they were handed over."""
+    for one in burial.work.book(HANDOVERS).where(about=about):
+        burial.work.book(HANDOVERS).remove(one.id)
 
 
 def _person(burial: Burial, person_id: str) -> None:
