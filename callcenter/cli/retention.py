@@ -19,7 +19,7 @@ from callcenter.service.privacy import retention as retaining
 RULE_WORDS = {
     Rule.FORMS: "接访记录的内容、评估、草稿",
     Rule.CASES: "已结案的个案、经过、救援",
-    Rule.RECORDINGS: "来电者的留言录音",
+    Rule.RECORDINGS: "来电者的留言、通话录音",
     Rule.CALLS: "通话的号码和按键留下的内容",
     Rule.REQUESTS: "本人的查阅、更正、删除申请",
     Rule.PEOPLE: "姓名、号码、生日（及其同意的凭据）",

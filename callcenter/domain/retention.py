@@ -23,7 +23,7 @@ class Rule(StrEnum):
     FORMS = "forms"
     #: A closed case, what happened to it, its rescues.
     CASES = "cases"
-    #: Messages callers left.
+    #: Messages callers left, and talks recorded with their consent.
     RECORDINGS = "recordings"
     #: A call's number and what was left by key. The call itself stays, about nobody.
     CALLS = "calls"

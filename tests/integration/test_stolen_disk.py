@@ -179,7 +179,7 @@ def _clear_checkpoint() -> dict[str, object]:
 
 
 def a_call_with_secrets(home: Path, store: SqlStore, now: datetime) -> None:
-    """Lay a journal and a message as Asterisk leaves them, and seal the message."""
+    """Lay a journal, a message and a recorded talk as Asterisk leaves them, and seal what was said."""
     journal = home / "asterisk" / "log" / "cel-custom" / "journal.csv"
     journal.parent.mkdir(parents=True)
     journal.write_text(f'"CHAN_START","","1700000000.000000","{NUMBER}"\n')
@@ -187,8 +187,14 @@ def a_call_with_secrets(home: Path, store: SqlStore, now: datetime) -> None:
     spool.mkdir(parents=True)
     wav = spool / "pbx1-1700000000.12-leave_message.wav"
     wav.write_bytes(b"RIFF" + NAME.encode() * 4000)
-    seal_waiting(store, spool, home / "recordings", now=now)
+    tapes = home / "asterisk" / "spool" / "recordings"
+    tapes.mkdir()
+    tape = tapes / "pbx1-1700000000.12-1.wav"
+    tape.write_bytes(b"RIFF" + NAME.encode() * 4000)
+    for folder in (spool, tapes):
+        seal_waiting(store, folder, home / "recordings", now=now)
     assert not wav.exists(), "the message was not sealed"
+    assert not tape.exists(), "the talk was not sealed"
 
 
 def test_a_backup_and_sealed_messages_show_nothing(
@@ -207,7 +213,7 @@ def test_a_backup_and_sealed_messages_show_nothing(
         assert done.exit_code == 0, done.output
         store.close()
     assert (tmp_path / "stick" / "line.age").read_bytes().startswith(b"age-encryption.org/v1")
-    assert len(list((home / "recordings").iterdir())) == 1
+    assert len(list((home / "recordings").iterdir())) == 2
     assert set(places_of_secrets(tmp_path)) == {
         str((home / "asterisk/log/cel-custom/journal.csv").relative_to(tmp_path))
     }

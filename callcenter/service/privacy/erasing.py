@@ -168,7 +168,9 @@ def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[I
     yield Item(what="个案", count=cases - going[Rule.CASES], why="同上,结案后保存三年")
     yield Item(
         what="录音与留言",
-        count=sum(bool(one.file) for one in _recordings(work, person)) - going[Rule.RECORDINGS],
+        count=sum(
+            bool(one.file) and not ground.is_due(Rule.RECORDINGS, one.at) for one in _recordings(work, person)
+        ),
         why="不满三十日,到期自动删除",
     )
     yield Item(
@@ -225,7 +227,10 @@ def _calls(work: UnitOfWork, person: Person) -> list[CallRecord]:
 
 
 def _recordings(work: UnitOfWork, person: Person) -> list[Recording]:
-    """Return what they said to a machine: in calls with a record about them, and from their numbers."""
+    """Return what they said to a machine, and talks they agreed to have recorded.
+
+    In calls with a record about them, and from their numbers.
+    """
     calls = {call.id for call in _calls(work, person)}
     calls |= {s.call for entry in group_of(work, person) for s in work.sessions.of_person(entry)}
     return [recording for call in sorted(calls) for recording in work.book(RECORDINGS).where(call=call)]
