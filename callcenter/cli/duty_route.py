@@ -75,7 +75,9 @@ _COLUMNS = [("n", "步"), ("stage", "步骤"), ("who", "依次响铃"), ("lasts"
 
 @click.command("route")
 @click.option("--at", "when", help='什么时候打来,如 "2026-12-01 20:30";默认现在')
-@click.option("--caller", default="", help="来电号码;不写就是不显示号码。只用来查找,不显示、不记录")
+@click.option(
+    "--caller", default="", help="来电号码,写 - 则另行输入;不写就是不显示号码。只用来查找,不显示、不记录"
+)
 @click.option("--code", default="", help="来电者按的六位口令")
 @click.option("--dialect", is_flag=True, help="来电者按 1 选了无锡话")
 @click.option("--reason", default="", help="为什么查,记入操作留痕")
@@ -90,11 +92,12 @@ def duty_route(
     以后的时间按排班算,假定在班的人都已签到、没有人暂停。
     """
     now = app.clock()
+    number = str(click.prompt("号码")) if caller == "-" else caller
     at = parse_moment(when, app.settings.site.zone) if when else now
     with app.store() as work:
         found = routing.dry_run(
             work,
-            caller,
+            number,
             code,
             at=at,
             dialect=dialect,
