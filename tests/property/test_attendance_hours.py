@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TypeVar
@@ -152,3 +153,26 @@ def test_whoever_is_signed_on_is_not_missed(
     signs = [act.act for act in sorted(past, key=lambda a: (a.at, a.key)) if act.act in _SIGNS]
     assert not (missed and signs and signs[-1] is PresenceAct.ON)
     assert missed <= {shift.agent for shift in planned if shift.covers(now)}
+
+
+@given(told, st.booleans(), st.booleans())
+def test_of_corrections_the_later_word_stands_whatever_they_are_called(
+    known: Told, counts: bool, first_is_called_later: bool
+) -> None:
+    names = ("z", "a") if first_is_called_later else ("a", "z")
+    now = END + 9 * HOUR
+    both = tuple(
+        AttendanceCorrection(
+            id=name,
+            agent="c017",
+            start=START,
+            end=END,
+            counts=told_so,
+            reason="话机坏了",
+            by="s001",
+            at=END + hour * HOUR,
+        )
+        for name, told_so, hour in zip(names, (not counts, counts), (1, 2), strict=True)
+    )
+    found = hours(replace(known, corrections=both), START, END, now)
+    assert found.present == (found.planned if counts else NOTHING)

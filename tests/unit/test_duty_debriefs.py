@@ -24,6 +24,7 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Forbidden, Refused
 from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
 from callcenter.service.duty import debriefs, presence
+from callcenter.service.line.wanted import pbx_wants
 from callcenter.service.risk.cases import follow
 from callcenter.service.risk.rescue_calls import begin
 from scheduler.gates import Rules
@@ -171,6 +172,20 @@ def test_r47_a_supervisor_holds_it_with_a_note(work: MemoryUnit) -> None:
     }
     assert {row.note for row in held} == {"谈了半小时,她说好多了"}
     assert (owed(work), "c017" in rung(work)) == ([], True)
+
+
+def test_r47_the_line_is_told_that_it_is_owed_and_that_it_was_held(work: MemoryUnit) -> None:
+    """The fact that dialplan goes by while nothing of ours runs."""
+    tell(work, at_phone(PresenceAct.DEBRIEF, 5))
+    seen = work.roster.revision()
+    wanted = pbx_wants(work, NOW + 6 * MINUTE, salt="S")
+    assert wanted.facts["hotline-debrief/c017"] == "1"
+    assert "c017" not in wanted.members
+    debriefs.hold(work, "c017", note="谈了半小时,她说好多了", actor="s001", now=NOW + 20 * MINUTE)
+    assert work.roster.revision() > seen, "the bridge looks only where it has grown"
+    wanted = pbx_wants(work, NOW + 21 * MINUTE, salt="S")
+    assert "hotline-debrief/c017" not in wanted.facts
+    assert "c017" in wanted.members
 
 
 def test_r47_the_counsellor_waives_it_and_nobody_else_for_them(work: MemoryUnit) -> None:
