@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,13 @@ from test_ami_control import MOBILE, SIP, PlayedPbx
 from callcenter.asterisk.ami import AmiLink
 from callcenter.asterisk.bridge import Bridge, Pace, RosterSource
 from callcenter.asterisk.control import AsteriskQueue, PhoneBook
-from callcenter.domain.duty import PresenceAct, PresenceEvent
+from callcenter.domain.books import STAFF
+from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift, ShiftKind
+from callcenter.domain.reconcile import Wanted
+from callcenter.domain.staff import Skill, StaffProfile
 from callcenter.memory import MemoryShiftEdges, MemoryStore
 from callcenter.service.duty import presence, roster
+from callcenter.service.line import surge
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 HOURS = timedelta(hours=1)
@@ -309,6 +314,120 @@ def test_edges_are_laid_though_the_telephone_system_is_away() -> None:
             await running
 
     asyncio.run(scene())
+
+
+def test_a_change_is_followed_at_once_and_only_for_whom_it_is_about() -> None:
+    """No whole comparison is near: what is pushed is the one who signed on, and nothing else is read."""
+
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.plan("c018", NOON, 6 * HOURS)
+        await until(lambda: "hotline-shift/c018" in world.pbx.facts)
+        await until(lambda: world.bridge._seen.revision == world.bridge._revision)
+        seen = len(world.pbx.server.named("QueueStatus"))
+        orders = len(world.pbx.server.named("Originate"))
+        world.bridge._pace = Pace(look=0.01, whole=60.0, calm=60.0)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        assert len(world.pbx.server.named("QueueStatus")) == seen
+        fresh = world.pbx.server.named("Originate")[orders:]
+        told = {v.split("=", 1)[1] for sent in fresh for v in sent["Variable"]}
+        assert told == {"hotline-signed/c017", "1", "c017"}
+
+    play(scene, Pace(look=0.01, whole=0.02, calm=0.02, settle=60.0))
+
+
+def test_a_quick_push_is_not_undone_by_a_comparison_that_read_the_store_before_it() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        await until(lambda: "hotline-shift/c017" in world.pbx.facts)
+        await until(lambda: world.bridge._seen.revision == world.bridge._revision)
+        read, go_on = threading.Event(), threading.Event()
+        wanted = world.bridge._source.wanted
+
+        def slow() -> Wanted:
+            before = wanted()
+            read.set()
+            go_on.wait(20)
+            return before
+
+        world.bridge._source.wanted = slow  # type: ignore[method-assign]
+        world.bridge._seen.revision = None
+        await until(read.is_set)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        world.bridge._source.wanted = wanted  # type: ignore[method-assign]
+        go_on.set()
+        await until(lambda: world.bridge.status.members == {"c017"})
+        assert not world.pbx.server.named("QueueRemove")
+        assert world.pbx.facts["hotline-signed/c017"] == "1"
+
+    play(scene)
+
+
+def test_a_quick_push_waits_for_the_journal_too() -> None:
+    """A sign-off at the phone lies unread in the journal: a supervisor's older act must not undo it."""
+
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        await until(lambda: "hotline-shift/c017" in world.pbx.facts)
+        later = world.now + timedelta(seconds=5)
+        world.late_acts = [
+            PresenceEvent(key="j:1", agent="c017", act=PresenceAct.OFF, at=later, source="journal")
+        ]
+        orders = len(world.pbx.server.named("Originate"))
+        world.sign("c017", PresenceAct.ON)
+        await until(lambda: world.bridge._seen.revision == world.bridge._revision)
+        assert len(world.pbx.server.named("Originate")) == orders
+        assert not world.pbx.members
+
+    play(scene)
+
+
+def test_a_store_that_hangs_leaves_the_loop_free() -> None:
+    async def scene(world: World) -> None:
+        await until(lambda: world.bridge.status.last_sync)
+        hangs, go_on = threading.Event(), threading.Event()
+        revision = world.bridge._source.revision
+
+        def hung() -> int:
+            hangs.set()
+            go_on.wait(20)
+            return revision()
+
+        world.bridge._source.revision = hung  # type: ignore[method-assign]
+        await until(hangs.is_set)
+        world.pbx.members["PJSIP/c099"] = ("c099", 1, 0)
+        world.pbx.server.client.event("QueueMemberAdded", "Queue: hotline", "MemberName: c099")
+        await world.members()
+        go_on.set()
+
+    play(scene)
+
+
+def test_skills_seat_in_their_queues_and_a_surge_seats_backups() -> None:
+    async def scene(world: World) -> None:
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        with world.store() as work:
+            on_call = Shift(id="b-1", agent="c018", start=NOON, length=6 * HOURS, kind=ShiftKind.BACKUP)
+            work.roster.replace_shifts([], [on_call])
+            crisis = StaffProfile(id="c018", skills=frozenset({Skill.CRISIS}))
+            work.book(STAFF).add(crisis)
+            work.commit()
+        await world.members("PJSIP/c017")
+        assert not world.pbx.queues["hotline-crisis"]
+        with world.store() as work:
+            surge.begin(work, HOURS, actor="s001", now=world.now, reason="台风")
+            work.commit()
+        await world.members("PJSIP/c017", "Local/c018@hotline-mobile/n")
+        await until(lambda: set(world.pbx.queues["hotline-crisis"]) == {"Local/c018@hotline-mobile/n"})
+        ends = max(at for at in world.edges.laid if at < NOON + 2 * HOURS)
+        assert world.edges.laid[ends] == {"c018"}
+        world.now = ends
+        await world.members("PJSIP/c017")
+
+    play(scene)
 
 
 def test_a_changed_phone_moves_the_member_to_it() -> None:
