@@ -23,7 +23,7 @@ from callcenter.keys import KeyRing
 SECOND = timedelta(seconds=1)
 RING, WISH_WAIT, SURGE_CAP = 2 * SECOND, 3 * SECOND, 3 * SECOND
 #: What a caller waits before the flow says what else there is.
-CAP = 12 * SECOND
+CAP = 30 * SECOND
 MOBILE, CHIEF = "13900000009", "13900000021"
 PEOPLE = (
     *(User(code=f"c00{n}", name=name, roles=COUNSELLOR, phone=PhoneKind.SIP)
@@ -111,8 +111,8 @@ class RoutedPbx(Pbx):
         until(lambda: self.entered().count(queue) >= count, what=f"a caller in {queue}")
 
     def until_rings(self, code: str) -> None:
-        """Wait until a phone rings."""
-        until(lambda: "Ringing" in self._said_of(code), what=f"{code} to ring")
+        """Wait until a phone rings (or is in a talk)."""
+        until(lambda: "(Busy)" in self._said_of(code), what=f"{code} to ring")
 
     def until_free(self, code: str) -> None:
         """Wait until a phone is at rest."""
