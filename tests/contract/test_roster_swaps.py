@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from threading import Barrier
 
 import pytest
 from plan_world import MONDAY, NOON, RULES, TRAINEE, join, planned, shift, wall
@@ -12,7 +15,7 @@ from callcenter.domain.books import STAFF, SWAPS, TEMPLATES
 from callcenter.domain.duty import ShiftKind
 from callcenter.domain.plan_rules import Lack
 from callcenter.domain.roster import Swap, SwapState
-from callcenter.errors import Forbidden, Refused
+from callcenter.errors import CallCenterError, Forbidden, Refused
 from callcenter.ports import Store, UnitOfWork
 from callcenter.service.duty import publishing, roster, swaps, templates
 from callcenter.service.duty.swaps import WorsePlan
@@ -237,3 +240,43 @@ def test_everybody_sees_what_is_on_offer_and_only_the_two_and_supervisors_what_w
         }
         assert swaps.list_swaps(work, actor="s002", now=NOON) == []
     assert seen == {"c017": 1, "c018": 0, "c019": 1, "s002": 1}
+
+
+# --- at the same time ----------------------------------------------------------------------------
+
+
+def at_once(*acts: Callable[[], Swap]) -> list[SwapState | type[Exception]]:
+    """Do things in as many threads; return what became of each."""
+    start = Barrier(len(acts))
+
+    def done(act: Callable[[], Swap]) -> SwapState | type[Exception]:
+        start.wait()
+        try:
+            return act().state
+        except CallCenterError as error:
+            return type(error)
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(done, acts))
+
+
+def test_two_supervisors_do_not_give_one_person_two_shifts_at_a_time(store: Store) -> None:
+    mine, theirs = taken(store), taken(store, agent="c018")
+    outcomes = at_once(lambda: approve(store, mine), lambda: approve(store, theirs))
+    assert sorted(map(str, outcomes)) == sorted(map(str, [SwapState.APPROVED, WorsePlan]))
+    assert sorted(owners(store).values()) in (["c017", "c019"], ["c018", "c019"])
+
+
+def test_of_two_who_take_one_offer_at_the_same_time_one_has_it(store: Store) -> None:
+    swap = offered(store)
+
+    def by(actor: str) -> Swap:
+        with store() as work:
+            done = swaps.take(work, swap, actor=actor, now=NOON)
+            work.commit()
+        return done
+
+    outcomes = at_once(lambda: by("c019"), lambda: by(TRAINEE))
+    assert outcomes.count(SwapState.TAKEN) == 1
+    with store() as work:
+        assert work.book(SWAPS).get(swap).taker in ("c019", TRAINEE)
