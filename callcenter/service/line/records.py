@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from callcenter.domain.alarms import AlarmAck
 from callcenter.domain.books import TOMBSTONES
@@ -16,6 +17,8 @@ from callcenter.domain.duty import PresenceEvent
 from callcenter.domain.fold import Facts, LineAct, ProbeSeen
 from callcenter.domain.sessions import SessionRow
 from callcenter.ports import UnitOfWork
+
+T = TypeVar("T")
 
 OnClosed = Callable[[UnitOfWork, Sequence[CallRecord], datetime], object]
 OnAcks = Callable[[UnitOfWork, Sequence[AlarmAck], datetime], object]
@@ -53,23 +56,23 @@ def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -
     work.calls.put_many(calls)
     opened = work.sessions.open_many(map(_session, filter(was_talk, calls)))
     heard = sum(work.roster.add_presence(event) for event in facts.presence)
-    if facts.presence:
-        for tell_presence in hooks.on_presence:
-            tell_presence(work, facts.presence, now)
-    closed = [call for call in calls if not call.is_open]
-    if closed:
-        for tell_closed in hooks.on_closed:
-            tell_closed(work, closed, now)
-    if facts.acks:
-        for tell_acks in hooks.on_acks:
-            tell_acks(work, facts.acks, now)
-    if facts.probes:
-        for tell_probes in hooks.on_probes:
-            tell_probes(work, facts.probes, now)
-    if facts.line:
-        for tell_line in hooks.on_line_acts:
-            tell_line(work, facts.line, now)
+    _tell(hooks.on_presence, work, facts.presence, now)
+    _tell(hooks.on_closed, work, [call for call in calls if not call.is_open], now)
+    _tell(hooks.on_acks, work, facts.acks, now)
+    _tell(hooks.on_probes, work, facts.probes, now)
+    _tell(hooks.on_line_acts, work, facts.line, now)
     return Applied(sessions=opened, presence=heard)
+
+
+def _tell(
+    hooks: Sequence[Callable[[UnitOfWork, Sequence[T], datetime], object]],
+    work: UnitOfWork,
+    told: Sequence[T],
+    now: datetime,
+) -> None:
+    if told:
+        for hook in hooks:
+            hook(work, told, now)
 
 
 def with_callees(work: UnitOfWork, calls: Iterable[CallRecord]) -> list[CallRecord]:
