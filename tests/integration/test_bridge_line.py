@@ -69,7 +69,7 @@ class Steering:
             source=RosterSource(self.store, phones, salt=salt, clock=clock, opening=opening),
             caught_up=self._caught_up,
             clock=clock,
-            pace=Pace(look=0.1, retry=0.5),
+            pace=Pace(retry=0.5),
         )
 
     async def _caught_up(self) -> None:

@@ -96,6 +96,14 @@ def fill(url: str, size: Size) -> None:
         engine.dispose()
 
 
+def fill_people(connection: Connection, cipher: FieldCipher, size: Size) -> None:
+    """Fill an empty store with people, what is owed to them and their cases; no calls, no records."""
+    filling = _Filling(connection, cipher, size)
+    filling._in_batches(size.people, filling._people)
+    filling._in_batches(size.debts, filling._debts)
+    filling._in_batches(size.cases, filling._cases)
+
+
 class _Filling:
     """Fills one store, table by table."""
 
