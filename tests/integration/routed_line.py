@@ -37,24 +37,9 @@ PEOPLE = (
 class RoutedPbx(Pbx):
     """A running line; `know` and `seat` are what the bridge would do."""
 
-    _orders: int = 0
-
     def know(self, facts: Mapping[str, object], *, decide: Sequence[str] = ()) -> None:
         """Write facts (`family/key`; None or "" removes), then have these agents seated anew."""
-        if facts:
-            pairs = enumerate(facts.items(), 1)
-            self._order("put", [f"KEY_{n}={key}" for n, (key, _) in pairs] + [
-                f"VALUE_{n}={'' if value is None else value}" for n, value in enumerate(facts.values(), 1)
-            ])  # fmt: skip
-        if decide:
-            self._order("decide", [f"AGENT_{n}={agent}" for n, agent in enumerate(decide, 1)])
-
-    def _order(self, exten: str, variables: Sequence[str]) -> None:
-        self._orders += 1
-        name = f"order-{self._orders}.call"
-        head = (f"Channel: Local/{exten}@hotline-put/n", "Application: NoOp")
-        Spool(self.home).put(name, (*head, *(f"Setvar: {text}" for text in variables)))
-        until(lambda: not (self.home / "spool" / "outgoing" / name).exists(), what=f"{exten} to be done")
+        know(self, facts, decide=decide)
 
     def seat(self, code: str, *skills: str, load: int | None = None) -> None:
         """Put somebody on duty, by facts."""
@@ -73,7 +58,7 @@ class RoutedPbx(Pbx):
 
     def hash_of(self, text: str) -> str:
         """Return the key of a caller's facts, or of a code's owner."""
-        return sha1(f"{self.keys.password('pbx-salt')}{text}".encode()).hexdigest()  # noqa: S324 - as dialplan
+        return hash_of(self, text)
 
     def caller_is(self, number: str, *words: str, rank: int = 0, owner: str = "") -> None:
         """Tell the line about whoever calls from that number."""
@@ -120,6 +105,28 @@ class RoutedPbx(Pbx):
 
     def _said_of(self, code: str) -> str:
         return next((x for x in self.console("queue show hotline").splitlines() if f" {code} " in x), "")
+
+
+def know(pbx: Pbx, facts: Mapping[str, object], *, decide: Sequence[str] = ()) -> None:
+    """Write facts into a line as the bridge does, then have these agents seated anew."""
+    if facts:
+        keys = [f"KEY_{n}={key}" for n, key in enumerate(facts, 1)]
+        values = [f"VALUE_{n}={'' if v is None else v}" for n, v in enumerate(facts.values(), 1)]
+        _order(pbx, "put", [*keys, *values])
+    if decide:
+        _order(pbx, "decide", [f"AGENT_{n}={agent}" for n, agent in enumerate(decide, 1)])
+
+
+def _order(pbx: Pbx, exten: str, variables: Sequence[str]) -> None:
+    name = f"order-{time.monotonic_ns()}.call"
+    head = (f"Channel: Local/{exten}@hotline-put/n", "Application: NoOp")
+    Spool(pbx.home).put(name, (*head, *(f"Setvar: {text}" for text in variables)))
+    until(lambda: not (pbx.home / "spool" / "outgoing" / name).exists(), what=f"{exten} to be done")
+
+
+def hash_of(pbx: Pbx, text: str) -> str:
+    """Return the key of a caller's facts, or of a code's owner."""
+    return sha1(f"{pbx.keys.password('pbx-salt')}{text}".encode()).hexdigest()  # noqa: S324 - as dialplan
 
 
 def around_now() -> str:
