@@ -64,9 +64,12 @@ class _Call:
 
 
 class Voice:
-    """Somebody at a telephone: registers (with a password), answers whoever rings, or dials."""
+    """Somebody at a telephone: registers (with a password), answers whoever rings `number`, or dials."""
 
-    def __init__(self, pbx: Address, at: Address, name: str, *, note: float, password: str = "") -> None:
+    def __init__(
+        self, pbx: Address, at: Address, name: str, *, note: float, password: str = "", number: str = ""
+    ) -> None:
+        self._number = number
         self._pbx, self._name, self._password, self.note = pbx, name, password, note
         self._sip = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sip.bind((at.host, at.port))
@@ -273,6 +276,9 @@ class Voice:
 
     def _take(self, invite: str) -> None:
         call_id = _header(invite, "Call-ID")
+        if self._number not in invite.splitlines()[0]:
+            self._answer(invite, f"{_header(invite, 'To')};tag=busy", status="486 Busy Here")
+            return
         if self._call is None or self._call.id != call_id:
             ours = f"{_header(invite, 'To')};tag={uuid4().hex[:12]}"
             theirs = _header(invite, "From")
@@ -281,11 +287,11 @@ class Voice:
         self._sound_to = _sound(invite)
         self._answer(invite, self._call.ours, self._sdp())
 
-    def _answer(self, request: str, to: str, body: str = "") -> None:
+    def _answer(self, request: str, to: str, body: str = "", status: str = "200 OK") -> None:
         vias = [line for line in request.split("\r\n") if line.lower().startswith("via:")]
         same = [f"{name}: {_header(request, name)}" for name in ("From", "Call-ID", "CSeq")]
         contact = f"Contact: <sip:{self._name}@{self._host}:{self._port}>"
-        self._send(_message("SIP/2.0 200 OK", *vias, *same, f"To: {to}", contact, body=body))
+        self._send(_message(f"SIP/2.0 {status}", *vias, *same, f"To: {to}", contact, body=body))
 
 
 def _message(*lines: str, body: str) -> str:
