@@ -168,6 +168,10 @@ class _ElsewhereCalls:
     async def is_live(self, call_id: str) -> bool:
         return bool(await self._there(self._control.is_live(call_id)))
 
+    async def talks_with(self, call_id: str) -> str | None:
+        found = await self._there(self._control.talks_with(call_id))
+        return str(found) if found is not None else None
+
     async def hang_up(self, call_id: str) -> None:
         await self._there(self._control.hang_up(call_id))
 
@@ -264,6 +268,37 @@ def test_a_preview_call_rings_the_counsellor_first() -> None:
         assert sent["Channel"] == ["Local/c018@hotline-mobile/n"]
         assert sent["Context"] == ["hotline-preview"]
         assert sent["Variable"] == ["HOTLINE_NUMBER=13800001234", "HOTLINE_RING=45", "HOTLINE_BY=c018"]
+
+    play(scene)
+
+
+def test_a_listening_rings_nobody_but_the_supervisor() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        told = {"LISTENING": "ls-1", "MODE": "whisper", "EAR": "Local/c018@hotline-mobile-0000001a;1"}
+        asked = replace(a_call("ls-1", SHOWN), first_ring="c017", flow="listen", variables=told)
+        await calls.place(asked)
+        (sent,) = pbx.server.named("Originate")
+        assert (sent["Channel"], sent["Context"]) == (["PJSIP/c017"], ["hotline-listen"])
+        assert sent["Variable"] == [f"{name}={value}" for name, value in told.items()]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (("Response: Success", "Variable: BRIDGEPEER", "Value: PJSIP/c001-0000001f"), "PJSIP/c001-0000001f"),
+        (("Response: Success", "Variable: BRIDGEPEER", "Value: "), None),
+        (("Response: Error", "Message: No such channel"), None),
+    ],
+    ids=["in a talk", "alone", "gone"],
+)
+def test_with_whom_a_call_talks_is_asked_by_its_own_id(said: tuple[str, ...], found: str | None) -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.server.on("Getvar", lambda c, s: c.say(s, *said))
+        assert await calls.talks_with("pbx1-1700000000.1") == found
+        (sent,) = pbx.server.named("Getvar")
+        assert sent["Channel"] == ["pbx1-1700000000.1"]
 
     play(scene)
 

@@ -198,6 +198,16 @@ def test_a_counsellor_first_call_is_refused_in_plain_words(line: TwilioLine) -> 
         asyncio.run(line.control.place(replace(a_call(), first_ring="c001")))
 
 
+def test_nobody_can_be_listened_to_and_that_is_said_in_plain_words(line: TwilioLine) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(Refused, match="听线"):
+        asyncio.run(line.control.place(replace(a_call(), first_ring="c001", flow="listen")))
+    with pytest.raises(Refused, match="听线"):
+        asyncio.run(line.control.talks_with("at-0001"))
+    assert line.placed() == 0
+
+
 @pytest.mark.parametrize(
     ("number", "wanted"),
     [("13800001234", "+8613800001234"), ("051085000966", "+8651085000966"), ("+85212345678", "+85212345678")],
