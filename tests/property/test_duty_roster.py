@@ -8,20 +8,22 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callcenter.domain.books import SURGES
 from callcenter.domain.duty import (
     PresenceAct,
     PresenceEvent,
     Shift,
+    ShiftKind,
     coverage,
     joined_spans,
     on_duty,
     presence_of,
     shift_edges,
 )
-from callcenter.domain.reconcile import PAUSED, SHIFT, SIGNED
+from callcenter.domain.roster import Surge
 from callcenter.domain.users import PhoneKind, Role, User
-from callcenter.memory import MemoryStore
-from callcenter.service.duty.presence import LONGEST_SHIFT, members_at
+from callcenter.memory import MemoryQueue, MemoryStore
+from callcenter.service.duty.presence import LONGEST_SHIFT, SURGE, members_at
 from callcenter.service.line.wanted import EDGES_AHEAD, pbx_wants
 
 #: 上海 11-23 00:00.
@@ -30,12 +32,16 @@ AGENTS = ("c017", "c018", "c019")
 
 minutes = st.integers(-2 * 1440, 9 * 1440)
 moments = minutes.map(lambda n: MIDNIGHT + timedelta(minutes=n))
-shifts_of_any = st.lists(st.tuples(st.sampled_from(AGENTS), moments, st.integers(1, 1440)), max_size=12).map(
+kinds = st.sampled_from(ShiftKind)
+shifts_of_any = st.lists(
+    st.tuples(st.sampled_from(AGENTS), moments, st.integers(1, 1440), kinds), max_size=12
+).map(
     lambda rows: [
-        Shift(id=f"sh-{n}", agent=agent, start=start, length=timedelta(minutes=length))
-        for n, (agent, start, length) in enumerate(rows)
+        Shift(id=f"sh-{n}", agent=agent, start=start, length=timedelta(minutes=length), kind=kind)
+        for n, (agent, start, length, kind) in enumerate(rows)
     ]
 )
+surges = st.none() | moments
 acts_of_any = st.lists(
     st.tuples(st.sampled_from(AGENTS), st.sampled_from(PresenceAct), moments), max_size=12
 ).map(
@@ -46,7 +52,7 @@ acts_of_any = st.lists(
 )
 
 
-def store_with(shifts: list[Shift], acts: list[PresenceEvent]) -> MemoryStore:
+def store_with(shifts: list[Shift], acts: list[PresenceEvent], surge: datetime | None = None) -> MemoryStore:
     store = MemoryStore()
     with store() as work:
         for code in AGENTS:
@@ -56,55 +62,53 @@ def store_with(shifts: list[Shift], acts: list[PresenceEvent]) -> MemoryStore:
             work.roster.add_shift(shift)
         for act in acts:
             work.roster.add_presence(act)
+        if surge is not None:
+            work.book(SURGES).add(Surge(id=SURGE, until=surge, by="s001", at=MIDNIGHT))
         work.commit()
     return store
 
 
 def by_dialplan(facts: dict[str, str], agent: str, now: datetime) -> bool:
     """Decide as `hotline-duty,reconcile` does, from facts and the clock alone."""
-    if facts.get(f"{SIGNED}/{agent}") != "1" or facts.get(f"{PAUSED}/{agent}") == "1":
-        return False
-    for span in filter(None, facts.get(f"{SHIFT}/{agent}", "").split("&")):
-        start, end = map(int, span.split("-"))
-        if start <= int(now.timestamp()) < end:
-            return True
-    return False
+    pbx = MemoryQueue(lambda: now)
+    pbx.pushed = facts
+    return bool(pbx.queues_for(agent))
 
 
-@given(shifts=shifts_of_any, acts=acts_of_any, now=moments)
+@given(shifts=shifts_of_any, acts=acts_of_any, now=moments, surge=surges)
 def test_members_equal_the_rosters_answer_at_any_instant(
-    shifts: list[Shift], acts: list[PresenceEvent], now: datetime
+    shifts: list[Shift], acts: list[PresenceEvent], now: datetime, surge: datetime | None
 ) -> None:
-    with store_with(shifts, acts)() as work:
-        answer = on_duty(shifts, presence_of(acts), now)
+    with store_with(shifts, acts, surge)() as work:
+        answer = on_duty(shifts, presence_of(acts), now, surge_until=surge)
         assert members_at(work, now) == answer
         assert pbx_wants(work, now, salt="S").members == answer
 
 
-@given(shifts=shifts_of_any, acts=acts_of_any, now=moments, later=st.integers(0, 7 * 24 * 60))
+@given(shifts=shifts_of_any, acts=acts_of_any, now=moments, later=st.integers(0, 7 * 24 * 60), surge=surges)
 def test_dialplan_decides_the_same_from_facts_days_later(
-    shifts: list[Shift], acts: list[PresenceEvent], now: datetime, later: int
+    shifts: list[Shift], acts: list[PresenceEvent], now: datetime, later: int, surge: datetime | None
 ) -> None:
     """P1: with Python dead from `now` on, the queue follows the roster for a week."""
     then = now + timedelta(minutes=later)
-    with store_with(shifts, acts)() as work:
+    with store_with(shifts, acts, surge)() as work:
         facts = dict(pbx_wants(work, now, salt="S").facts)
-    here = presence_of(acts)
-    assert {a for a in AGENTS if by_dialplan(facts, a, then)} == on_duty(shifts, here, then)
+    here = on_duty(shifts, presence_of(acts), then, surge_until=surge)
+    assert {a for a in AGENTS if by_dialplan(facts, a, then)} == here
 
 
-@given(shifts=shifts_of_any, acts=acts_of_any, now=moments)
+@given(shifts=shifts_of_any, acts=acts_of_any, now=moments, surge=surges)
 def test_between_two_edges_nobody_comes_or_goes(
-    shifts: list[Shift], acts: list[PresenceEvent], now: datetime
+    shifts: list[Shift], acts: list[PresenceEvent], now: datetime, surge: datetime | None
 ) -> None:
-    with store_with(shifts, acts)() as work:
+    with store_with(shifts, acts, surge)() as work:
         edges = pbx_wants(work, now, salt="S").edges
     here = presence_of(acts)
-    before = on_duty(shifts, here, now)
+    before = on_duty(shifts, here, now, surge_until=surge)
     for at in range(0, int(EDGES_AHEAD / timedelta(minutes=1)), 30):
         then = now + timedelta(minutes=at)
         passed = [moment for moment in edges if moment <= then]
-        changed = before ^ on_duty(shifts, here, then)
+        changed = before ^ on_duty(shifts, here, then, surge_until=surge)
         assert changed <= {agent for moment in passed for agent in edges[moment]}
 
 
