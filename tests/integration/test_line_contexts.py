@@ -32,6 +32,7 @@ from callcenter.demo.runner import until
 from callcenter.demo.sipp import NO_ANSWER, SECOND, VOICEMAIL, Answer, Phone, RingOn, presses
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.fold import fold
+from callcenter.domain.staff import QUEUES
 from callcenter.keys import KeyRing
 from ivr.backends.dialplan import QueueOptions, compile_flow
 from ivr.loader import shipped
@@ -97,7 +98,7 @@ class Line(Pbx):
         plan = replace(plan, mobile_members=False, trunk_qualify=0)
         files = render(replace(plan, log_levels=("error", "warning", "verbose(3)")))
         often, count = re.subn(r"(periodic-announce-frequency) = \d+", r"\1 = 4", files["queues.conf"])
-        assert count == 1
+        assert count == len(QUEUES)
         self.process.prepare()
         write(files | {"queues.conf": often}, self.home / "etc")
         write_hold_tone(self.home)
