@@ -11,6 +11,7 @@ import pytest
 from ivr.check import check
 from ivr.explore import states, zero_is_lost
 from ivr.flow import (
+    Digits,
     Direction,
     End,
     Enqueue,
@@ -26,6 +27,7 @@ from ivr.flow import (
     Transfer,
 )
 from ivr.loader import SHIPPED, shipped
+from ivr.nodes import complaint
 from ivr.prompts.catalogue import Catalogue, Prompt, load_catalogue
 from ivr.prompts.sets import PLAIN_SAYS
 from ivr.vocabulary import OUTCOMES
@@ -117,6 +119,21 @@ def test_a_prompt_without_words_is_found() -> None:
 )
 def test_a_misspelt_word_is_found_before_it_is_silently_never_true(name: str, node: Node, word: str) -> None:
     assert f"nobody around the flow knows `{word}`" in problems(changed(shipped("inbound"), **{name: node}))
+
+
+def test_digits_that_are_held_go_to_whoever_rings_by_them_and_nowhere_else() -> None:
+    flow = shipped("inbound")
+    assert "holds a `code` for a node that does not go by it" in problems(
+        node_with(flow, "code", next="queue")
+    )
+    assert "nobody around the flow knows `pin`" in problems(node_with(flow, "code", hold="pin"))
+
+
+def test_digits_are_written_down_or_held_and_never_both() -> None:
+    code = shipped("inbound").nodes["code"]
+    assert isinstance(code, Digits)
+    assert complaint(code) == ""
+    assert "`keep` writes the digits down and `hold` never does" in complaint(replace(code, keep="code"))
 
 
 def test_a_sentence_that_takes_too_long_is_found_by_its_real_audio() -> None:

@@ -61,9 +61,11 @@ class Simple:
         return digits == self.month
 
     def owner(self, code: str = "") -> str:
-        return self.number
+        return self.number if code in ("", CODE) else ""
 
 
+#: Whose counsellor has the world's number.
+CODE = "264951"
 WORLD = Simple()
 OWNERLESS = Simple(number="")
 
@@ -308,6 +310,18 @@ def test_the_owner_is_rung_alone_behind_an_accept_key() -> None:
     assert [(number.text, "/accept?t=" in number.attrib["url"]) for number in dial] == [
         ("+8613700003333", True)
     ]
+
+
+def test_a_code_rings_its_counsellor_at_once_and_stands_in_no_address() -> None:
+    reply = at(INBOUND, "code", {"Digits": CODE})
+    (dial,) = verbs(reply.twiml)
+    assert (reply.state.node, [number.text for number in dial]) == ("counsellor", ["+8613700003333"])
+    assert CODE not in reply.twiml + repr(reply)
+    assert CODE not in repr(unseal(token_of(dial.attrib["action"]), SITE.key, call=CALL))
+
+
+def test_a_code_of_nobodys_goes_on_to_the_queue_in_kind_words() -> None:
+    assert at(INBOUND, "code", {"Digits": "112233"}).state.node == "not_there"
 
 
 def test_with_nobody_to_ring_the_flow_goes_on_in_the_same_answer() -> None:
