@@ -22,16 +22,17 @@ def surge() -> None:
 
 
 @surge.command()
-@click.option("--for", "length", default="2h", show_default=True, help="多久,如 90m、2h、1h30m")
+@click.option("--for", "length", help="多久,如 90m、2h、1h30m;不写则按配置 duty.surge_lasts")
 @click.option("--reason", default="", help="原因(必填,记入操作留痕)")
 @actor_option
 @json_option
 @pass_app
-def on(app: App, length: str, reason: str, actor: str, as_json: bool) -> None:
+def on(app: App, length: str | None, reason: str, actor: str, as_json: bool) -> None:
     """从现在起让备班人员一起响铃;已经开始的改为到新的时间。"""
     with app.store() as work:
         now = app.clock()
-        begun = service.begin(work, _length(length), actor=actor, now=now, reason=reason)
+        lasts = app.settings.duty.surge_lasts if length is None else _length(length)
+        begun = service.begin(work, lasts, actor=actor, now=now, reason=reason)
         work.commit()
     _show(begun, now, app.settings.site.zone, as_json)
 
