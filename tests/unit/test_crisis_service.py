@@ -27,6 +27,7 @@ from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
 from callcenter.service.line import crisis
 from callcenter.service.line.alarms import climb, on_acks
 from callcenter.service.line.watch import Live, Watch
+from callcenter.serving import LOOK
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Kind, Mode, Obligation
 
@@ -134,6 +135,10 @@ def test_p10_who_said_it_to_a_machine_and_was_heard_by_nobody_rings_supervisors(
     watch.once(NOW)
     assert [alarm.kind for alarm in road.rung] == [AlarmKind.RISK_UNACKNOWLEDGED]
     assert owed.id in road.rung[0].detail
+
+
+def test_r14_the_running_line_looks_often_enough_to_ring_within_fifteen_seconds() -> None:
+    assert timedelta(seconds=10) >= LOOK
 
 
 # --- the command ---------------------------------------------------------------------------
