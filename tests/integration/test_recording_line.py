@@ -6,6 +6,7 @@ Each person hums a note of their own (`voices`): the file says who was recorded,
 from __future__ import annotations
 
 import math
+import re
 import struct
 import time
 import wave
@@ -21,6 +22,7 @@ from callcenter.asterisk.journal_rows import parse_journal
 from callcenter.config import Recording
 from callcenter.demo.runner import Address, until
 from callcenter.domain.books import RECORDINGS
+from callcenter.domain.calls import Outcome
 from callcenter.domain.fold import fold
 from callcenter.domain.users import Role, User
 from callcenter.memory import MemoryStore
@@ -34,7 +36,12 @@ COUNSELLOR, CALLER, SECRET, ANNOUNCED = 500.0, 800.0, 1300.0, 1700.0
 @pytest.fixture(scope="module")
 def _recording_pbx(new_pbx: Callable[..., Pbx]) -> Pbx:
     pbx = new_pbx(recording=Recording(enabled=True))
-    pbx.start()
+    pbx.provision()
+    conf = pbx.home / "etc" / "extensions.conf"
+    quicker, count = re.subn(r"(hotline/record_ask,1,,1),6\)", r"\1,2)", conf.read_text(encoding="utf-8"))
+    assert count == 1
+    conf.write_text(quicker, encoding="utf-8")  # silence is a no after two seconds here
+    pbx.process.start()
     for prompt in ("record_on", "record_paused", "record_over", "record_not", "record_no"):
         write_note(pbx.home / "sounds" / "zh" / "hotline" / f"{prompt}.wav", ANNOUNCED)
     return pbx
@@ -171,16 +178,20 @@ def test_r15_after_the_callers_own_key_both_are_told_and_both_are_recorded(
     line.caller.hang_up()
     until(lambda: line.pbx.channels() == 0, what="the tape to end with the call")
     assert {COUNSELLOR, CALLER} <= notes_in(file)
+    (told,) = fold(parse_journal(b"".join(line.pbx.journal_rows()), final=True).rows).calls
+    assert (told.id, told.answered_by, told.outcome) == (line.call(), agent, Outcome.ANSWERED)
 
 
 @pytest.mark.parametrize("answer", ["5", ""], ids=["another key", "silence"])
 def test_r15_whatever_is_not_a_one_is_no(talk: Callable[..., Talk], answer: str) -> None:
     line = talk()
+    line.caller.press("*7*6*8")  # a caller's keys do nothing
     line.asks()
     if answer:
         line.caller.press(answer)
     until(lambda: line.acts()[-1] == "refused", 20, what="the no")
     until(line.they_talk, what="the two to talk on")
+    assert line.acts() == ["asked", "refused"]
     assert line.files() == []
 
 
