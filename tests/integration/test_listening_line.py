@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from harness import Pbx
@@ -27,6 +27,7 @@ from callcenter.domain.fold import fold
 from callcenter.domain.listening import Listening, ListenMode
 from callcenter.domain.users import Role
 from callcenter.memory import MemoryStore
+from callcenter.ports import PlaceCall
 from callcenter.service.line import listening
 
 pytestmark = pytest.mark.asterisk
@@ -42,15 +43,8 @@ class Talk:
     """
 
     def __init__(self, pbx: Pbx, agent: str = "c001") -> None:
-        self.pbx, self.agent = pbx, agent
         self.is_mobile = agent == "c004"
-        self.by = "c003" if self.is_mobile else "s001"
-        self.store = MemoryStore()
-        with self.store() as work:
-            for user in pbx.users:
-                roles = frozenset({Role.SUPERVISOR}) if user.code == self.by else user.roles
-                work.users.add(replace(user, roles=roles))
-            work.commit()
+        self.begin(pbx, agent, by="c003" if self.is_mobile else "s001")
         here, there = Address(host="127.0.0.1", port=0), Address(host=pbx.trunk.host, port=0)
         note, mobile = (COUNSELLOR, SUPERVISOR) if self.is_mobile else (SUPERVISOR, COUNSELLOR)
         at_mobile = Voice(pbx.sip, pbx.trunk, "mobile", note=note)
@@ -66,6 +60,16 @@ class Talk:
         if self.is_mobile:
             self.accept(self.counsellor)
         until(self.they_talk, 15, what="the two to hear each other")
+
+    def begin(self, pbx: Pbx, agent: str, *, by: str) -> None:
+        """Let a supervisor and an agent work here."""
+        self.pbx, self.agent, self.by = pbx, agent, by
+        self.store = MemoryStore()
+        with self.store() as work:
+            for user in pbx.users:
+                roles = frozenset({Role.SUPERVISOR}) if user.code == by else user.roles
+                work.users.add(replace(user, roles=roles))
+            work.commit()
 
     def accept(self, mobile: Voice) -> None:
         """Press 1 once the prompt may be heard."""
@@ -155,12 +159,47 @@ class Talk:
             voice.close()
 
 
+class FollowUp(Talk):
+    """c001 calls 王女士 back, her own phone first; c003 comes in at her SIP phone."""
+
+    def __init__(self, pbx: Pbx) -> None:
+        self.is_mobile = True
+        self.begin(pbx, "c001", by="c003")
+        self.caller = Voice(pbx.sip, pbx.trunk, "callee", note=CALLER)
+        self.counsellor, self.supervisor = (
+            Voice(
+                pbx.sip,
+                Address(host="127.0.0.1", port=0),
+                code,
+                note=note,
+                password=pbx.keys.password(f"sip:{code}"),
+            ).register()
+            for code, note in (("c001", COUNSELLOR), ("c003", SUPERVISOR))
+        )
+        asyncio.run(self._call_back())
+        self.counsellor.until_up()
+        self.caller.until_up()
+        until(self.they_talk, 15, what="the two to hear each other")
+
+    async def _call_back(self) -> None:
+        async with self.link() as calls:
+            call = PlaceCall(
+                id="at-1",
+                number="13800138000",
+                shown_number=self.pbx.settings.site.outbound_number,
+                flow="preview",
+                ring=timedelta(seconds=20),
+                first_ring="c001",
+            )
+            await calls.place(call)
+
+
 @pytest.fixture
 def talk(pbx: Pbx) -> Iterator[Callable[..., Talk]]:
     made: list[Talk] = []
 
-    def begin(agent: str = "c001") -> Talk:
-        made.append(Talk(pbx, agent))
+    def begin(agent: str = "c001", *, follow_up: bool = False) -> Talk:
+        made.append(FollowUp(pbx) if follow_up else Talk(pbx, agent))
         return made[-1]
 
     yield begin
@@ -226,6 +265,18 @@ def test_a_counsellor_at_a_mobile_is_whispered_to_alone_or_joined(
         until(lambda: line.caller.hears(line.supervisor), what="the caller to hear her")
     until(lambda: line.they_talk() and line.she_hears_both(), 15, what="all to go on")
     assert line.caller.ever_heard(SUPERVISOR, before) is (mode is ListenMode.BARGE)
+
+
+def test_in_a_call_the_counsellor_placed_a_whisper_is_the_counsellors_alone(
+    talk: Callable[..., Talk],
+) -> None:
+    line = talk(follow_up=True)
+    before = time.monotonic()
+    granted = line.comes_in(ListenMode.WHISPER)
+    assert (granted.call, granted.agent) == ("at-1", "c001")
+    until(lambda: line.counsellor.hears(line.supervisor), what="the counsellor to hear her")
+    until(lambda: line.they_talk() and line.she_hears_both(), 15, what="all to go on")
+    assert not line.caller.ever_heard(SUPERVISOR, before)
 
 
 def test_an_ear_on_a_channel_that_only_begins_like_another_hears_nobody(

@@ -11,7 +11,6 @@ import struct
 import time
 import wave
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,8 @@ from voices import AUDIBLE, Voice, level
 from callcenter.asterisk.journal_rows import parse_journal
 from callcenter.config import Recording
 from callcenter.demo.runner import Address, until
-from callcenter.domain.books import RECORDINGS
 from callcenter.domain.calls import Outcome
 from callcenter.domain.fold import fold
-from callcenter.domain.users import Role, User
-from callcenter.memory import MemoryStore
-from callcenter.service.line import recordings, records, talks
 
 pytestmark = pytest.mark.asterisk
 
@@ -148,7 +143,7 @@ def talk(pbx: Pbx) -> Iterator[Callable[[str], Talk]]:
         made.append(Talk(pbx, agent))
         return made[-1]
 
-    yield begin  # type: ignore[misc]
+    yield begin
     for one in made:
         one.close()
 
@@ -266,30 +261,3 @@ def test_it_ends_with_the_counsellors_part_though_the_caller_stays(talk: Callabl
     until(lambda: line.pbx.channels() == 1, what="the tape to end")
     assert line.caller.is_up
     assert still(file)
-
-
-def test_i8_what_was_recorded_is_sealed_after_the_call_with_the_consent_that_the_journal_tells(
-    talk: Callable[..., Talk], tmp_path: Path
-) -> None:
-    line = talk()
-    line.asks()
-    file = line.agrees()
-    line.caller.hang_up()
-    until(lambda: line.pbx.channels() == 0, what="the end")
-    assert still(file)
-    store, folder = MemoryStore(), tmp_path / "recordings"
-    later = datetime.now(UTC) + timedelta(seconds=30)
-    facts = fold(parse_journal(b"".join(line.pbx.journal_rows()), final=True).rows)
-    with store() as work:
-        work.users.add(User(code="s001", name="陈静", roles=frozenset({Role.SUPERVISOR})))
-        records.apply(work, facts, later, records.Hooks(on_line_acts=(talks.on_line_acts,)))
-        work.commit()
-    recorded = notes_in(file)
-    assert recordings.seal_waiting(store, spool(line.pbx), folder, now=later) == 1
-    assert line.files() == []
-    with store() as work:
-        (row,) = work.book(RECORDINGS).where()
-        assert (row.kind, row.agent) == ("call", "c001")
-        assert row.agreed_at is not None
-        (heard,) = talks.hear(work, folder, row.call, actor="s001", now=later, reason="督导复听")
-    assert notes_in(b"".join(heard.sound())) == recorded >= {COUNSELLOR, CALLER}

@@ -136,8 +136,8 @@ def ears_on(work: UnitOfWork, call_id: str, *, actor: str) -> list[Listening]:
 def ears(work: UnitOfWork, limit: int, *, actor: str, call: str | None = None) -> list[Listening]:
     """Return the latest listenings, of one call or of all, that the actor may know of, newest first."""
     user = allow(work, actor, Verb.EARS_SEE)
-    found = work.book(LISTENINGS).where(**({"call": call} if call else {}))
-    return _seen(user, found)[::-1][:limit]
+    book = work.book(LISTENINGS)
+    return _seen(user, book.where(call=call) if call else book.where())[::-1][:limit]
 
 
 def _seen(user: User, found: Sequence[Listening]) -> list[Listening]:
