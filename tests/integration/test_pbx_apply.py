@@ -45,7 +45,7 @@ def test_a_new_counsellor_comes_and_goes_while_a_call_is_up(pbx: Pbx, actors: Ac
     assert done.changed == {"pjsip.conf", "extensions.conf"}
     assert done.restart == frozenset()
     assert "c099/c099" in pbx.console("pjsip show endpoint c099")
-    assert "by=c099" in pbx.console("dialplan show hotline-escalate")
+    assert "c099" in pbx.console("dialplan show hotline-escalate")
     assert apply(plan_of(pbx), pbx.process).changed == {"pjsip.conf", "extensions.conf"}
     assert "c099" not in pbx.console("pjsip show endpoints")
     assert "c099" not in pbx.console("dialplan show")
