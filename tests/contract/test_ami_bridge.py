@@ -371,13 +371,16 @@ def test_a_quick_push_waits_for_the_journal_too() -> None:
     async def scene(world: World) -> None:
         world.plan("c017", NOON, 6 * HOURS)
         await until(lambda: "hotline-shift/c017" in world.pbx.facts)
+        await until(lambda: world.bridge._seen.revision == world.bridge._revision)
         later = world.now + timedelta(seconds=5)
         world.late_acts = [
             PresenceEvent(key="j:1", agent="c017", act=PresenceAct.OFF, at=later, source="journal")
         ]
         orders = len(world.pbx.server.named("Originate"))
         world.sign("c017", PresenceAct.ON)
-        await until(lambda: world.bridge._seen.revision == world.bridge._revision)
+        before = world.store.state.revision
+        await until(lambda: world.store.state.revision > before)
+        await until(lambda: world.bridge._seen.revision == world.store.state.revision)
         assert len(world.pbx.server.named("Originate")) == orders
         assert not world.pbx.members
 
