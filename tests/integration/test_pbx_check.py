@@ -15,6 +15,7 @@ from callcenter.asterisk.provision.flows import site_flows
 from callcenter.asterisk.provision.plan import PbxPlan, plan_from
 from callcenter.asterisk.provision.render import render
 from callcenter.asterisk.tree import AsteriskProgram, find_asterisk
+from callcenter.config import Recording
 from callcenter.errors import PbxError
 from callcenter.keys import KeyRing
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.asterisk
 
 @pytest.fixture
 def plan(keys: KeyRing, tmp_path: Path, program: AsteriskProgram) -> PbxPlan:
-    settings = test_settings(tmp_path)
+    settings = test_settings(tmp_path, recording=Recording(enabled=True))  # all there is
     return plan_from(settings, keys, USERS, flows=site_flows(settings), journal=program.journal)
 
 
