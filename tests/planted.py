@@ -125,6 +125,7 @@ def secret_text() -> str:
 #: Texts that are words of a closed list, or codes, whatever their type says.
 WORDS: Mapping[str, Mapping[str, Any]] = {
     "exports": {"kind": "sessions"},
+    "caller_plans": {"wish": ""},
     "shift_templates": {"agents": ("c017",)},
     "shift_overrides": {"agent": "c017", "substitute": "c018"},
     "shift_swaps": {"agent": "c017", "taker": "c018", "decided_by": "s001"},
@@ -133,7 +134,7 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 
 
 #: Texts that are never free: the code of who acted, a checksum.
-CODES = frozenset({"by", "checksum"})
+CODES = frozenset({"by", "agent", "checksum"})
 
 
 def planted(book: BookOf[Any], now: datetime) -> Any:

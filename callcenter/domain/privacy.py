@@ -11,7 +11,6 @@ from typing import Literal
 from callcenter.domain.cases import Case
 from callcenter.domain.people import Person
 
-
 #: By whom somebody would rather be answered.
 Wish = Literal["", "woman", "man"]
 #: A plan raises nobody as high as somebody in danger stands (8 and 9).

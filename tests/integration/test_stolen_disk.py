@@ -30,8 +30,11 @@ from callcenter.domain.books import BOOKS
 from callcenter.keys import KeyRing
 from callcenter.service.line.recordings import seal_waiting
 
-#: Sealed as well, and without a text to search for: a month, a year, moments.
-SHORT = {("people", "birth_month"), ("people", "birth_year"), ("logins", "body")}
+#: Sealed as well, and without a text to search for: a month, a year, moments, numbers, words of a list.
+SHORT = {
+    *(("people", "birth_month"), ("people", "birth_year"), ("logins", "body")),
+    *(("shift_needs", "body"), ("staff_profiles", "body")),
+}
 #: Planted in clear to test the search; nothing else holds it, however long the server lives.
 WITNESS = "闻人惊鸿"
 #: Found, so that the search is known to look into the right files.

@@ -38,6 +38,7 @@ SHOWS_TEXT: Mapping[str, str] = {
     "handover accept": "what whoever takes it has to know",
     "rescue dial": "what has to be told to who is sent",
     "rescue show": "the rescue's own log",
+    "rescue confirm": "the rescue as it was just confirmed",
 }
 LEFT_OUT = {"serve", "demo", "pbx start", "pbx apply", "pbx check", "pbx render", "keys rotate"}
 LEFT_OUT |= {"keys retire"}

@@ -176,7 +176,8 @@ def unsealed_messages(spools: Sequence[Path], now: datetime) -> Check:
     old = [found for found in seen.values() if now.timestamp() - found.st_mtime > 3600]
     if old:
         return bad(
-            "messages", f"{len(old)} 条留言或录音没有加密,已超过一小时。确认 hotline serve 在运行,并查它的日志。"
+            "messages",
+            f"{len(old)} 条留言或录音没有加密,已超过一小时。确认 hotline serve 在运行,并查它的日志。",
         )
     return ok("messages", "没有久未加密的留言和录音。")
 
