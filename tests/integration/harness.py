@@ -25,7 +25,7 @@ from callcenter.asterisk.tree import DSV_MODULE, JournalFormat, find_asterisk
 from callcenter.config import Asterisk, Escalation, Queue, Settings, Trunk
 from callcenter.demo.runner import Address, free_ports, until
 from callcenter.demo.sipp import Behaviour, Caller, Carrier, Phone, Press
-from callcenter.domain.staff import GENERAL, QUEUES
+from callcenter.domain.staff import GENERAL
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.keys import KeyRing
 from ivr.backends.dialplan import QueueOptions, compile_flow
@@ -38,6 +38,8 @@ HOTLINE = "4000850966"
 TIME_SCALE = 0.2
 #: What a test waits in the queue before the flow gives up, real seconds.
 WAIT_CAP = timedelta(seconds=20)
+
+_INTERFACE = re.compile(r"\(((?:PJSIP|Local)/[^)\s]+)\)")
 
 COUNSELLOR = frozenset({Role.COUNSELLOR})
 SUPERVISOR = frozenset({Role.SUPERVISOR})
@@ -211,7 +213,16 @@ class Pbx:
 
     def members(self, queue: str = GENERAL) -> set[str]:
         """Return the interfaces of a queue's members."""
-        return set(re.findall(r"\(((?:PJSIP|Local)/[^)\s]+)\)", self.console(f"queue show {queue}")))
+        return set(_INTERFACE.findall(self.console(f"queue show {queue}")))
+
+    def seats(self) -> list[tuple[str, str]]:
+        """Return (queue, interface) of every member of every queue, by one look."""
+        queue, found = "", []
+        for line in self.console("queue show").splitlines():
+            if match := re.match(r"(\S+) has \d+ calls", line):
+                queue = match[1]
+            found += [(queue, interface) for interface in _INTERFACE.findall(line)]
+        return found
 
     # --- what the line should know ---
 
@@ -247,9 +258,8 @@ class Pbx:
             self.console(f"database deltree {family}")
         self.console("channel request hangup all")
         until(lambda: self.channels() == 0, 15, what="the channels to go")
-        for queue in QUEUES:
-            for interface in self.members(queue):
-                self.console(f"queue remove member {interface} from {queue}")
+        for queue, interface in self.seats():
+            self.console(f"queue remove member {interface} from {queue}")
         self._journal_from = _size(self.journal_file)
         self._queue_log_from = _size(self._queue_log_file)
 
