@@ -70,7 +70,7 @@ def ears(app: App, call: str | None, limit: int, actor: str, as_json: bool) -> N
 
 def _row(one: Listening) -> dict[str, object]:
     return {
-        "id": one.id,
+        "listening": one.id,
         "call": one.call,
         "agent": one.agent,
         "by": one.by,
