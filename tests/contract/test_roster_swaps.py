@@ -15,6 +15,7 @@ from callcenter.domain.books import STAFF, SWAPS, TEMPLATES
 from callcenter.domain.duty import ShiftKind
 from callcenter.domain.plan_rules import Lack
 from callcenter.domain.roster import Swap, SwapState
+from callcenter.domain.users import Role
 from callcenter.errors import CallCenterError, Forbidden, Refused
 from callcenter.ports import Store, UnitOfWork
 from callcenter.service.duty import publishing, roster, swaps, templates
@@ -213,6 +214,16 @@ def test_what_was_offered_is_withdrawn_when_publishing_moves_the_shift(store: St
     assert publish(store) == 2
     with store() as work:
         assert work.book(SWAPS).get(swap).state is SwapState.WITHDRAWN
+
+
+def test_nobody_approves_a_swap_of_their_own(store: Store) -> None:
+    swap = taken(store)
+    with store() as work:
+        user = work.users.get("c019")
+        work.users.update(replace(user, roles=user.roles | {Role.SUPERVISOR}))
+        with pytest.raises(Refused, match="另一位督导"):
+            swaps.approve(work, swap, rules=RULES, actor="c019", now=NOON)
+    assert approve(store, swap).state is SwapState.APPROVED
 
 
 def test_supervisors_on_call_swap_among_supervisors(store: Store) -> None:

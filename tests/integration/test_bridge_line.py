@@ -43,20 +43,12 @@ def clock() -> datetime:
 
 
 class Steering:
-    """A store, and a bridge between it and a running PBX."""
+    """A bridge between a store (a new one, if none is given) and a running PBX."""
 
-    def __init__(self, pbx: Pbx, opening: Opening = ALWAYS) -> None:
+    def __init__(self, pbx: Pbx, opening: Opening = ALWAYS, store: MemoryStore | None = None) -> None:
         self.pbx = pbx
-        self.store = MemoryStore()
         salt = pbx.keys.password("pbx-salt")
-        proof = sha1(f"{salt}c001{PIN}".encode()).hexdigest()  # noqa: S324 - what dialplan can compute
-        with self.store() as work:
-            for user in USERS:
-                work.users.add(user)
-            work.users.update(
-                User(code="c001", name="王芳", roles=COUNSELLOR, phone=PhoneKind.SIP, pin_verifier=proof)
-            )
-            work.commit()
+        self.store = store or staffed(salt)
         self.follower = JournalFollower(pbx.home, self.store)
         phones = PhoneBook(USERS)
         self.link = link_to(pbx)
@@ -116,9 +108,25 @@ async def soon(true: Callable[[], object], seconds: float = 30.0) -> None:
             await asyncio.sleep(0.1)
 
 
+def staffed(salt: str) -> MemoryStore:
+    """Return a store with the line's people."""
+    store = MemoryStore()
+    proof = sha1(f"{salt}c001{PIN}".encode()).hexdigest()  # noqa: S324 - what dialplan can compute
+    with store() as work:
+        for user in USERS:
+            work.users.add(user)
+        work.users.update(
+            User(code="c001", name="王芳", roles=COUNSELLOR, phone=PhoneKind.SIP, pin_verifier=proof)
+        )
+        work.commit()
+    return store
+
+
 @asynccontextmanager
-async def steering(pbx: Pbx, opening: Opening = ALWAYS) -> AsyncIterator[Steering]:
-    steered = Steering(pbx, opening)
+async def steering(
+    pbx: Pbx, opening: Opening = ALWAYS, store: MemoryStore | None = None
+) -> AsyncIterator[Steering]:
+    steered = Steering(pbx, opening, store)
     running = asyncio.create_task(steered.bridge.run())
     try:
         await soon(lambda: steered.bridge.status.last_sync)
@@ -214,6 +222,22 @@ def test_the_bridge_goes_and_the_shift_still_begins_and_ends(pbx: Pbx) -> None:
             await soon(lambda: pbx.get("hotline-shift", "c002"))
         await line.members("c002")
         await line.members()
+
+    asyncio.run(scene())
+
+
+def test_a_roster_edited_while_our_program_was_down_holds_once_it_is_back(pbx: Pbx) -> None:
+    async def scene() -> None:
+        async with steering(pbx) as line:
+            line.plan("c001")
+            line.sign("c001", PresenceAct.ON)
+            await line.members("c001")
+        line.plan("c002")
+        line.sign("c002", PresenceAct.ON)
+        line.sign("c001", PresenceAct.OFF)
+        assert pbx.members() == {pbx.interface("c001")}
+        async with steering(pbx, store=line.store) as back:
+            await back.members("c002")
 
     asyncio.run(scene())
 

@@ -96,6 +96,15 @@ def test_r20_a_plan_within_72_hours_opens_a_case_and_its_ladder_from_the_end_of_
     assert {o.kind for o in owed(work)} == {Kind.HIGH_RISK}
 
 
+def test_how_urgent_somebody_is_makes_the_telephone_system_look_at_once(work: MemoryUnit) -> None:
+    before = work.roster.revision()
+    case(work, PLAN)
+    opened = work.roster.revision()
+    assert opened > before
+    case(work, ACTING, session="se-2", ended_at=ENDED + timedelta(hours=1))
+    assert work.roster.revision() > opened
+
+
 def test_r21_whoever_is_followed_is_followed_by_people_only(work: MemoryUnit) -> None:
     case(work, PLAN)
     assert {o.mode for o in owed(work)} == {Mode.HUMAN_ONLY}

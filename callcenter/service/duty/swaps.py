@@ -108,12 +108,14 @@ def approve(
 ) -> Swap:
     """Give a shift that was taken to whoever took it.
 
-    Raise `NotFound`; `Refused` if it began, changed hands or cannot be theirs; `WorsePlan` if more would
-    be wrong in its time than now.
+    Raise `NotFound`; `Refused` if it began, changed hands, cannot be theirs, or is one's own swap;
+    `WorsePlan` if more would be wrong in its time than now.
     """
     allow(work, actor, Verb.DUTY_PLAN)
     work.roster.hold()
     swap, shift = _pending(work, swap_id, SwapState.TAKEN, now)
+    if actor in (swap.agent, swap.taker):
+        raise Refused("自己参与的换班,要由另一位督导批准。")
     check_fit(work, (swap.taker,), shift.kind)
     after = replace(shift, agent=swap.taker)
     if worse := _worse(work, shift, after, rules):

@@ -174,6 +174,8 @@ def _opened(work: UnitOfWork, person: Person, told: Told, place: str) -> Case:
     # First of all, so that a `Conflict` leaves nothing behind.
     _log(work, case, place, Note(kind="opened", after=str(int(level))), by=told.actor, now=told.now)
     work.book(CASES).add(case)
+    # How urgent somebody is, and who looks after them, decides whom their next call rings: within seconds.
+    work.roster.touch()
     lift_for_case(work, person.id, now=told.now)
     case = _on_ladder(work, case, told)
     if told.ruling.lower_to is not None:
@@ -234,6 +236,7 @@ def _agreed(work: UnitOfWork, case: Case, told: Told) -> Case:
 def save(work: UnitOfWork, change: Change, *, by: str, now: datetime) -> Case:
     """Save a case and log what happened. Raises `Conflict` if somebody changed it since it was read."""
     saved = work.book(CASES).put(change.case)
+    work.roster.touch()
     log_notes(work, saved, change.notes, by=by, now=now)
     # R19: who is in danger is put through.
     lift_for_case(work, saved.person, now=now)
