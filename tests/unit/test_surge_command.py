@@ -47,7 +47,8 @@ def test_a_time_nobody_can_mean_is_refused(app: DeskApp, length: str) -> None:  
 
 
 def test_skills_are_typed_with_either_comma_and_listed(app: DeskApp) -> None:  # noqa: F811
-    assert "危机干预 女" in run(user, app, "skills", "c017", "--set", "woman\uff0ccrisis", "--share", "60").output
+    typed = ("skills", "c017", "--set", "woman\uff0ccrisis", "--share", "60")
+    assert "危机干预 女" in run(user, app, *typed).output
     assert "危机干预 无锡话" in run(user, app, "skills", "c018", "--set", "crisis,dialect").output
     rows = json.loads(run(user, app, "skills", "--json").output)
     assert [(row["code"], row["skills"], row["share"]) for row in rows] == [
