@@ -1,7 +1,6 @@
 """One typed, frozen configuration: defaults < hotline.toml < HOTLINE_* < options.
 
-Unknown keys are errors. Secrets never stand here: they are derived from the site's key file
-(`callcenter.keys`).
+Unknown keys are errors. Secrets never stand here: they come from the site's key file (`callcenter.keys`).
 """
 
 from __future__ import annotations

@@ -286,11 +286,7 @@ def plan_from(
         trunk_port=trunk.port,
         fallback_host=trunk.fallback_host,
         fallback_port=trunk.fallback_port,
-        destinations=tuple(
-            sorted(
-                (name, ways) for name, ways in _ways(settings).items() if trunk.fallback_host or len(ways) > 1
-            )
-        ),
+        destinations=_destinations(settings),
         queue_strategy=settings.queue.strategy,
         queue_ring=_seconds(settings.queue.ring),
         wrap_up=int(settings.queue.wrap_up.total_seconds()),
@@ -320,6 +316,12 @@ def dial_strings(settings: Settings) -> dict[str, str]:
         name: f"Local/{name}@hotline-destination" if has_ways or len(ways) > 1 else f"PJSIP/{ways[0]}@trunk"
         for name, ways in _ways(settings).items()
     }
+
+
+def _destinations(settings: Settings) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the services that more than one way leads to, and the numbers to dial in turn."""
+    second = bool(settings.trunk.fallback_host)
+    return tuple(sorted((name, ways) for name, ways in _ways(settings).items() if second or len(ways) > 1))
 
 
 def _ways(settings: Settings) -> dict[str, tuple[str, ...]]:
