@@ -22,6 +22,7 @@ from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
 from callcenter.ports import Member
+from callcenter.service.duty.presence import lapse
 from callcenter.service.followup.callers import Opening
 from callcenter.service.followup.debts import rules_of
 from callcenter.service.followup.dispatch import DebtRound
@@ -100,6 +101,7 @@ class Server:
                 group.create_task(_forever(TIDY, self._sweep_messages, "recordings.sweep")),
                 group.create_task(_forever(TIDY, self._expire_exports, "exports.expire")),
                 group.create_task(_forever(BACK_UP, self._back_up, "backup.round")),
+                group.create_task(_forever(LOOK, self._lapse, "duty.lapse")),
                 group.create_task(_forever(LOOK, self._look, "watch.look")),
                 group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round")),
                 group.create_task(self._bridge.run()),
@@ -156,6 +158,16 @@ class Server:
     def _reopen_queue_log(self) -> None:
         with suppress(PbxError):  # Asterisk goes on in the renamed file; the next round tries again
             self._app.console().run("logger reload")
+
+    async def _lapse(self) -> None:
+        """Sign off whose shift is over, once the journal has told who did so already, off the loop."""
+        await self._catch_up()
+        await asyncio.to_thread(self._lapse_now)
+
+    def _lapse_now(self) -> None:
+        with self._app.store() as work:
+            if lapse(work, self._app.clock()):
+                work.commit()
 
     async def _look(self) -> None:
         """Look at the line once, off the loop."""

@@ -17,6 +17,10 @@ from callcenter.errors import Refused
 _NOTHING = timedelta(0)
 #: Longer is no shift.
 _LONGEST = timedelta(hours=24)
+#: A sign-on holds over so long a break between two shifts, and without any shift so long.
+BREAK, UNPLANNED = timedelta(hours=1), timedelta(hours=12)
+#: Why somebody was signed off whose shift was over.
+SHIFT_OVER = "shift_over"
 
 
 class ShiftKind(StrEnum):
@@ -89,7 +93,8 @@ class PresenceEvent:
     act: PresenceAct
     at: datetime
     source: str
-    #: Of a pause: a `PauseReason`. Of a debriefing: the call or session it is about.
+    #: Of a pause: a `PauseReason`. Of a debriefing: the call or session it is about. Of `off`: empty, or
+    #: `SHIFT_OVER` where nobody did it by hand.
     reason: str = ""
 
     def __post_init__(self) -> None:
@@ -185,6 +190,22 @@ def on_duty(
         if at_line or (surges and shift.kind is ShiftKind.BACKUP):
             on.add(shift.agent)
     return frozenset(on)
+
+
+def lapsed_at(shifts: Iterable[Shift], signed_on: datetime, now: datetime) -> datetime | None:
+    """Return when a sign-on came to its end by itself; None: it still holds.
+
+    It is made for one person's `shifts` at the line: it ends with the last of them that has passed, unless
+    one runs or begins within `BREAK`. Where none has passed since, it holds for `UNPLANNED`.
+    """
+    check_aware(now)
+    spans = joined_spans(shift for shift in shifts if shift.kind is ShiftKind.LINE)
+    if any(start <= now + BREAK and end > now for start, end in spans):
+        return None
+    ends = [end for _, end in spans if signed_on < end <= now]
+    if ends:
+        return max(ends)
+    return signed_on + UNPLANNED if now - signed_on >= UNPLANNED else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

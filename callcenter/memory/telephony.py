@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from callcenter.domain.alarms import Alarm
+from callcenter.domain.duty import BREAK
 from callcenter.domain.reconcile import (
     BACKUP,
     DEBRIEF,
@@ -27,6 +28,7 @@ from callcenter.ports import Member, PlaceCall, QueueState
 
 #: Facts after which dialplan decides by itself.
 _DECIDES = frozenset({SHIFT, BACKUP, SIGNED, PAUSED, DEBRIEF, SKILL, LOAD})
+_NOW, _MINUTE = timedelta(0), timedelta(minutes=1)
 
 
 class MemoryCallControl:
@@ -128,6 +130,16 @@ class MemoryQueue:
         for queue in wanted:
             self._sit(agent, queue)
 
+    def edge(self, agent: str) -> bool:
+        """Do what a shift edge does; return whether it signed them off (`hotline-duty,lapse`)."""
+        spans = self.pushed.get(f"{SHIFT}/{agent}", "")
+        is_over = self._covers(spans, back=_MINUTE) and not self._covers(spans, ahead=BREAK)
+        lapses = is_over and self.pushed.pop(f"{SIGNED}/{agent}", "") == "1"
+        if lapses:
+            self.pushed.pop(f"{PAUSED}/{agent}", None)
+        self.reconcile(agent)
+        return lapses
+
     def set_member(self, member: Member) -> None:
         """Play a member whose phone changes: paused, in a call, out of reach."""
         self.members[member.agent] = member
@@ -153,9 +165,10 @@ class MemoryQueue:
             return frozenset()
         return queues_of(Skill(word) for word in fact(SKILL).split("&") if word)
 
-    def _covers(self, spans: str) -> bool:
+    def _covers(self, spans: str, *, ahead: timedelta = _NOW, back: timedelta = _NOW) -> bool:
         pairs = (map(int, span.split("-")) for span in spans.split("&") if span)
-        return any(start <= self._now() < end for start, end in pairs)
+        latest, earliest = self._now() + ahead.total_seconds(), self._now() - back.total_seconds()
+        return any(start <= latest and end > earliest for start, end in pairs)
 
     def _now(self) -> int:
         return int(self._clock().timestamp())

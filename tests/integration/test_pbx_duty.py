@@ -64,6 +64,36 @@ def test_a_shift_begins_and_ends_with_nothing_of_ours_alive(pbx: Pbx) -> None:
     assert waiting(pbx) == []
 
 
+def test_whoever_forgot_to_sign_off_is_signed_off_with_their_shift_with_nothing_of_ours_alive(
+    pbx: Pbx,
+) -> None:
+    """c001 forgot. c004 has a break of half an hour: their sign-on is for both shifts."""
+    start, end, again = now() - timedelta(hours=3), now() + 3 * SECOND, now() + timedelta(minutes=30)
+    tomorrow = now() + timedelta(hours=20)
+    pbx.put("hotline-debrief", "c001", "1")
+    shift(pbx, "c001", (start, end), (tomorrow, tomorrow + timedelta(hours=4)))
+    shift(pbx, "c004", (start, end), (again, again + timedelta(hours=1)))
+    both = frozenset({"c001", "c004"})
+    SpoolEdges(pbx.home).lay({now(): both, end: both})
+    until(lambda: pbx.members() == {MOBILE}, what="the shift to have begun")
+    until(lambda: pbx.get("hotline-signed", "c001") is None, what="the sign-on to lapse")
+    assert now() >= end
+    until(lambda: pbx.members() == set(), what="the shift to end")
+    assert pbx.get("hotline-signed", "c004") == "1"
+    # R47: what is owed is owed still.
+    assert pbx.get("hotline-debrief", "c001") == "1"
+    told = [text for name, text in pbx.user_events() if name == "DUTY"]
+    assert told == ['{"extra":"agent=c001&act=off&reason=shift_over"}']
+
+
+def test_an_edge_that_runs_late_signs_nobody_off(pbx: Pbx) -> None:
+    """They may have signed on again since: that is left to whoever knows when."""
+    shift(pbx, "c001", (now() - timedelta(hours=3), now() - timedelta(minutes=5)))
+    reconcile(pbx, "c001")
+    assert pbx.members() == set()
+    assert pbx.get("hotline-signed", "c001") == "1"
+
+
 def test_an_early_a_late_and_a_doubled_edge_change_nothing(pbx: Pbx) -> None:
     start = now() + timedelta(hours=1)
     shift(pbx, "c001", (now() - timedelta(hours=1), now() + timedelta(minutes=5)), (start, start + SECOND))

@@ -29,12 +29,13 @@ from callcenter.domain.staff import GENERAL, QUEUES, Skill, StaffProfile, queues
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import PbxError
 from callcenter.memory import MemoryQueue, MemoryShiftEdges, MemoryStore
-from callcenter.service.duty.presence import SURGE
+from callcenter.service.duty.presence import SURGE, lapse
 
 #: 上海 23:00, so that midnight lies in the history.
 EVENING = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 AGENTS = ("c017", "c018", "c019")
 agents = st.sampled_from(AGENTS)
+_EVER = EVENING - timedelta(days=9)
 
 
 class Deaf(AmiLink):
@@ -141,6 +142,17 @@ class Duty(RuleBasedStateMachine):
             work.commit()
         self.is_right = False
 
+    @rule()
+    def lapses(self) -> None:
+        """The serving process looks whose sign-on is over; nobody on shift is signed off."""
+        here = on_duty(self.shifts.values(), presence_of(self.acts), self.now)
+        with self.store() as work:
+            gone = lapse(work, self.now)
+            work.commit()
+            self.acts = list(work.roster.presence_between(_EVER, self.now + timedelta(days=1)))
+        assert not here & set(gone)
+        self.is_right = self.is_right and not gone
+
     @rule(agent=agents, skills=st.frozensets(st.sampled_from(Skill)))
     def learns(self, agent: str, skills: frozenset[Skill]) -> None:
         self.skills[agent] = skills
@@ -214,7 +226,8 @@ class Duty(RuleBasedStateMachine):
             if self.now < at <= until:
                 self.now = at
                 for agent in sorted(whom):
-                    self.pbx.reconcile(agent)
+                    if self.pbx.edge(agent):
+                        self.presence(agent, PresenceAct.OFF)
         self.now = until
 
     # --- what always holds ---

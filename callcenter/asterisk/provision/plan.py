@@ -13,6 +13,7 @@ from pathlib import Path
 
 from callcenter.asterisk.tree import JournalFormat
 from callcenter.config import Settings
+from callcenter.domain.duty import BREAK, SHIFT_OVER
 from callcenter.domain.numbers import national
 from callcenter.domain.staff import GENERAL, QUEUE_OF, TRAINEE_PENALTY, Skill
 from callcenter.domain.users import PhoneKind, Role, User
@@ -196,6 +197,16 @@ class PbxPlan:
     def trainee_penalty(self) -> int:
         """Return what a trainee's penalty begins with."""
         return TRAINEE_PENALTY
+
+    @property
+    def shift_break(self) -> int:
+        """Return over how many seconds between two shifts a sign-on holds."""
+        return int(BREAK.total_seconds())
+
+    @property
+    def shift_over(self) -> str:
+        """Return why somebody is signed off at the end of their shift."""
+        return SHIFT_OVER
 
     @property
     def no_penalty(self) -> int:

@@ -5,16 +5,21 @@ Functions take an open unit of work and leave committing to the caller.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from callcenter.domain.access import Verb
 from callcenter.domain.books import SURGES
 from callcenter.domain.duty import (
+    BREAK,
+    SHIFT_OVER,
     PauseReason,
     Presence,
     PresenceAct,
     PresenceEvent,
+    Shift,
+    lapsed_at,
     on_duty,
     presence_of,
 )
@@ -23,8 +28,11 @@ from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.duty import debriefs
+from callcenter.service.names import digest
+from callcenter.service.staff.users import SYSTEM
 
 LONGEST_SHIFT = timedelta(hours=24)
+_INSTANT = timedelta(microseconds=1)
 #: What people do by themselves; a debriefing is owed and ends by other doors.
 _BY_HAND = frozenset({PresenceAct.ON, PresenceAct.OFF, PresenceAct.PAUSE, PresenceAct.UNPAUSE})
 #: Id of the one value in the book of surges.
@@ -68,6 +76,41 @@ def act(
         debriefs.waive(work, actor=actor, now=now)
         stands = stands.after(PresenceAct.DEBRIEFED, at=now)
     return stands
+
+
+def lapse(work: UnitOfWork, now: datetime) -> tuple[str, ...]:
+    """Sign off whoever did not when their shift ended (`lapsed_at`); return whom.
+
+    Dialplan does so at the end of each shift; this is for a shift it did not see end. Idempotent: a sign-on
+    lapses once, as of the shift's end, so that a later sign-on stands in whatever order they are heard of.
+    """
+    signs = {a.agent: a for a in work.roster.presence_events() if a.act in (PresenceAct.ON, PresenceAct.OFF)}
+    signed = {agent: act for agent, act in signs.items() if act.act is PresenceAct.ON}
+    if not signed:
+        return ()
+    first = min(act.at for act in signed.values())
+    shifts: dict[str, list[Shift]] = defaultdict(list)
+    for shift in work.roster.shifts_between(min(first, now), now + BREAK + _INSTANT):
+        shifts[shift.agent].append(shift)
+    return tuple(agent for agent, on in sorted(signed.items()) if _lapses(work, on, shifts[agent], now))
+
+
+def _lapses(work: UnitOfWork, on: PresenceEvent, shifts: list[Shift], now: datetime) -> bool:
+    at = lapsed_at(shifts, on.at, now)
+    if at is None:
+        return False
+    off = PresenceEvent(
+        key=f"lapse-{digest(on.key)}",
+        agent=on.agent,
+        act=PresenceAct.OFF,
+        at=at,
+        source="roster",
+        reason=SHIFT_OVER,
+    )
+    is_new = work.roster.add_presence(off)
+    if is_new:
+        note(work, SYSTEM, "duty.off", on.agent, now, SHIFT_OVER)
+    return is_new
 
 
 def members_at(work: UnitOfWork, now: datetime) -> frozenset[str]:
