@@ -129,7 +129,8 @@ def take(app: App, case_id: str, to: str | None, reason: str, actor: str) -> Non
         return service.hand_over(work, case_id, to, reason=reason, actor=actor, now=now)
 
     done = _act(app, act)
-    say(f"{done.id} 由 {done.owner} 负责。")
+    asked = "请对方具名接下（hotline handover list）" if done.owner != actor else ""
+    say(f"{done.id} 由 {done.owner} 负责。{asked}")
 
 
 @cases.command("raise")

@@ -93,7 +93,7 @@ def back(app: App, handover_id: str, reason: str, dry_run: bool, actor: str) -> 
         handovers.take_back(work, handover_id, reason=reason, actor=actor, now=app.clock())
         if not dry_run:
             work.commit()
-    say(f"{handover_id} {'可以收回（试算，没有写入）' if dry_run else '已收回，仍由您负责'}。")
+    say(f"{handover_id} {'可以收回（试算，没有写入）' if dry_run else '已收回，负责人不变'}。")
 
 
 def _row(one: Handover) -> dict[str, object]:

@@ -36,6 +36,9 @@ class Handover:
     #: The name of the person who took it: a user's code, or what somebody at the agency said.
     accepted_by: str = field(default="", repr=False)
     accepted_at: datetime | None = None
+    #: Whose the case was when this was sent: once it is somebody else's, this can no longer move it.
+    #: Empty: nobody's. None: of no case, or from before this was kept.
+    owner: str | None = None
     revision: int = 0
 
 
@@ -47,7 +50,16 @@ HANDOVER_WORDS = {
     HandoverState.ACCEPTED: "已接下",
     HandoverState.TAKEN_BACK: "已收回",
 }
-_LONGEST_NAME, _LONGEST_TOLD = 40, 500
+#: Words that name nobody, the longest first: of "120 接线员" nothing is left, of "周调度员" a name is.
+_NOBODY = sorted(
+    "他 她 他们 她们 对方 有人 别人 某人 人家 大家 那边 的 人员 接线员 接警员 接警 调度员 调度 工作人员 "
+    "值班员 值班人员 值班 医生 护士 警察 警官 民警 老师 同志 客服 平台 热线 中心 急救 指挥 公安 派出所 "
+    "姓名 工号 不知道 不清楚 不详 未知 没问 匿名 无名".split(),
+    key=len,
+    reverse=True,
+)
+_SHORTEST_NAME, _LONGEST_NAME = 2, 40
+LONGEST_TOLD = 500
 
 
 def is_to_agency(one: Handover) -> bool:
@@ -75,10 +87,24 @@ def checked_name(name: str) -> str:
     return told
 
 
+def checked_outsider(name: str) -> str:
+    """Return the name somebody at an agency said. Raises `Refused` for words that name nobody."""
+    told = checked_name(name)
+    said = "".join(filter(str.isalnum, told))
+    for agency in AGENCIES:
+        said = said.replace(agency, "")
+    left = said
+    for word in _NOBODY:
+        left = left.replace(word, "")
+    if len(said) < _SHORTEST_NAME or not left:
+        raise Refused("这不是人名：请问清对方的姓名或工号，如 --name 周调度员、--name 工号3307。")
+    return told
+
+
 def checked_told(told: str) -> str:
     """Return what was told. Raises `Refused` if that says nothing, or too much."""
-    if len(told) > _LONGEST_TOLD:
-        raise Refused(f"告知的内容最多 {_LONGEST_TOLD} 个字。")
+    if len(told) > LONGEST_TOLD:
+        raise Refused(f"告知的内容最多 {LONGEST_TOLD} 个字。")
     return checked_reason(told)
 
 

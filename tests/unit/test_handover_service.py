@@ -17,6 +17,7 @@ from callcenter.config import Settings
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.books import CASES, HANDOVERS
 from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.case_rules import handed_over
 from callcenter.domain.fold import LineAct, LineActKind
 from callcenter.domain.handover import HandoverState
 from callcenter.domain.people import Person
@@ -26,9 +27,11 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
 from callcenter.ports import UnitOfWork
+from callcenter.service.line.risk_clock import unaccepted
 from callcenter.service.line.watch import Live, Watch
 from callcenter.service.risk import handovers
-from callcenter.service.risk.cases import follow
+from callcenter.service.risk.case_verbs import hand_over
+from callcenter.service.risk.cases import follow, save
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 
@@ -100,6 +103,62 @@ def test_r45_an_agency_has_accepted_only_once_somebody_there_said_their_name(wor
             handovers.accept(work, one.id, name=nobody, actor="c017", now=NOW)
     taken = handovers.accept(work, one.id, name=" 周调度员 ", actor="c017", now=NOW)
     assert taken.accepted_by == "周调度员"
+
+
+@pytest.mark.parametrize(
+    "nobody",
+    ["他们", "对方", "接线员", "有人", "工作人员", "周", "120 接线员", "120急救中心", "12356热线的人员"],
+)
+def test_r45_words_that_name_nobody_accept_nothing(work: MemoryUnit, nobody: str) -> None:
+    one = handovers.give(work, f"call:{CALL}", "120", told=TOLD, actor="c017", now=NOW)
+    with pytest.raises(Refused, match="姓名或工号"):
+        handovers.accept(work, one.id, name=nobody, actor="c017", now=NOW)
+    assert handovers.open_about(work, f"call:{CALL}") == [one]
+
+
+@pytest.mark.parametrize("name", ["周调度员", "王医生", "工号3307", "接线员 3307", "120 李警官", "王伟"])
+def test_a_name_or_a_number_on_a_badge_is_one(work: MemoryUnit, name: str) -> None:
+    one = handovers.give(work, f"call:{CALL}", "120", told=TOLD, actor="c017", now=NOW)
+    assert handovers.accept(work, one.id, name=name, actor="c017", now=NOW).accepted_by == name
+
+
+def test_a_colleague_it_does_not_concern_registers_no_agencys_name(work: MemoryUnit, case: str) -> None:
+    for about in (f"call:{CALL}", f"case:{case}"):
+        one = handovers.give(work, about, "120", told=TOLD, actor="s001", now=NOW)
+        with pytest.raises(Forbidden, match="督导登记"):
+            handovers.accept(work, one.id, name="周调度员", actor="c018", now=NOW)
+        assert (
+            handovers.accept(work, one.id, name="周调度员", actor="c017", now=NOW).accepted_by == "周调度员"
+        )
+
+
+def test_r45_an_older_hand_over_takes_no_case_from_its_newer_owner(work: MemoryUnit, case: str) -> None:
+    old = handovers.give(work, f"case:{case}", "s002", told=TOLD, actor="c017", now=NOW)
+    save(work, handed_over(work.book(CASES).get(case), "c018", reason="轮班调整"), by="s001", now=NOW)
+    with pytest.raises(Refused, match="c018 负责"):
+        handovers.accept(work, old.id, actor="s002", now=NOW)
+    assert owner(work, case) == "c018"
+
+
+def test_r45_reassigning_a_case_takes_back_what_was_open_and_asks_its_new_owner(
+    work: MemoryUnit, case: str
+) -> None:
+    old = handovers.give(work, f"case:{case}", "s002", told=TOLD, actor="c017", now=NOW)
+    hand_over(work, case, "c018", reason="轮班调整", actor="s001", now=NOW)
+    assert owner(work, case) == "c018"
+    with pytest.raises(Conflict):
+        handovers.accept(work, old.id, actor="s002", now=NOW)
+    (asked,) = handovers.open_about(work, f"case:{case}")
+    assert (asked.to, asked.from_agent) == ("c018", "s001")
+    assert unaccepted(work, NOW + 60 * MINUTE, 15 * MINUTE) == (asked.id,)
+    handovers.accept(work, asked.id, actor="c018", now=NOW)
+    assert (owner(work, case), handovers.open_about(work, f"case:{case}")) == ("c018", [])
+
+
+def test_reassigning_a_case_leaves_an_agency_waiting_for_a_name(work: MemoryUnit, case: str) -> None:
+    told = handovers.give(work, f"case:{case}", "120", told=TOLD, actor="c017", now=NOW)
+    hand_over(work, case, "s001", reason="我来继续跟进", actor="s001", now=NOW)
+    assert handovers.open_about(work, f"case:{case}") == [told]
 
 
 def test_a_case_told_to_an_agency_stays_its_owners(work: MemoryUnit, case: str) -> None:

@@ -26,6 +26,7 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.followup.case_steps import attempts_on, climb, end_steps, open_steps
 from callcenter.service.line import alarms
 from callcenter.service.people.entries import open_cases, resolve
+from callcenter.service.risk import handovers
 from callcenter.service.risk.cases import log_notes, save
 from callcenter.service.risk.rescues import asked_again, of_case
 from scheduler.gates import Rules
@@ -99,10 +100,15 @@ def take(work: UnitOfWork, case_id: str, *, actor: str, now: datetime) -> Case:
 
 @guarded(Verb.CASE_SUPERVISE)
 def hand_over(work: UnitOfWork, case_id: str, to: str, *, reason: str, actor: str, now: datetime) -> Case:
-    """Give a case to somebody else, who must be allowed to work on it. Raises `Refused`."""
+    """Give a case to somebody else, who must be allowed to work on it. Raises `Refused`.
+
+    It is theirs at once, as a case is never nobody's; supervisors are rung until they say so by name (R45).
+    """
     allow(work, actor, Verb.CASE_SUPERVISE)
     _check_may_own(work, to)
-    return _done(work, rule.handed_over(work.book(CASES).get(case_id), to, reason=reason), actor, now)
+    moved = _done(work, rule.handed_over(work.book(CASES).get(case_id), to, reason=reason), actor, now)
+    handovers.reassigned(work, moved, told=reason, by=actor, now=now)
+    return moved
 
 
 def _check_may_own(work: UnitOfWork, to: str) -> None:

@@ -12,13 +12,15 @@ from secrets import token_hex
 from callcenter.domain import case_rules
 from callcenter.domain.access import Verb, may
 from callcenter.domain.books import CASES, HANDOVERS
+from callcenter.domain.cases import Case
 from callcenter.domain.fold import LineAct, LineActKind
 from callcenter.domain.handover import (
     AGENCIES,
+    LONGEST_TOLD,
     Handover,
     HandoverState,
     accepted,
-    checked_name,
+    checked_outsider,
     checked_told,
     is_to_agency,
     taken_back,
@@ -49,7 +51,13 @@ def give(work: UnitOfWork, about: str, to: str, *, told: str, actor: str, now: d
     if standing := open_about(work, about):
         raise Refused(f"{standing[0].id} 还等着接下：先请对方接下，或收回（hotline handover back）。")
     one = Handover(
-        id=f"ho-{token_hex(4)}", about=about, from_agent=actor, to=to, told=checked_told(told), sent_at=now
+        id=f"ho-{token_hex(4)}",
+        about=about,
+        from_agent=actor,
+        to=to,
+        told=checked_told(told),
+        sent_at=now,
+        owner=(owner or "") if about.startswith("case:") else None,
     )
     work.book(HANDOVERS).add(one)
     _note(work, actor, "handover.give", one, now)
@@ -60,20 +68,45 @@ def give(work: UnitOfWork, about: str, to: str, *, told: str, actor: str, now: d
 def accept(work: UnitOfWork, handover_id: str, *, name: str = "", actor: str, now: datetime) -> Handover:
     """Take a hand-over by name: a colleague by their own, for an agency the name somebody there said.
 
-    A case changes hands now and not before. Raises `Forbidden`, `Refused`, and `Conflict` where it was
-    taken before.
+    A case changes hands now and not before, and only from whose it was when this was sent. Raises
+    `Forbidden`, `Refused`, and `Conflict` where it was taken before.
     """
     user = allow(work, actor, Verb.HANDOVER)
     one = work.book(HANDOVERS).get(handover_id)
-    if not is_to_agency(one):
+    if is_to_agency(one):
+        _check_may_register(work, one, user)
+    else:
         _check_may_take(one, user)
-    by = checked_name(name) if is_to_agency(one) else actor
+    by = checked_outsider(name) if is_to_agency(one) else actor
     saved = work.book(HANDOVERS).put(accepted(one, by, now))
     _note(work, actor, "handover.accept", saved, now)
     if saved.about.startswith("case:") and not is_to_agency(saved):
-        case = work.book(CASES).get(saved.about.removeprefix("case:"))
-        save(work, case_rules.handed_over(case, by, reason=f"按交接 {saved.id} 接下"), by=actor, now=now)
+        _move(work, saved, actor, now)
     return saved
+
+
+def reassigned(work: UnitOfWork, case: Case, *, told: str, by: str, now: datetime) -> None:
+    """Have a case's new owner asked to say by name that they have it; nobody else may take it any more.
+
+    For a case a supervisor just moved. What an agency was told of it goes on waiting for a name there.
+    """
+    about = f"case:{case.id}"
+    for one in open_about(work, about):
+        if not is_to_agency(one):
+            _note(work, by, "handover.back", work.book(HANDOVERS).put(taken_back(one)), now, told)
+    if case.owner is None or case.owner == by:
+        return
+    one = Handover(
+        id=f"ho-{token_hex(4)}",
+        about=about,
+        from_agent=by,
+        to=case.owner,
+        told=told[:LONGEST_TOLD],
+        sent_at=now,
+        owner=case.owner,
+    )
+    work.book(HANDOVERS).add(one)
+    _note(work, by, "handover.give", one, now)
 
 
 @guarded(Verb.HANDOVER)
@@ -191,6 +224,34 @@ def _check_can_take(work: UnitOfWork, about: str, to: str, actor: str) -> None:
         allow(work, to, verb)
     except Forbidden as error:
         raise Refused(f"{error}可以交接给同事（人员代码）或 {'、'.join(AGENCIES)}。") from None
+
+
+def _move(work: UnitOfWork, one: Handover, by: str, now: datetime) -> None:
+    """Give a case to whoever took it by name. Raises `Refused` if it is somebody else's by now."""
+    case = work.book(CASES).get(one.about.removeprefix("case:"))
+    if case.owner == by:
+        return
+    if one.owner is not None and (case.owner or "") != one.owner:
+        raise Refused(
+            f"{case.id} 在这次交接之后已改由 {case.owner} 负责，不能再按 {one.id} 接下："
+            f"请收回它（hotline handover back {one.id}），要换人由负责人或督导另行交接。"
+        )
+    save(work, case_rules.handed_over(case, by, reason=f"按交接 {one.id} 接下"), by=by, now=now)
+
+
+def _check_may_register(work: UnitOfWork, one: Handover, user: User) -> None:
+    """Raise `Forbidden` unless they gave it, answer for the caller, or are a supervisor."""
+    if may(user.roles, Verb.CASE_SUPERVISE) or user.code in (one.from_agent, _responsible(work, one)):
+        return
+    raise Forbidden(f"{one.id} 由交出的人、来电或个案的负责人或督导登记；请把对方的姓名告诉他们。")
+
+
+def _responsible(work: UnitOfWork, one: Handover) -> str | None:
+    kind, _, name = one.about.partition(":")
+    try:
+        return work.book(CASES).get(name).owner if kind == "case" else work.calls.get(name).answered_by
+    except NotFound:
+        return None
 
 
 def _check_may_take(one: Handover, user: User) -> None:
