@@ -120,9 +120,9 @@ class Queue(_Section):
 class Duty(_Section):
     """What a roster must be, and when somebody is missed."""
 
-    #: Nights in a row one person may be planned for; a night is a shift that touches `night`.
+    #: Nights in a row one person may be planned for; two hours within `night` make one.
     most_nights: int = Field(default=3, ge=1, le=31)
-    night: tuple[time, time] = (time(23), time(6))
+    night: tuple[time, time] = (time(0), time(5))
     #: Somebody whose shift began so long ago and who has not signed on is missed.
     late_after: Span = timedelta(minutes=5)
     #: How long a surge lasts unless somebody ends it, and how soon callers are then told what else there is.
@@ -284,7 +284,8 @@ class Access(_Section):
 class Retention(_Section):
     """How long things are kept (R42). A site may keep longer than the floors, never shorter."""
 
-    #: Records, cases, assessments, calls, requests, people: after the case is closed, or the last of them.
+    #: Records, cases, assessments, calls and what was written of them, requests, people: after the case is
+    #: closed, or the last of them.
     years: int = Field(default=3, ge=3, le=100)
     #: Messages callers left. 0: as long as records. Shorter only on an impact assessment.
     recordings_days: int = Field(default=0, ge=0, le=36500)

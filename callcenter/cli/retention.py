@@ -19,6 +19,9 @@ from callcenter.service.privacy import retention as retaining
 RULE_WORDS = {
     Rule.FORMS: "接访记录的内容、评估、草稿",
     Rule.CASES: "已结案的个案、经过、救援",
+    Rule.HANDOVERS: "来电的交接",
+    Rule.DEBRIEFS: "支持性谈话的备注",
+    Rule.LISTENINGS: "听线的理由",
     Rule.RECORDINGS: "来电者的留言、通话录音",
     Rule.CALLS: "通话的号码和按键留下的内容",
     Rule.REQUESTS: "本人的查阅、更正、删除申请",

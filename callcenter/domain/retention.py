@@ -23,6 +23,11 @@ class Rule(StrEnum):
     FORMS = "forms"
     #: A closed case, what happened to it, its rescues.
     CASES = "cases"
+    #: Settled hand-overs of a call, with what was told; those of a case go with it. An open one never goes.
+    HANDOVERS = "handovers"
+    #: What a debriefing's note says, and why a supervisor listened. That it was so stays, about nobody.
+    DEBRIEFS = "debriefs"
+    LISTENINGS = "listenings"
     #: Messages callers left, and talks recorded with their consent.
     RECORDINGS = "recordings"
     #: A call's number and what was left by key. The call itself stays, about nobody.
@@ -62,6 +67,9 @@ FLOORS: Mapping[Rule, Term] = MappingProxyType(
     {
         Rule.FORMS: Term(years=3),
         Rule.CASES: Term(years=3),
+        Rule.HANDOVERS: Term(years=3),
+        Rule.DEBRIEFS: Term(years=3),
+        Rule.LISTENINGS: Term(years=3),
         Rule.CALLS: Term(years=3),
         Rule.REQUESTS: Term(years=3),
         Rule.PEOPLE: Term(years=3),

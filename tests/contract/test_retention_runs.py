@@ -27,17 +27,21 @@ from callcenter.domain.books import (
     CALLER_PLANS,
     CASE_EVENTS,
     CASES,
+    DEBRIEFS,
     DRAFTS,
     HANDOVERS,
+    LISTENINGS,
     MERGES,
     RECORDINGS,
     RESCUES,
     SESSION_VERSIONS,
     TOMBSTONES,
 )
-from callcenter.domain.handover import Handover
+from callcenter.domain.handover import Handover, HandoverState, taken_back
+from callcenter.domain.listening import Listening, ListenMode
 from callcenter.domain.people import FileStatus
 from callcenter.domain.retention import Rule
+from callcenter.domain.staff import Debrief, DebriefState
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import Store
 from callcenter.service.privacy import retention
@@ -90,12 +94,62 @@ def test_what_was_told_when_somebody_was_handed_over_goes_with_the_call_and_the_
         add_person(work, "p1", number=NUMBER)
         add_record(work, "1", years_ago(5), person="p1", number=NUMBER)
         add_case(work, "1", "p1", years_ago(5), years_ago(3.1))
-        for n, about in enumerate(("call:call-1", "case:ca-1", "case:ca-2"), start=1):
-            work.book(HANDOVERS).add(Handover(id=f"ho-{n}", about=about, to="120", **given))
+        for n, about in enumerate(("call:call-1", "case:ca-1"), start=1):
+            for state in (HandoverState.ACCEPTED, HandoverState.TAKEN_BACK, HandoverState.OPEN):
+                one = Handover(id=f"ho-{n}-{state}", about=about, to="120", state=state, **given)
+                work.book(HANDOVERS).add(one)
         work.commit()
     carry_out(store)
     with store() as work:
-        assert [one.id for one in work.book(HANDOVERS).where()] == ["ho-3"]
+        left = sorted(work.book(HANDOVERS).where(), key=lambda one: one.id)
+        # Somebody still has to say that they took them over.
+        assert [one.id for one in left] == ["ho-1-open", "ho-2-open"]
+        for one in left:
+            work.book(HANDOVERS).put(taken_back(one))
+        work.commit()
+    carry_out(store)
+    with store() as work:
+        assert not work.book(HANDOVERS).where()
+
+
+def test_what_was_written_of_a_talk_goes_with_its_record_and_that_it_was_so_stays(store: Store) -> None:
+    with store() as work:
+        for name, years in (("old", 3.2), ("young", 2.9)):
+            at, call = years_ago(years), f"call-{name}"
+            add_record(work, name, at, number=NUMBER)
+            ear = Listening(
+                id=f"ls-{name}",
+                call=call,
+                agent="c017",
+                by="s001",
+                mode=ListenMode.LISTEN,
+                reason="沈建国哭得厉害",
+                asked_at=at,
+            )
+            talk = Debrief(
+                id=f"db-{name}",
+                agent="c017",
+                about=call,
+                since=at,
+                state=DebriefState.HELD,
+                by="s001",
+                at=at,
+                note="谈了沈建国的事",
+            )
+            work.book(LISTENINGS).add(ear)
+            work.book(DEBRIEFS).add(talk)
+        work.book(DEBRIEFS).add(Debrief(id="db-owed", agent="c018", about="call-old", since=years_ago(3.2)))
+        work.commit()
+    carry_out(store)
+    with store() as work:
+        ears = {one.id: (one.by, one.reason) for one in work.book(LISTENINGS).where()}
+        assert ears == {"ls-old": ("s001", ""), "ls-young": ("s001", "沈建国哭得厉害")}
+        notes = {one.id: (one.state, one.note) for one in work.book(DEBRIEFS).where()}
+        assert notes == {
+            "db-old": (DebriefState.HELD, ""),
+            "db-young": (DebriefState.HELD, "谈了沈建国的事"),
+            "db-owed": (DebriefState.OWED, ""),
+        }
 
 
 @pytest.mark.parametrize("closed", [None, 2.9])

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from people_world import SHEN, a_call, a_session, peopled
 
-from callcenter.domain.books import DRAFTS, EXPORTS, RECORDINGS
+from callcenter.domain.books import (
+    DEBRIEFS,
+    DRAFTS,
+    EXPORTS,
+    HANDOVERS,
+    LISTENINGS,
+    RECORDINGS,
+    REQUESTS,
+)
 from callcenter.domain.fold import Facts
+from callcenter.domain.handover import Handover, HandoverState
+from callcenter.domain.listening import Listening, ListenMode
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.privacy import Recording, RequestKind
 from callcenter.domain.sessions import Draft
+from callcenter.domain.staff import Debrief, DebriefState
 from callcenter.errors import Refused
+from callcenter.memory import MemoryStore
 from callcenter.ports import Store, UnitOfWork
 from callcenter.service.line import records
-from callcenter.service.privacy.copies import answer_access
+from callcenter.service.privacy.copies import answer_access, copy_of
 from callcenter.service.privacy.erasing import Erasure, erase
 from callcenter.service.privacy.export_files import FileKind
 from callcenter.service.privacy.exports import remove_file, save
 from callcenter.service.privacy.holds import release_hold, set_hold
+from callcenter.service.privacy.redoing import redo, remembered
 from callcenter.service.privacy.requests import open_request
 from callcenter.service.sessions.drafts import discard_draft
 from scheduler.cadence import SHANGHAI
 
 NUMBER = "13861705555"
 SEEN = "当面看过身份证"
+NAMED = f"沈建国,{NUMBER},住滨湖区"
 MONTHS_AGO = timedelta(days=90)
 
 
@@ -93,6 +108,104 @@ def test_a_message_from_a_phone_others_share_stays(store: Store, now: datetime) 
         work.calls.put_many([a_call("1.1", now - MONTHS_AGO)])
         work.book(RECORDINGS).add(a_message("1.1", now - MONTHS_AGO))
         assert erased(work, now).files == ()
+
+
+def written_of(work: UnitOfWork, call: str, at: datetime, state: HandoverState) -> None:
+    """Words with the caller's name: at a hand-over, at a debriefing, where a supervisor listened."""
+    handed = Handover(
+        id=f"ho-{call}",
+        about=f"call:{call}",
+        from_agent="c017",
+        to="120",
+        told=NAMED,
+        sent_at=at,
+        state=state,
+        accepted_by="周调度员" if state is HandoverState.ACCEPTED else "",
+    )
+    held = Debrief(
+        id=f"db-{call}",
+        agent="c017",
+        about=call,
+        since=at,
+        state=DebriefState.HELD,
+        by="s001",
+        at=at,
+        note=NAMED,
+    )
+    ear = Listening(
+        id=f"ls-{call}", call=call, agent="c017", by="s001", mode=ListenMode.LISTEN, reason=NAMED, asked_at=at
+    )
+    work.book(HANDOVERS).add(handed)
+    work.book(DEBRIEFS).add(held)
+    work.book(LISTENINGS).add(ear)
+
+
+def test_r43_what_colleagues_wrote_of_them_goes_and_the_answer_says_so(store: Store, now: datetime) -> None:
+    """Of a call from their number, of one from a withheld number that their record names, and of nobody's."""
+    peopled(store)
+    with store() as work:
+        withheld = replace(a_call("1.2", now), number=None, kept=(f"number={NUMBER}",))
+        work.calls.put_many([a_call("1.1", now), withheld, replace(a_call("1.3", now), number=None)])
+        work.sessions.open_many([replace(a_session("1.2", now), person="p1")])
+        for call in ("1.1", "1.2", "1.3"):
+            written_of(work, call, now, HandoverState.ACCEPTED)
+        done = erased(work, now)
+        assert [one.id for one in work.book(HANDOVERS).where()] == ["ho-1.3"]
+        assert {one.id for one in work.book(DEBRIEFS).where() if one.note} == {"db-1.3"}
+        assert {one.id for one in work.book(LISTENINGS).where() if one.reason} == {"ls-1.3"}
+        assert work.calls.get("1.2").kept == ()
+        gone = {item.what: item.count for item in done.goes}
+        assert gone["交接的登记(含告知对方的内容)"] == 2
+        assert gone["工作人员支持性谈话的备注"] == gone["督导听线的理由"] == 2
+        assert next(i.count for i in done.stays if i.what == "督导听线与支持性谈话的登记") == 4
+        (answered,) = work.book(REQUESTS).where(person="p1")
+        assert "交接的登记" in answered.answer
+
+
+def test_r45_nobody_is_erased_while_a_hand_over_of_their_call_is_open(store: Store, now: datetime) -> None:
+    peopled(store)
+    with store() as work:
+        work.calls.put_many([a_call("1.1", now)])
+        written_of(work, "1.1", now, HandoverState.OPEN)
+        assert "交接没有人接下" in "".join(erased(work, now, dry_run=True).hindered)
+        request = work.book(REQUESTS).where(person="p1")[0]
+        with pytest.raises(Refused, match="交接没有人接下"):
+            erase(work, request.id, actor="s001", now=now, reason="本人要求删除")
+        assert work.book(HANDOVERS).get("ho-1.1").told == NAMED
+
+
+def test_r43_after_a_restore_what_colleagues_wrote_of_an_erased_person_goes_again(
+    store: Store, now: datetime
+) -> None:
+    peopled(store)
+    with store() as work:
+        work.calls.put_many([a_call("1.1", now)])
+        written_of(work, "1.1", now, HandoverState.ACCEPTED)
+        erased(work, now)
+        memory = remembered(work)
+    older = MemoryStore()
+    peopled(older)
+    with older() as work:
+        work.calls.put_many([a_call("1.1", now)])
+        written_of(work, "1.1", now, HandoverState.ACCEPTED)
+        redo(work, memory, by="x001", now=now, zone=SHANGHAI)
+        assert not work.book(HANDOVERS).where()
+        assert not [one for one in work.book(DEBRIEFS).where() if one.note]
+        assert not [one for one in work.book(LISTENINGS).where() if one.reason]
+
+
+def test_r43_a_copy_says_to_which_agency_a_call_was_passed_on_and_no_word_of_colleagues(
+    store: Store, now: datetime
+) -> None:
+    peopled(store)
+    with store() as work:
+        work.calls.put_many([a_call("1.1", now)])
+        written_of(work, "1.1", now, HandoverState.ACCEPTED)
+        sheets = {s.title: s.rows for s in copy_of(work, work.people.get("p1"), SHANGHAI, with_facts=True)}
+        ((_, agency, took),) = sheets["转交机构"]
+        assert (agency, took) == ("120", "已接下")
+        assert NAMED not in repr(sheets)
+        assert "周调度员" not in repr(sheets)
 
 
 def test_r43_a_copy_made_for_them_goes_from_the_exports_folder(

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import ASSESSMENTS, FORMS, SESSION_VERSIONS
+from callcenter.domain.books import ASSESSMENTS, CASES, FORMS, HANDOVERS, SESSION_VERSIONS
 from callcenter.domain.calls import CallRecord, Direction
+from callcenter.domain.handover import HandoverState, is_to_agency
 from callcenter.domain.instruments import load_instruments
 from callcenter.domain.people import Person
 from callcenter.domain.privacy import RequestKind, RequestState
@@ -49,6 +50,7 @@ _FACTS = {"facts": "您谈到的情况"}
 WITHHELD = (
     "他人在保密前提下告诉我们的内容,以及涉及他人的号码、姓名,不在副本内。",
     "工作人员的工作判断与内部留痕,不在副本内。",
+    "督导听线的理由、工作人员支持性谈话的备注、交接时同事间的说明,属内部留痕,也不在副本内。",
     "录音不随副本提供,可以预约到现场收听。",
     "量表分数只是当时的自评结果,不是结论;想了解含义,请与工作人员谈。",
     "对副本有疑问,可以提出更正或删除,我们在 15 个工作日内答复。",
@@ -109,6 +111,11 @@ def copy_of(work: UnitOfWork, person: Person, zone: tzinfo, *, with_facts: bool)
         _records(work, person, zone, with_facts),
         Sheet(title="自评", headings=("日期", "量表", "分数"), rows=tuple(_scores(work, person, zone))),
         Sheet(title="联系安排", headings=("事由", "最晚", "状态"), rows=tuple(_owed(work, person, zone))),
+        Sheet(
+            title="转交机构",
+            headings=("时间", "机构", "是否接下"),
+            rows=tuple(_passed_on(work, person, zone)),
+        ),
         Sheet(
             title="困难档案",
             headings=("档案编号", "类别", "状态", "起始", "区县", "所属工会"),
@@ -206,6 +213,20 @@ def _owed(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell
         # Neutral: a copy may be read by whoever else is at home.
         what = "回访" if owed.kind in OF_CASES else KIND_WORDS[owed.kind]
         yield what, _when(owed.window_end, zone), state
+
+
+def _passed_on(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:
+    """Yield to which agencies what they said themselves was passed on; what was said there stays ours."""
+    group = group_of(work, person)
+    calls = {session.call for session in _own_sessions(work, person)}
+    calls |= {c.id for n in own_numbers(work, person) for c in work.calls.of_number(n, _MOST_CALLS)}
+    cases = {case.id for entry in group for case in work.book(CASES).where(person=entry)}
+    abouts = [*(f"call:{call}" for call in calls), *(f"case:{case}" for case in cases)]
+    found = [one for about in abouts for one in work.book(HANDOVERS).where(about=about) if is_to_agency(one)]
+    for one in sorted(found, key=lambda one: (one.sent_at, one.id)):
+        if one.state is not HandoverState.TAKEN_BACK:
+            took = "已接下" if one.state is HandoverState.ACCEPTED else "等待接下"
+            yield _when(one.sent_at, zone), one.to, took
 
 
 def _files(work: UnitOfWork, person: Person) -> Iterator[tuple[Cell, ...]]:

@@ -7,6 +7,7 @@ to be looked after is not erased: that would be forgetting them, not their data.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -15,17 +16,22 @@ from callcenter.domain.books import (
     BLOCKS,
     CALLER_PLANS,
     CASES,
+    DEBRIEFS,
     DRAFTS,
     EXPORTS,
+    HANDOVERS,
+    LISTENINGS,
     RECORDINGS,
     REQUESTS,
     SESSION_VERSIONS,
 )
 from callcenter.domain.calls import CallRecord
+from callcenter.domain.handover import HandoverState
 from callcenter.domain.people import FileStatus, Person
 from callcenter.domain.privacy import Export, Recording, RequestKind, RequestState
 from callcenter.domain.retention import FLOORS, Going, Rule
-from callcenter.errors import Refused
+from callcenter.domain.sessions import SessionRow
+from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named, open_cases, own_numbers
@@ -35,6 +41,7 @@ from callcenter.service.privacy.holds import held
 from callcenter.service.privacy.requests import close, open_requests_of, still_open
 from callcenter.service.privacy.retention_acts import Burial
 from callcenter.service.privacy.retention_finds import Ground
+from callcenter.service.risk.handovers import open_about
 from scheduler.cadence import SHANGHAI
 
 
@@ -122,10 +129,27 @@ def _goings(ground: Ground, person: Person) -> Iterator[Going]:
         for case in work.book(CASES).where(person=entry):
             if case.closed_at is not None and ground.is_due(Rule.CASES, case.closed_at):
                 yield Going(rule=Rule.CASES, object=f"case:{case.id}", since=case.closed_at)
+    yield from _words(work, person)
     for recording in _recordings(work, person):
         if ground.is_due(Rule.RECORDINGS, recording.at):
             yield Going(rule=Rule.RECORDINGS, object=f"recording:{recording.id}", since=recording.at)
     yield Going(rule=Rule.PEOPLE, object=f"person:{person.id}", since=ground.until)
+
+
+def _words(work: UnitOfWork, person: Person) -> Iterator[Going]:
+    """Yield what colleagues wrote of their calls and cases: at hand-overs, debriefings, listenings."""
+    calls, sessions = _touched(work, person)
+    for about in (*(f"call:{call}" for call in sorted(calls)), *_cases(work, person)):
+        for handed in work.book(HANDOVERS).where(about=about):
+            if handed.state is not HandoverState.OPEN:
+                yield Going(rule=Rule.HANDOVERS, object=f"handover:{handed.id}", since=handed.sent_at)
+    for debrief in work.book(DEBRIEFS).where():
+        if debrief.note and debrief.about in calls | sessions:
+            yield Going(rule=Rule.DEBRIEFS, object=f"debrief:{debrief.id}", since=debrief.since)
+    for call in sorted(calls):
+        for ear in work.book(LISTENINGS).where(call=call):
+            if ear.reason:
+                yield Going(rule=Rule.LISTENINGS, object=f"listening:{ear.id}", since=ear.asked_at)
 
 
 def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) -> Erasure:
@@ -138,6 +162,9 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
         Item(what="电话号码", count=sum(len(one.phones) for one in entries)),
         Item(what="通话登记中的号码与留下的按键内容", count=len(_calls(work, person))),
         Item(what="约定(接听须知)", count=plans),
+        Item(what="交接的登记(含告知对方的内容)", count=going[Rule.HANDOVERS]),
+        Item(what="工作人员支持性谈话的备注", count=going[Rule.DEBRIEFS]),
+        Item(what="督导听线的理由", count=going[Rule.LISTENINGS]),
         Item(what="满三年的接访记录", count=going[Rule.FORMS]),
         Item(what="满三年的个案", count=going[Rule.CASES]),
         Item(what="录音与留言", count=going[Rule.RECORDINGS]),
@@ -188,7 +215,14 @@ def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[I
     numbers = {phone.number for phone in person.phones}
     blocks = sum(one.number in numbers for one in work.book(BLOCKS).where())
     yield Item(what="停接的号码", count=blocks, why="到期 30 日后自动删除")
-    yield Item(what="操作留痕", count=1, why="只记谁做了什么,不含内容")
+    calls, sessions = _touched(work, person)
+    yield Item(
+        what="督导听线与支持性谈话的登记",
+        count=sum(len(work.book(LISTENINGS).where(call=call)) for call in calls)
+        + sum(one.about in calls | sessions for one in work.book(DEBRIEFS).where()),
+        why="只留谁、何时,不含内容",
+    )
+    yield Item(what="操作留痕", count=1, why="只记谁做了什么、当时写的理由,不能改动")
 
 
 def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
@@ -197,6 +231,10 @@ def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
         yield f"已依法保全({bound})"
     if open_cases(work, person):
         yield "还有未结的个案,先由负责人结案"
+    calls, _ = _touched(work, person)
+    abouts = (*(f"call:{call}" for call in sorted(calls)), *_cases(work, person))
+    if any(open_about(work, about) for about in abouts):
+        yield "还有交接没有人接下,先请对方具名接下,或收回(hotline handover list)"
     if any(work.debts.open(person=entry) for entry in group):
         yield "还有应做的联系,先完成或结束"
     if any(f.status is not FileStatus.CLOSED for entry in group for f in work.people.files_of(entry)):
@@ -221,9 +259,32 @@ def _bound(ground: Ground, person: Person) -> Iterator[str]:
 
 
 def _calls(work: UnitOfWork, person: Person) -> list[CallRecord]:
-    """Return the calls from and to their numbers; one they share with somebody else is that one's too."""
+    """Return the calls from and to their numbers, and those without one whose record is about them.
+
+    One they share with somebody else is that one's too.
+    """
     found = [call for number in own_numbers(work, person) for call in work.calls.of_number(number, 100_000)]
+    for session in _sessions(work, person):
+        with suppress(NotFound):
+            call = work.calls.get(session.call)
+            found += [call] if call.number is None else []
     return list({call.id: call for call in found}.values())
+
+
+def _sessions(work: UnitOfWork, person: Person) -> list[SessionRow]:
+    return [session for entry in group_of(work, person) for session in work.sessions.of_person(entry)]
+
+
+def _touched(work: UnitOfWork, person: Person) -> tuple[set[str], set[str]]:
+    """Return the ids of all calls that were about them, whosever the number, and of their records."""
+    sessions = _sessions(work, person)
+    calls = {call.id for call in _calls(work, person)} | {session.call for session in sessions}
+    return calls, {session.id for session in sessions}
+
+
+def _cases(work: UnitOfWork, person: Person) -> list[str]:
+    cases = (case for entry in group_of(work, person) for case in work.book(CASES).where(person=entry))
+    return [f"case:{case.id}" for case in cases]
 
 
 def _recordings(work: UnitOfWork, person: Person) -> list[Recording]:
@@ -231,8 +292,7 @@ def _recordings(work: UnitOfWork, person: Person) -> list[Recording]:
 
     In calls with a record about them, and from their numbers.
     """
-    calls = {call.id for call in _calls(work, person)}
-    calls |= {s.call for entry in group_of(work, person) for s in work.sessions.of_person(entry)}
+    calls, _ = _touched(work, person)
     return [recording for call in sorted(calls) for recording in work.book(RECORDINGS).where(call=call)]
 
 

@@ -15,10 +15,12 @@ from callcenter.domain.books import (
     CALLER_PLANS,
     CASE_EVENTS,
     CASES,
+    DEBRIEFS,
     DRAFTS,
     EXPORTS,
     HANDOVERS,
     HOLDS,
+    LISTENINGS,
     LOGINS,
     MERGES,
     RECORDINGS,
@@ -28,6 +30,7 @@ from callcenter.domain.books import (
     TOMBSTONES,
     BookOf,
 )
+from callcenter.domain.handover import HandoverState
 from callcenter.domain.merging import blanked
 from callcenter.domain.privacy import Merge, Tombstone
 from callcenter.domain.retention import Going, Rule, add_counts, counted, length_band
@@ -161,7 +164,10 @@ def _case(burial: Burial, case_id: str) -> None:
     for rescue in work.book(RESCUES).where(case=case_id):
         burial.stone(f"rescue:{rescue.id}", Rule.CASES)
         work.book(RESCUES).remove(rescue.id)
-    _handed_over(burial, f"case:{case_id}")
+    for one in work.book(HANDOVERS).where(about=f"case:{case_id}"):
+        # Somebody still waits to be told who has it.
+        if one.state is not HandoverState.OPEN:
+            work.book(HANDOVERS).remove(one.id)
     work.book(CASES).remove(case_id)
 
 
@@ -175,13 +181,16 @@ def _recording(burial: Burial, recording_id: str) -> None:
 def _call(burial: Burial, call_id: str) -> None:
     call = burial.work.calls.get(call_id)
     burial.work.calls.put_many([replace(call, number=None, kept=(), answers=())])
-    _handed_over(burial, f"call:{call_id}")
 
 
-def _handed_over(burial: Burial, about: str) -> None:
-    """Take away what was told of somebody when they were handed over."""
-    for one in burial.work.book(HANDOVERS).where(about=about):
-        burial.work.book(HANDOVERS).remove(one.id)
+def _debrief(burial: Burial, debrief_id: str) -> None:
+    book = burial.work.book(DEBRIEFS)
+    book.put(replace(book.get(debrief_id), note=""))
+
+
+def _listening(burial: Burial, listening_id: str) -> None:
+    book = burial.work.book(LISTENINGS)
+    book.put(replace(book.get(listening_id), reason=""))
 
 
 def _person(burial: Burial, person_id: str) -> None:
@@ -214,6 +223,9 @@ def _from(book: BookOf[Any]) -> Callable[[Burial, str], None]:
 _ACTS: Mapping[Rule, Callable[[Burial, str], None]] = {
     Rule.FORMS: _form,
     Rule.CASES: _case,
+    Rule.HANDOVERS: _from(HANDOVERS),
+    Rule.DEBRIEFS: _debrief,
+    Rule.LISTENINGS: _listening,
     Rule.RECORDINGS: _recording,
     Rule.CALLS: _call,
     Rule.REQUESTS: _from(REQUESTS),
@@ -229,6 +241,9 @@ _KINDS = frozenset(
     {
         "session",
         "case",
+        "handover",
+        "debrief",
+        "listening",
         "recording",
         "call",
         "request",

@@ -9,9 +9,12 @@ from typing import Any
 from callcenter.domain.books import (
     BLOCKS,
     CASES,
+    DEBRIEFS,
     DRAFTS,
     EXPORTS,
+    HANDOVERS,
     HOLDS,
+    LISTENINGS,
     LOGINS,
     RECORDINGS,
     REQUESTS,
@@ -20,8 +23,11 @@ from callcenter.domain.books import (
 )
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.cases import CaseState
+from callcenter.domain.handover import Handover, HandoverState
+from callcenter.domain.listening import Listening
 from callcenter.domain.people import Person
 from callcenter.domain.retention import Going, Rule, latest
+from callcenter.domain.staff import Debrief
 from callcenter.errors import NotFound
 from callcenter.service.privacy.retention_ground import Ground as Ground
 from callcenter.service.privacy.retention_ground import Terms as Terms
@@ -59,6 +65,12 @@ def _clock(ground: Ground, going: Going, value: str) -> datetime | None:
             return None if is_open else closed
         case Rule.CALLS:
             return _call_clock(ground, work.calls.get(value))
+        case Rule.HANDOVERS:
+            return _handover_clock(ground, work.book(HANDOVERS).get(value))
+        case Rule.DEBRIEFS:
+            return _debrief_clock(ground, work.book(DEBRIEFS).get(value))
+        case Rule.LISTENINGS:
+            return _listening_clock(ground, work.book(LISTENINGS).get(value))
         case Rule.PEOPLE:
             person = work.people.get(value)
             if _is_followed(ground, person) or not _is_known(ground, person):
@@ -100,6 +112,45 @@ def _cases(ground: Ground) -> _Found:
         yield f"case:{case.id}", None if is_open else closed
 
 
+def _handovers(ground: Ground) -> _Found:
+    for one in ground.work.book(HANDOVERS).where():
+        yield f"handover:{one.id}", _handover_clock(ground, one)
+
+
+def _handover_clock(ground: Ground, one: Handover) -> datetime | None:
+    """Return from when its time counts; None: nobody took it yet, or it goes with its case."""
+    kind, _, about = one.about.partition(":")
+    with_case = kind == "case" and ground.work.book(CASES).one(about) is not None
+    if one.state is HandoverState.OPEN or with_case:
+        return None
+    return _words_clock(ground, about if kind == "call" else "", [one.sent_at, one.accepted_at])
+
+
+def _debriefs(ground: Ground) -> _Found:
+    for one in ground.work.book(DEBRIEFS).where():
+        yield f"debrief:{one.id}", _debrief_clock(ground, one)
+
+
+def _debrief_clock(ground: Ground, one: Debrief) -> datetime | None:
+    return _words_clock(ground, one.about, [one.since, one.at]) if one.note else None
+
+
+def _listenings(ground: Ground) -> _Found:
+    for one in ground.work.book(LISTENINGS).where(up_to={"asked_at": ground.until}):
+        yield f"listening:{one.id}", _listening_clock(ground, one)
+
+
+def _listening_clock(ground: Ground, one: Listening) -> datetime | None:
+    return _words_clock(ground, one.call, [one.asked_at, one.ended_at]) if one.reason else None
+
+
+def _words_clock(ground: Ground, call: str, moments: list[datetime | None]) -> datetime | None:
+    """Return from when the time of words about a call counts; None: not while its record stays."""
+    session = ground.session_of(call)
+    stays = session is not None and not ground.record_goes(session)
+    return None if stays else latest(moments)
+
+
 def _recordings(ground: Ground) -> _Found:
     for recording in ground.work.book(RECORDINGS).where(up_to={"at": ground.until}):
         yield f"recording:{recording.id}", recording.at
@@ -116,9 +167,7 @@ def _calls(ground: Ground) -> _Found:
 
 def _call_clock(ground: Ground, call: CallRecord) -> datetime | None:
     """Return from when a call's time counts; None: not while its record stays."""
-    session = ground.session_of(call.id)
-    stays = session is not None and not ground.record_goes(session)
-    return None if stays else latest([call.started_at, call.ended_at])
+    return _words_clock(ground, call.id, [call.started_at, call.ended_at])
 
 
 def _requests(ground: Ground) -> _Found:
@@ -208,6 +257,9 @@ def _holds(ground: Ground) -> _Found:
 _FINDERS: Mapping[Rule, Callable[[Ground], _Found]] = {
     Rule.FORMS: _forms,
     Rule.CASES: _cases,
+    Rule.HANDOVERS: _handovers,
+    Rule.DEBRIEFS: _debriefs,
+    Rule.LISTENINGS: _listenings,
     Rule.RECORDINGS: _recordings,
     Rule.CALLS: _calls,
     Rule.REQUESTS: _requests,

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from callcenter.domain.books import BLOCKS, CASES, DRAFTS, MERGES, RECORDINGS, REQUESTS, SESSION_VERSIONS
+from callcenter.domain.books import (
+    BLOCKS,
+    CASES,
+    DEBRIEFS,
+    DRAFTS,
+    HANDOVERS,
+    LISTENINGS,
+    MERGES,
+    RECORDINGS,
+    REQUESTS,
+    SESSION_VERSIONS,
+)
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.people import FileStatus
 from callcenter.domain.retention import Going, Rule, Term, latest
@@ -128,7 +139,13 @@ class Ground:
             case "call":
                 return self.holds_call(self.work.calls.get(value))
             case "recording":
-                return self._holds_recording(value)
+                return self._holds_about(f"call:{self.work.book(RECORDINGS).get(value).call}")
+            case "handover":
+                return self._holds_about(self.work.book(HANDOVERS).get(value).about)
+            case "debrief":
+                return self._holds_about(f"call:{self.work.book(DEBRIEFS).get(value).about}")
+            case "listening":
+                return self._holds_about(f"call:{self.work.book(LISTENINGS).get(value).call}")
             case "block":
                 return self.held.binds(number=self.work.book(BLOCKS).get(value).number)
             case "person":
@@ -140,12 +157,13 @@ class Ground:
         """Tell whether a legal hold keeps a call: by its session, or by whose number it is."""
         return self.held.binds(f"call:{call.id}", number=call.number)
 
-    def _holds_recording(self, recording_id: str) -> bool:
-        call = self.work.book(RECORDINGS).get(recording_id).call
+    def _holds_about(self, thing: str) -> bool:
+        """Tell whether a legal hold keeps what is about `call:<id>` or `case:<id>`."""
+        kind, _, value = thing.partition(":")
         try:
-            return self.holds_call(self.work.calls.get(call))
+            return self.holds_call(self.work.calls.get(value)) if kind == "call" else self.held.binds(thing)
         except NotFound:
-            return self.held.binds(f"call:{call}")
+            return self.held.binds(thing)
 
 
 class WholeGround(Ground):
