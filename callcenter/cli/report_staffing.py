@@ -133,7 +133,7 @@ def _row(one: Forecast) -> dict[str, object]:
                 **row,
                 "waits": percent(stays.waits),
                 "wait": minutes(stays.wait),
-                "long": minutes(one.load.aht / (seats - one.load.erlangs)),
+                "long": minutes(one.load.aht / (seats - one.load.erlangs)) if seats else None,
                 "within": percent(None if isinstance(within, Unstable) else within),
                 "busy": row["busy"] if one.leaves else percent(stays.occupancy),
             }

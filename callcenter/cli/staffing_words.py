@@ -36,8 +36,8 @@ def lasting(length: timedelta) -> str:
 
 
 def forecast_cells(found: Forecast | None) -> dict[str, str]:
-    """Return the cells of a table: who waits, how long, who leaves; no number for waits without end."""
-    if found is None:
+    """Return the cells of a table: who waits, how long, who leaves; no number where there is none."""
+    if found is None or not found.load.calls:
         return {"waits": "—", "wait": "—", "abandons": "—"}
     leaves = percent(found.leaves.abandons if found.leaves else None)
     met = found.met

@@ -73,10 +73,12 @@ def erlang_b(erlangs: float, seats: int) -> float:
 
 
 def erlang_c(load: Load, seats: int) -> Outlook | Unstable:
-    """Return what callers meet where everybody waits until somebody answers."""
+    """Return what callers meet where everybody waits until somebody answers; where nobody calls, nothing."""
     a = load.erlangs
+    if not a:
+        return _nobody_calls(seats)
     blocked = erlang_b(a, seats)
-    if seats <= a or seats == 0:
+    if seats <= a:
         return Unstable(seats=seats, erlangs=a)
     waits = seats * blocked / (seats - a * (1 - blocked))
     # In this order: a wait of some centuries is still one that a timedelta holds.
@@ -118,6 +120,8 @@ def erlang_a(load: Load, seats: int, patience: timedelta) -> Outlook:
     if not SHORTEST <= patience <= LONGEST_PATIENCE:
         raise Refused("来电者愿意等的时间应在 1 秒到 30 天之间。")
     a, leaves = load.erlangs, load.aht / patience
+    if not a:
+        return _nobody_calls(seats)
     full, waits, queue = 1.0, (1.0 if seats == 0 else 0.0), 0.0
     place = 0
     while not _is_tail(full, a, seats + max(0, place - seats) * leaves, place, seats):
@@ -126,19 +130,22 @@ def erlang_a(load: Load, seats: int, patience: timedelta) -> Outlook:
         full = a * full / (rate + a * full)
         waits = waits * (1 - full) + (full if place >= seats else 0.0)
         queue = queue * (1 - full) + full * max(0, place - seats)
-    abandons = min(1.0, leaves * queue / a) if a else float(seats == 0)
+    abandons = min(1.0, leaves * queue / a)
     occupancy = min(1.0, a * (1 - abandons) / seats) if seats else 0.0
     return Outlook(
         seats=seats, waits=min(1.0, waits), wait=patience * abandons, abandons=abandons, occupancy=occupancy
     )
 
 
+def _nobody_calls(seats: int) -> Outlook:
+    _check_seats(seats)
+    return Outlook(seats=seats, waits=0.0, wait=timedelta(0), abandons=0.0, occupancy=0.0)
+
+
 def _is_tail(full: float, a: float, rate: float, place: int, seats: int) -> bool:
     """Tell whether places further on are met by nobody: past the seats, ever rarer, and rare already."""
     if place < seats:
         return False
-    if a == 0:
-        return True
     # What follows is less than a geometric row of ratio a/rate.
     return rate > a and full * place / (1 - a / rate) < _NOTHING
 

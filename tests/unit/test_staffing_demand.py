@@ -9,16 +9,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from callcenter.cli.staffing_words import forecast_cells
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.duty import Shift, ShiftKind
 from callcenter.domain.plan_rules import PlanRules
-from callcenter.domain.staffing import Unstable
+from callcenter.domain.staffing import Load, Unstable
 from callcenter.domain.users import Role, User
 from callcenter.errors import Forbidden
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
 from callcenter.service.line.demand import Demand, demand_of, past_demand
-from callcenter.service.line.slots import slots_ahead
+from callcenter.service.line.slots import forecast, slots_ahead
 
 ZONE = ZoneInfo("Asia/Shanghai")
 #: A Monday at midnight.
@@ -174,9 +175,10 @@ def test_each_slot_says_what_callers_meet_at_its_seats(work: UnitOfWork) -> None
         ("c002", 19, 1, ShiftKind.LINE),
         ("c003", 19, 2, ShiftKind.BACKUP),
         ("c004", 43, 2, ShiftKind.LINE),
+        ("c005", 43, 2, ShiftKind.LINE),
     )
     first, second, third = slots_ahead(work, read(work), NOW, NOW + 48 * HOUR, rules=EVENINGS, actor="s001")
-    assert (first.agents, second.agents, third.agents) == ({"c001", "c002"}, {"c001"}, {"c004"})
+    assert (first.agents, second.agents, third.agents) == ({"c001", "c002"}, {"c001"}, {"c004", "c005"})
     assert (first.calls, second.calls, third.calls) == (2, 0, 1)
     assert first.forecast is not None
     # Two calls of an hour each in an hour, two seats: the brief's own vector.
@@ -187,6 +189,16 @@ def test_each_slot_says_what_callers_meet_at_its_seats(work: UnitOfWork) -> None
     assert third.forecast is not None
     assert third.forecast.is_stable
     assert third.forecast.met is third.forecast.leaves
+
+
+def test_a_quiet_hour_hides_no_busy_one(work: UnitOfWork) -> None:
+    """Nobody on Tuesdays at 19:00, a call of an hour at 20:00: one seat carries a half, and not the one."""
+    plan(work, ("c001", 43, 2, ShiftKind.LINE))
+    _, slot = slots_ahead(work, read(work), NOW, NOW + 48 * HOUR, rules=EVENINGS, actor="s001")
+    assert slot.calls == 1
+    assert slot.forecast is not None
+    assert slot.forecast.load.calls == 1
+    assert not slot.forecast.is_stable
 
 
 def test_an_evening_with_nobody_is_a_slot_too(work: UnitOfWork) -> None:
@@ -204,3 +216,10 @@ def test_without_history_there_are_slots_and_no_forecast(work: UnitOfWork) -> No
     thin = read(work, now=MONDAY)
     (slot,) = slots_ahead(work, thin, NOW, NOW + 24 * HOUR, rules=EVENINGS, actor="s001")
     assert (slot.calls, slot.forecast) == (None, None)
+
+
+def test_of_an_hour_in_which_nobody_calls_there_is_nothing_to_tell() -> None:
+    for seats in (0, 1):
+        found = forecast(Load(calls=0, aht=HOUR), seats, 5 * MINUTE)
+        assert found.is_stable
+        assert forecast_cells(found) == {"waits": "—", "wait": "—", "abandons": "—"}

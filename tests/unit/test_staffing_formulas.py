@@ -101,6 +101,13 @@ def test_a_line_that_nobody_calls() -> None:
     assert erlang_a(counselling(0), 1, FIVE_MINUTES).abandons == 0
 
 
+def test_where_nobody_calls_no_seat_is_missed() -> None:
+    found = erlang_c(counselling(0), 0)
+    assert found == erlang_a(counselling(0), 0, FIVE_MINUTES)
+    assert isinstance(found, Outlook)
+    assert (found.waits, found.wait, found.abandons, found.occupancy) == (0, timedelta(), 0, 0)
+
+
 def test_more_seats_than_are_reckoned_with_is_no_answer() -> None:
     assert seats_for(Load(calls=1000, aht=timedelta(minutes=30)), 0.8, timedelta(seconds=20)) is None
 

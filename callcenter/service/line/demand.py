@@ -62,6 +62,14 @@ class Demand:
             total += self.arrivals.get(cell, 0) * (length / seen)
         return total
 
+    def busiest(self, start: datetime, end: datetime, zone: tzinfo) -> float | None:
+        """Return how many calls an hour the busiest hour of [start, end) brings; None as in `expected`."""
+        cells = [cell for cell, _ in hours_of(start, end, zone)]
+        if not self.is_enough or not all(self.served.get(cell) for cell in cells):
+            return None
+        rates = (self.arrivals.get(cell, 0) * (timedelta(hours=1) / self.served[cell]) for cell in cells)
+        return max(rates, default=0.0)
+
 
 def demand_of(
     calls: Iterable[CallRecord],

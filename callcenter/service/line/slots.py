@@ -17,7 +17,6 @@ from callcenter.service.line.demand import Demand
 _DAY = timedelta(days=1)
 #: No shift is usually longer.
 _LONG = timedelta(hours=12)
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +47,7 @@ class Slot:
     agents: frozenset[str]
     #: Calls expected in it; None: too little is known.
     calls: float | None
+    #: Of its busiest hour: a mean over quiet and busy ones would tell what nobody meets.
     forecast: Forecast | None
 
 
@@ -87,11 +87,12 @@ def _cut(start: datetime, end: datetime, rules: PlanRules) -> Iterator[tuple[dat
 
 
 def _slot(start: datetime, end: datetime, agents: frozenset[str], demand: Demand, rules: PlanRules) -> Slot:
-    calls = demand.expected(start, end, rules.zone)
+    rate = demand.busiest(start, end, rules.zone)
     found = None
-    if calls is not None and demand.aht is not None and len(agents) <= MOST_SEATS:
-        load = Load(calls=min(calls / ((end - start) / _HOUR), MOST_CALLS), aht=demand.aht)
+    if rate is not None and demand.aht is not None and len(agents) <= MOST_SEATS:
+        load = Load(calls=min(rate, MOST_CALLS), aht=demand.aht)
         found = forecast(load, len(agents), demand.patience)
+    calls = demand.expected(start, end, rules.zone)
     return Slot(start=start, end=end, agents=agents, calls=calls, forecast=found)
 
 
