@@ -190,6 +190,13 @@ def test_a_counsellor_sees_their_own_and_a_supervisor_everybodys(work: UnitOfWor
         seen("c017", "c018")
 
 
+def test_a_code_that_is_nobodys_has_no_hours(work: UnitOfWork) -> None:
+    with pytest.raises(NotFound):
+        attendance.sheets(work, NOVEMBER, DECEMBER, agent="zzz", actor="s001", now=LATER)
+    (idle,) = attendance.sheets(work, NOVEMBER, DECEMBER, agent="c018", actor="s001", now=LATER)
+    assert idle.hours.planned == NOTHING
+
+
 # --- putting right -----------------------------------------------------------------------------
 
 

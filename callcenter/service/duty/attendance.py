@@ -67,7 +67,8 @@ def sheets(
 ) -> tuple[Sheet, ...]:
     """Return attendance in [start, end) by code: of one person, or of all who were planned or there.
 
-    Counsellors see their own and nobody else's, whoever plans everybody's (else `Forbidden`).
+    Counsellors see their own and nobody else's, whoever plans everybody's (else `Forbidden`). Raise
+    `NotFound` for a code that is nobody's.
     """
     user = allow(work, actor, Verb.DUTY_HOURS)
     if not may(user.roles, Verb.DUTY_PLAN):
@@ -79,6 +80,8 @@ def sheets(
     book = work.book(CORRECTIONS)
     corrections = book.where(agent=agent) if agent else book.where()
     everybody = {*(s.agent for s in shifts), *acts, *(c.agent for c in corrections)}
+    if agent and agent not in everybody:
+        work.users.get(agent)
     calls = work.calls.between(start - _AROUND, end + _AROUND)
     found = (
         _sheet(
