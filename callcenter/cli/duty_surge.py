@@ -76,7 +76,8 @@ def _length(text: str) -> timedelta:
 def _show(found: Surge | None, now: datetime, zone: ZoneInfo, as_json: bool) -> None:
     is_on = found is not None and found.until > now
     if found is None or not is_on:
-        show_one({"on": False, "state_text": "没有"}, _COLUMNS[:1], as_json)
+        none = {"on": False, "until": None, "by": None, "state_text": "没有", "until_text": None}
+        show_one(none, _COLUMNS[:1], as_json)
         return
     until = found.until.astimezone(zone)
     row = {"on": True, "until": found.until, "by": found.by}

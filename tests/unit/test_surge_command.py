@@ -24,10 +24,13 @@ def run(command: click.Command, app: DeskApp, *words: str) -> Result:  # noqa: F
 
 def test_a_surge_lasts_as_the_site_says_or_as_typed_and_ends_by_itself(app: DeskApp) -> None:  # noqa: F811
     assert "没有" in run(duty, app, "surge", "show").output
+    none = json.loads(run(duty, app, "surge", "show", "--json").output)
+    assert (none["on"], none["until"], none["by"]) == (False, None, None)
     assert "11-23 21:00" in run(duty, app, "surge", "on", "--reason", "台风").output
     assert "11-23 20:30" in run(duty, app, "surge", "on", "--for", "1h30m", "--reason", "台风").output
     shown = json.loads(run(duty, app, "surge", "show", "--json").output)
     assert (shown["on"], shown["by"]) == (True, "s001")
+    assert shown.keys() == none.keys()
     assert "台风" not in run(duty, app, "surge", "show").output
     app.now += timedelta(minutes=90)
     assert "没有" in run(duty, app, "surge", "show").output
