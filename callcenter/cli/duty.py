@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
+from callcenter.cli.common import actor_option, json_option, pass_app, say, show_rows
 from callcenter.cli.duty_debrief import debrief
 from callcenter.cli.duty_files import calendar, export, import_
 from callcenter.cli.duty_gaps import gaps
@@ -98,7 +98,7 @@ def add(
 ) -> None:
     """排一个班。START 为当地时间,如 "2026-11-23 19:00";END 如 01:00,可过午夜。
 
-    也可写成 "2026-11-23 19:00-01:00"。
+    也可写成 "2026-11-23 19:00-01:00"。已经开始的班,只能替别人补排,要写理由。
     """
     zone = app.settings.site.zone
     begins, lasts = parse_shift(start, end, length, zone)
@@ -125,14 +125,21 @@ def add(
 @actor_option
 @pass_app
 def remove(app: App, shift_id: str, reason: str, actor: str) -> None:
-    """取消一个班次(编号见 hotline duty show)。"""
+    """取消一个班次(编号见 hotline duty show)。
+
+    正在值的班从现在起结束,值过的时间照算,要写理由;已经结束的班不能取消。
+    """
     zone = app.settings.site.zone
     with app.store() as work:
         gone = roster.remove_shift(
             work, shift_id, rules=rules_of(app.settings), actor=actor, now=app.clock(), reason=reason
         )
         work.commit()
-    click.echo(f"已取消 {gone.shift.agent} {span(gone.shift.start, gone.shift.end, zone)}")
+    if gone.kept is not None:
+        worked = span(gone.kept.start, gone.kept.end, zone)
+        say(f"{gone.shift.agent} 的班已提前结束:{worked}。值过的时间照算。")
+    else:
+        click.echo(f"已取消 {gone.shift.agent} {span(gone.shift.start, gone.shift.end, zone)}")
     warn_of(gone.gaps, zone)
 
 

@@ -162,10 +162,10 @@ def _say_difference(app: App, found: Difference, filing: Filing, dry_run: bool) 
     say(f"新增 {len(found.new)} 个班,改动 {len(found.changed)} 个,已有 {found.unchanged} 个。")
     for sentence in _left_out(app, filing):
         say(sentence)
-    if dry_run:
-        say_dry(True)
-    else:
-        warn_of(found.faults[:_SHOWN], zone)
+    warn_of(found.faults[:_SHOWN], zone)
+    if (hidden := len(found.faults) - _SHOWN) > 0:
+        click.echo(f"还有 {hidden} 处不足,此处不列;--json 列出全部。")
+    say_dry(dry_run)
 
 
 def _left_out(app: App, filing: Filing) -> list[str]:

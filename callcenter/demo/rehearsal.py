@@ -108,7 +108,7 @@ class Rehearsal:
         zone = self.stage.settings.site.zone
         start = (self.began - timedelta(minutes=5)).astimezone(zone).strftime("%Y-%m-%d %H:%M")
         for code in PINS:
-            self.stage.hotline("duty", "add", code, start, "--length", "4h")
+            self.stage.hotline("duty", "add", code, start, "--length", "4h", "--reason", "演练从五分钟前开始")
 
     def _connect(self) -> None:
         self._cast = Cast(carrier=self.stage.carrier(cast.CARRIER))

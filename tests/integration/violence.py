@@ -46,6 +46,8 @@ NAMES = {"c001": "王芳", "c002": "李娜", "c003": "张秀英"}
 #: The duty mobile: rung when nobody is at the line.
 DUTY_MOBILE = "13900000021"
 HOUR = timedelta(hours=1)
+#: Why somebody is planned for a shift that has begun.
+LATE = ("--reason", "这一班已经开始")
 #: What `queue show` says of a member whose phone would ring.
 IDLE = "(Not in use)"
 
@@ -284,13 +286,14 @@ class Site:
         """Put counsellors on shift since an hour ago for many hours more, and sign them on."""
         start = (self.began - HOUR).astimezone(self.app.settings.site.zone)
         for code in codes:
-            self.hotline("duty", "add", code, f"{start:%Y-%m-%d %H:%M}", "--length", "20h")
+            self.hotline("duty", "add", code, f"{start:%Y-%m-%d %H:%M}", "--length", "20h", *LATE)
             self.hotline("duty", "on", code)
 
     def plan(self, code: str, start: datetime, end: datetime) -> None:
         """Put a counsellor on shift to the second; `hotline duty add` knows minutes, which take too long."""
         with self.app.store() as work:
-            roster.add_shift(work, code, start, end - start, actor="admin", now=self.app.clock())
+            now = self.app.clock()
+            roster.add_shift(work, code, start, end - start, actor="admin", now=now, reason=LATE[1])
             work.commit()
 
     def until_members(self, *codes: str, seconds: float = 30) -> None:

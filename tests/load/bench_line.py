@@ -337,7 +337,7 @@ class Product(Line):
             users.add_user(work, chief, actor="admin", now=now)
             for user in self.agents:
                 users.add_user(work, user, actor="admin", now=now)
-                roster.add_shift(work, user.code, start, length, actor="s001", now=now)
+                roster.add_shift(work, user.code, start, length, actor="s001", now=now, reason="早五分钟开始")
                 presence.act(work, user.code, PresenceAct.ON, actor="s001", now=now)
             work.commit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypothesis import given, settings
@@ -51,6 +52,51 @@ def test_out_and_in_elsewhere_is_the_same_roster(shifts: list[Shift], as_table: 
     assert (again.new, again.changed, again.unchanged) == ((), (), len(shifts))
     at_home = bring(here, _in(content))
     assert (at_home.new, at_home.changed, at_home.unchanged) == ((), (), len(shifts))
+
+
+@st.composite
+def shuffles(draw: st.DrawFn) -> tuple[list[Shift], list[Shift]]:
+    """Draw shifts, and the same ones after they changed hands and places in any way."""
+    before = draw(rosters())
+    turns = draw(st.permutations(before))
+    by_time = draw(st.booleans())
+    after = [
+        replace(one, start=other.start, length=other.length, kind=other.kind)
+        if by_time
+        else replace(one, agent=other.agent)
+        for one, other in zip(before, turns, strict=True)
+    ]
+    moved = [replace(one, id=old.id) for one, old in zip(turns, before, strict=True)]
+    return before, draw(st.sampled_from([after, moved]))
+
+
+@given(shuffles())
+@settings(max_examples=100)
+def test_whatever_changes_places_the_roster_is_what_the_file_says(
+    drawn: tuple[list[Shift], list[Shift]],
+) -> None:
+    before, after = drawn
+    work = line(*before)
+    twice = any(
+        one.agent == other.agent and one.start < other.end and other.start < one.end
+        for place, one in enumerate(after)
+        for other in after[:place]
+    )
+    filing = _in(tables.written(after, ZONE))
+    try:
+        found = bring(work, filing)
+    except RosterFileRefused:
+        assert twice
+        assert roster(work) == roster(line(*before))
+        return
+    assert not twice
+    assert roster(work) == roster(line(*after))
+    changed = sum(_plain(one) != _plain(old) for one, old in zip(after, before, strict=True))
+    assert (len(found.new), len(found.changed)) == (0, changed)
+
+
+def _plain(shift: Shift) -> tuple[str, datetime, timedelta, ShiftKind]:
+    return shift.agent, shift.start, shift.length, shift.kind
 
 
 @given(rosters())

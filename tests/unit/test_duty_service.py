@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callcenter.domain.duty import PresenceAct
+from callcenter.domain.duty import PresenceAct, ShiftKind
 from callcenter.domain.people import Person, Phone, PhoneStatus
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
@@ -54,7 +54,7 @@ def work() -> UnitOfWork:
 
 
 def plan(work: UnitOfWork, agent: str, start: datetime, length: timedelta = EVENING) -> roster.Planned:
-    return roster.add_shift(work, agent, start, length, actor="s001", now=NOON)
+    return roster.add_shift(work, agent, start, length, actor="s001", now=NOON, reason="临时补排")
 
 
 def sign(work: UnitOfWork, agent: str, what: PresenceAct, now: datetime = NOON) -> None:
@@ -99,6 +99,63 @@ def test_only_a_counsellor_can_be_planned(work: UnitOfWork, agent: str) -> None:
 def test_a_shift_that_is_over_cannot_be_planned(work: UnitOfWork) -> None:
     with pytest.raises(Refused, match="已经结束"):
         plan(work, "c017", wall(22, 19))
+
+
+def test_a_shift_that_began_is_planned_for_others_with_a_reason_and_a_day_back_at_most(
+    work: UnitOfWork,
+) -> None:
+    def late(agent: str, hours: float, reason: str, kind: ShiftKind = ShiftKind.LINE) -> None:
+        roster.add_shift(
+            work,
+            agent,
+            NOON - timedelta(hours=hours),
+            timedelta(hours=24),
+            kind=kind,
+            actor="s001",
+            now=NOON + timedelta(seconds=59),
+            reason=reason,
+        )
+
+    for reason in ("", "。。。。"):
+        with pytest.raises(Refused, match="写明理由"):
+            late("c017", 1, reason)
+    with pytest.raises(Refused, match="已经结束"):
+        late("c017", 24, "昨天忘了排")
+    with pytest.raises(Refused, match="另一位督导"):
+        late("s001", 1, "昨天忘了排", ShiftKind.SUPERVISOR)
+    late("c017", 1, "开班前忘了排")
+    late("c018", 0, "")  # typed to begin now
+    late("s001", 0, "", ShiftKind.SUPERVISOR)
+
+
+def test_a_shift_that_is_over_is_not_taken_off_and_stays_for_attendance(work: UnitOfWork) -> None:
+    shift = plan(work, "c017", wall(23, 9), timedelta(hours=3, minutes=1)).shift
+    for now in (shift.end, shift.end + timedelta(days=9)):
+        with pytest.raises(Refused, match="hotline duty correct"):
+            roster.remove_shift(work, shift.id, actor="s001", now=now, reason="没有来值班")
+    assert work.roster.shift(shift.id) == shift
+
+
+def test_a_shift_that_runs_ends_now_with_a_reason_and_what_was_worked_stays(work: UnitOfWork) -> None:
+    shift = plan(work, "c017", wall(23, 19)).shift
+    sign(work, "c017", PresenceAct.ON)
+    now = wall(23, 21) + timedelta(milliseconds=300)
+    with pytest.raises(Refused, match="写明理由"):
+        roster.remove_shift(work, shift.id, actor="s001", now=now)
+    assert presence.members_at(work, now) == {"c017"}
+    done = roster.remove_shift(work, shift.id, actor="s001", now=now, reason="身体不适,先回去")
+    kept = work.roster.shift(shift.id)
+    assert (kept.start, kept.end, done.kept) == (wall(23, 19), wall(23, 21), kept)
+    assert presence.members_at(work, now) == frozenset()
+    assert [(g.lack, g.start, g.end) for g in done.gaps] == [(Lack.NOBODY, now, wall(24, 1))]
+
+
+def test_a_shift_that_begins_this_very_second_is_taken_off_whole(work: UnitOfWork) -> None:
+    shift = plan(work, "c017", wall(23, 19)).shift
+    now = wall(23, 19) + timedelta(milliseconds=300)
+    assert roster.remove_shift(work, shift.id, actor="s001", now=now).kept is None
+    with pytest.raises(NotFound):
+        work.roster.shift(shift.id)
 
 
 def test_removing_a_shift_that_is_not_there(work: UnitOfWork) -> None:

@@ -235,6 +235,87 @@ def test_two_people_change_places_in_one_file() -> None:
     ]
 
 
+IDS = "编号,代码,开始,结束"
+
+
+def test_in_a_chain_everybody_gets_the_shift_that_the_file_says() -> None:
+    work = line(shift("sh-000000000001", "c001", wall(1, 19)), shift("sh-000000000002", "c002", wall(1, 19)))
+    rows = (
+        "sh-000000000001,c002,2026-12-01 19:00,01:00",
+        "sh-000000000002,c003,2026-12-01 19:00,01:00",
+    )
+    assert len(bring(work, table(*rows, heading=IDS)).changed) == 2
+    assert [agent for agent, *_ in roster(work)] == ["c002", "c003"]
+    assert work.roster.shift("sh-000000000002").agent == "c003"
+
+
+def test_one_shift_moves_to_the_day_that_another_leaves() -> None:
+    work = line(*(shift(f"sh-00000000000{n}", "c001", wall(9 + n, 19)) for n in (1, 2)))
+    rows = (f"sh-00000000000{n},c001,2026-12-{10 + n} 19:00,01:00" for n in (1, 2))
+    bring(work, table(*rows, heading=IDS))
+    assert [start for _, start, *_ in roster(work)] == [wall(11, 19), wall(12, 19)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("sh-000000000001", "sh-000000000002"), ("sh-000000000001", ""), ("", "")]
+)
+def test_two_lines_for_one_person_at_one_time_are_told(first: str, second: str) -> None:
+    work = line(shift("sh-000000000001", "c001", wall(1, 19)), shift("sh-000000000002", "c002", wall(1, 19)))
+    before = roster(work)
+    rows = (f"{one},c002,2026-12-01 19:00,01:00" for one in (first, second))
+    with pytest.raises(RosterFileRefused, match=r"已有班次|重叠"):
+        bring(work, table(*rows, heading=IDS))
+    assert roster(work) == before
+
+
+def test_a_shift_that_runs_is_changed_by_no_file() -> None:
+    running = shift("sh-000000000001", "c001", NOW - timedelta(hours=1))
+    work = line(running)
+    same, later, other = (
+        table(f"sh-000000000001,{row}", heading=IDS)
+        for row in (
+            "c001,2026-11-27 13:00,19:00",
+            "c001,2026-12-01 13:00,19:00",
+            "c002,2026-11-27 13:00,19:00",
+        )
+    )
+    assert bring(work, same).unchanged == 1
+    for filing in (later, other):
+        with pytest.raises(RosterFileRefused, match="这个班已经开始"):
+            bring(work, filing)
+    assert work.roster.shifts_between(wall(1, month=1), wall(31)) == [running]
+
+
+def test_what_should_have_begun_comes_in_with_a_reason_only() -> None:
+    begun = table("c001,2026-11-27 13:00,19:00,值班")
+    with pytest.raises(RosterFileRefused, match="--reason"):
+        bring(line(), begun)
+    done = importing.import_shifts(line(), begun, actor="s001", now=NOW, reason="开班前忘了排")
+    assert len(done.new) == 1
+    own = table("s001,2026-11-27 13:00,19:00,督导")
+    with pytest.raises(RosterFileRefused, match="另一位督导"):
+        importing.import_shifts(line(), own, actor="s001", now=NOW, reason="开班前忘了排")
+
+
+def test_a_shift_that_was_planned_again_beside_its_moved_self_can_be_moved_too() -> None:
+    """Its moved self has the id made of its own: the two are told apart."""
+    slot = shift("sh-261201-0123456789", "c001", wall(1, 19), 2)
+    work = line(slot)
+    moved = table(f"{slot.id},c001,2026-12-02 19:00,21:00", heading=IDS)
+    bring(work, moved)
+    work.roster.replace_shifts([], [slot])
+    bring(work, table(f"{slot.id},c001,2026-12-03 19:00,21:00", heading=IDS))
+    assert [start for _, start, *_ in roster(work)] == [wall(2, 19), wall(3, 19)]
+
+
+def test_a_dry_run_tells_what_the_roster_would_lack_and_the_hole_that_a_move_leaves() -> None:
+    work = line(shift("sh-000000000001", "c001", wall(1, 19)))
+    moved = table("sh-000000000001,c001,2026-12-02 01:00,07:00", heading=IDS)
+    told = bring(work, moved, dry_run=True).faults
+    assert [(fault.lack, fault.start) for fault in told] == [("nobody", wall(1, 19)), ("thin", wall(2, 1))]
+    assert bring(work, moved).faults == told
+
+
 def test_a_shift_that_is_over_stays_what_it_was() -> None:
     work = line(shift("sh-000000000001", "c001", wall(20, 19, month=11)))
     filing = table("sh-000000000001,c001,2026-12-01 19:00,01:00", heading="编号,代码,开始,结束")

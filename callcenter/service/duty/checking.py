@@ -10,6 +10,7 @@ from callcenter.domain.books import NEEDS, STAFF, TEMPLATES
 from callcenter.domain.duty import Shift, ShiftKind
 from callcenter.domain.plan_faults import faults
 from callcenter.domain.plan_rules import Fault, Ground, Lack, PlanRules, Staff
+from callcenter.domain.reasons import SHORTEST, explains
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
 from scheduler.calendar import Calendar
@@ -18,6 +19,9 @@ from scheduler.calendar import Calendar
 ALWAYS = PlanRules()
 #: Nights in a row are counted so far before and behind a span.
 AROUND = timedelta(days=32)
+
+#: A shift typed to begin now begins in the minute that runs, and typing takes a moment.
+JUST_NOW = timedelta(minutes=2)
 
 #: Why somebody cannot have a shift.
 UNFIT_WORDS = {
@@ -63,8 +67,30 @@ def faults_between(
     """Return what is wrong with the published shifts in [start, end), by time."""
     if start >= end:
         return ()
-    shifts = work.roster.shifts_between(start - AROUND, end + AROUND)
-    return faults(shifts, start, end, ground_of(work, rules, shifts))
+    return faults_of(work, work.roster.shifts_between(start - AROUND, end + AROUND), start, end, rules)
+
+
+def faults_of(
+    work: UnitOfWork, shifts: Iterable[Shift], start: datetime, end: datetime, rules: PlanRules
+) -> tuple[Fault, ...]:
+    """Return what would be wrong in [start, end), by time, if these were the published shifts."""
+    near = [s for s in shifts if s.start < end + AROUND and s.end > start - AROUND]
+    return faults(near, start, end, ground_of(work, rules, near))
+
+
+def late_words(agent: str, start: datetime, *, by: str, now: datetime, reason: str) -> str | None:
+    """Return why a shift that is not over may not be planned any more; None: it may, or begins now or later.
+
+    Attendance is reckoned by shifts: whoever plans one for the time behind gives somebody hours for it. It
+    is a day's at most, since no shift is longer.
+    """
+    if start >= now - JUST_NOW:
+        return None
+    if agent == by:
+        return "自己的班不能从过去的时间排起,由另一位督导来排;出勤有误,用 hotline duty correct 更正。"
+    if not explains(reason):
+        return f"班次已经开始,补排要用 --reason 写明理由,至少 {SHORTEST} 个字。"
+    return None
 
 
 def check_fit(work: UnitOfWork, agents: Collection[str], kind: ShiftKind) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -20,7 +20,7 @@ from callcenter.domain.duty import Shift, ShiftKind
 from callcenter.domain.plan_rules import Fault, PlanRules
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.duty.checking import ALWAYS, UNFIT_WORDS, faults_between, staff_of
+from callcenter.service.duty.checking import ALWAYS, UNFIT_WORDS, faults_of, late_words, staff_of
 from callcenter.service.duty.filed import LONGEST, Filed, Filing, Problem, RosterFileRefused
 from callcenter.service.duty.presence import note
 from callcenter.service.duty.swaps import withdraw_stale
@@ -40,7 +40,7 @@ class Difference:
     changed: tuple[tuple[Shift, Shift], ...]
     #: Shifts that stand in the roster already.
     unchanged: int
-    #: What the roster lacks then, over the time of what is new and changed (R44).
+    #: What the roster lacks then, over the time of what is new and changed, before and after (R44).
     faults: tuple[Fault, ...] = ()
 
 
@@ -66,22 +66,23 @@ def import_shifts(
 
     A shift that the roster has under the file's id is changed to what the file says. Raise
     `RosterFileRefused`, before anything is written, for people who cannot have the shift, times that are
-    over, and people who would be in two places.
+    over, a change of what has begun, and people who would be in two places.
     """
     allow(work, actor, Verb.DUTY_PLAN)
     work.roster.hold()
     known = work.roster.shifts_between(_EVER, _NEVER)
     pairs, unchanged = _paired(filing, known, now)
-    problems = [*_unfit(work, pairs, now), *_overlaps(pairs, known)]
+    problems = [*_unfit(work, pairs), *_begun(pairs, actor, now, reason), *_overlaps(pairs, known)]
     if problems:
         raise RosterFileRefused(filing.name, problems)
+    found = _faults_after(work, pairs, known, rules, now)
     if not dry_run:
         _write(work, pairs, actor, now, reason)
     return Difference(
         new=tuple(new for _, old, new in pairs if old is None),
         changed=tuple((old, new) for _, old, new in pairs if old is not None),
         unchanged=unchanged,
-        faults=() if dry_run else _faults_after(work, [new for _, _, new in pairs], rules, now),
+        faults=found,
     )
 
 
@@ -89,8 +90,10 @@ def import_shifts(
 def shifts_to_file(
     work: UnitOfWork, start: datetime, end: datetime, agents: frozenset[str] | None, *, actor: str
 ) -> list[Shift]:
-    """Return the published shifts that begin in [start, end), of these people or of all."""
+    """Return the published shifts that begin in [start, end), of these people (else `NotFound`) or of all."""
     allow(work, actor, Verb.DUTY_SEE)
+    for agent in sorted(agents or ()):
+        work.users.get(agent)
     found = work.roster.shifts_between(start, end)
     return [s for s in found if s.start >= start and (agents is None or s.agent in agents)]
 
@@ -102,37 +105,62 @@ _Pair = tuple[Filed, Shift | None, Shift]
 
 
 def _paired(filing: Filing, known: Sequence[Shift], now: datetime) -> tuple[list[_Pair], int]:
+    """Return what the file changes, and how many of its shifts stand in the roster already.
+
+    A shift whose id is known is compared with that one alone: what it was may be another's now. One
+    without may be any that stands and that no other line is about.
+    """
     by_id = {shift.id: shift for shift in known}
-    standing = set(map(_what, known))
-    problems: list[Problem] = []
-    lines: dict[str, int] = {}
+    owns = [_its_own(filed, by_id) for filed in filing.shifts]
+    _check_told_once(filing, owns)
+    claimed = {own.id for own in owns if own is not None}
+    standing: dict[object, list[Shift]] = defaultdict(list)
+    for shift in known:
+        if shift.id not in claimed:
+            standing[_what(shift)].append(shift)
     pairs: list[_Pair] = []
-    for filed in filing.shifts:
-        if _what(filed) in standing:
+    for filed, own in zip(filing.shifts, owns, strict=True):
+        if own is not None and _what(own) == _what(filed):
             continue
-        own = _own_id(filed)
-        if filed.id and (first := lines.setdefault(own, filed.line)) != filed.line:
-            problems.append(Problem(line=filed.line, message=f"编号和第 {first} 行相同。新排的班,编号留空。"))
-        old = by_id.get(filed.id) or by_id.get(own)
-        if old is not None and old.end <= now:
-            old, own = None, _fresh()  # what was, stays
-        pairs.append((filed, old, _shift(filed, own)))
+        if own is not None and own.end <= now < filed.start:
+            own = None  # what was, stays, and the file's is another
+        if own is None and standing[_what(filed)]:
+            standing[_what(filed)].pop()
+            continue
+        pairs.append((filed, own, _shift(filed, _free_id(filed, own, by_id))))
+    return pairs, len(filing.shifts) - len(pairs)
+
+
+def _its_own(filed: Filed, by_id: Mapping[str, Shift]) -> Shift | None:
+    """Return the shift of the roster that a filed one is about."""
+    return (by_id.get(filed.id) or by_id.get(_own_id(filed.id))) if filed.id else None
+
+
+def _check_told_once(filing: Filing, owns: Sequence[Shift | None]) -> None:
+    lines: dict[str, int] = {}
+    problems = []
+    for filed, own in zip(filing.shifts, owns, strict=True):
+        one = own.id if own is not None else filed.id and _own_id(filed.id)
+        if one and (first := lines.setdefault(one, filed.line)) != filed.line:
+            told = f"编号和第 {first} 行相同。新排的班,编号留空。"
+            problems.append(Problem(line=filed.line, message=told))
     if problems:
         raise RosterFileRefused(filing.name, problems)
-    return pairs, len(filing.shifts) - len(pairs)
 
 
 def _what(shift: Shift | Filed) -> tuple[str, datetime, timedelta, ShiftKind]:
     return shift.agent, shift.start, shift.length, shift.kind
 
 
-def _own_id(filed: Filed) -> str:
-    """Return the id of the shift that a filed one is or becomes: with an id of its own, always the same."""
-    if not filed.id:
-        return _fresh()
-    if _BY_HAND.fullmatch(filed.id):
-        return filed.id
-    return f"sh-{hashlib.sha256(filed.id.encode()).hexdigest()[:12]}"
+def _own_id(told: str) -> str:
+    """Return the id of the shift that a file's id becomes: always the same."""
+    return told if _BY_HAND.fullmatch(told) else f"sh-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _free_id(filed: Filed, old: Shift | None, by_id: Mapping[str, Shift]) -> str:
+    """Return the id of the shift that a filed one becomes, which no other shift has."""
+    own = _own_id(filed.id) if filed.id else _fresh()
+    return own if own not in by_id or by_id[own] is old else _fresh()
 
 
 def _fresh() -> str:
@@ -144,24 +172,39 @@ def _shift(filed: Filed, own: str) -> Shift:
 
 
 def _faults_after(
-    work: UnitOfWork, shifts: Sequence[Shift], rules: PlanRules, now: datetime
+    work: UnitOfWork, pairs: Sequence[_Pair], known: Sequence[Shift], rules: PlanRules, now: datetime
 ) -> tuple[Fault, ...]:
-    if not shifts:
-        return ()
-    start, end = min(s.start for s in shifts), max(s.end for s in shifts)
-    return faults_between(work, max(start, now), end, rules)
+    """Return what the roster lacks with the file, where it changes it: where somebody goes, too."""
+    gone = {old.id: old for _, old, _ in pairs if old is not None}
+    new = [new for _, _, new in pairs]
+    touched = [*gone.values(), *new]
+    start = max(now, min((s.start for s in touched), default=now))
+    end = max((s.end for s in touched), default=now)
+    after = [*(s for s in known if s.id not in gone), *new]
+    return faults_of(work, after, start, end, rules) if start < end else ()
 
 
 # --- what is wrong -------------------------------------------------------------------------------
 
 
-def _unfit(work: UnitOfWork, pairs: Sequence[_Pair], now: datetime) -> Iterable[Problem]:
+def _unfit(work: UnitOfWork, pairs: Sequence[_Pair]) -> Iterable[Problem]:
     staff = staff_of(work)
     for filed, _, _ in pairs:
-        if filed.end <= now:
-            yield Problem(line=filed.line, message="班次已经结束,不能再排。请改正日期,或删去这一行。")
-        elif (lack := staff.unfit(filed.agent, filed.kind)) is not None:
+        if (lack := staff.unfit(filed.agent, filed.kind)) is not None:
             told = f"{filed.agent} {UNFIT_WORDS[lack]},不能排班。用 hotline user list 查看,或改正代码。"
+            yield Problem(line=filed.line, message=told)
+
+
+def _begun(pairs: Sequence[_Pair], actor: str, now: datetime, reason: str) -> Iterable[Problem]:
+    """Yield where a file changes what has begun, or plans what should have begun by now."""
+    for filed, old, _ in pairs:
+        if old is not None and old.start <= now:
+            told = "这个班已经开始,文件不能改它。请照排班表写,或删去这一行;提前结束用 hotline duty remove。"
+        elif filed.end <= now:
+            told = "班次已经结束,不能再排。请改正日期,或删去这一行。"
+        else:
+            told = late_words(filed.agent, filed.start, by=actor, now=now, reason=reason) or ""
+        if told:
             yield Problem(line=filed.line, message=told)
 
 

@@ -5,18 +5,19 @@ Functions take an open unit of work and leave committing to the caller.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from callcenter.domain.access import Verb
+from callcenter.domain.access import Verb, may
 from callcenter.domain.duty import Presence, Shift, ShiftKind, presence_of
 from callcenter.domain.numbers import mask_name
 from callcenter.domain.plan_rules import Fault, Lack, PlanRules
+from callcenter.domain.reasons import checked_reason
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.duty.checking import ALWAYS, check_fit, faults_between
+from callcenter.service.duty.checking import ALWAYS, check_fit, faults_between, late_words
 from callcenter.service.duty.presence import members_at, note
 from callcenter.service.duty.swaps import withdraw_stale
 from callcenter.service.duty.templates import keep_in_plan
@@ -42,6 +43,8 @@ class Planned:
 
     shift: Shift
     gaps: tuple[Gap, ...]
+    #: Of a shift ended while it ran: what has passed of it, which stays.
+    kept: Shift | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +82,8 @@ def add_shift(
 ) -> Planned:
     """Plan a shift by hand. Raise `Refused` if the agent cannot have it, or has a shift then already.
 
-    A roster that falls short is allowed and its gaps are returned as warnings (R44).
+    A roster that falls short is allowed and its gaps are returned as warnings (R44). One that began is
+    planned for others only, for at most a day back, and with a reason.
     """
     allow(work, actor, Verb.DUTY_PLAN)
     work.roster.hold()
@@ -87,6 +91,8 @@ def add_shift(
     shift = Shift(id=f"sh-{uuid4().hex[:12]}", agent=agent, start=start, length=length, kind=kind)
     if shift.end <= now:
         raise Refused("班次已经结束,不能再排。请检查日期。")
+    if (late := late_words(agent, start, by=actor, now=now, reason=reason)) is not None:
+        raise Refused(late)
     if any(s.agent == agent for s in work.roster.shifts_between(shift.start, shift.end)):
         raise Refused(f"{agent} 在这段时间已有班次。先用 hotline duty remove 取消,再重新排。")
     work.roster.add_shift(shift)
@@ -106,15 +112,26 @@ def remove_shift(
 ) -> Planned:
     """Take a shift off the roster and return it with what its time lacks now; raise `NotFound`.
 
-    One from a template stays off when its day is published again.
+    One from a template stays off when its day is published again. One that runs ends now, with a reason:
+    what has passed of it stays, for attendance. Raise `Refused` for one that is over.
     """
     allow(work, actor, Verb.DUTY_PLAN)
     work.roster.hold()
-    shift = work.roster.remove_shift(shift_id)
-    keep_in_plan(work, shift, None, by=actor, now=now, reason=reason)
+    shift = work.roster.shift(shift_id)
+    if shift.end <= now:
+        raise Refused("已经结束的班不能取消。出勤有误,用 hotline duty correct 更正。")
+    passed = now.replace(microsecond=0) - shift.start
+    kept = replace(shift, length=passed) if passed > timedelta(0) else None
+    if kept is not None:
+        reason = checked_reason(reason)
+    else:
+        keep_in_plan(work, shift, None, by=actor, now=now, reason=reason)
+    # What has begun publishing leaves alone, so that the plan and what is kept name the same person.
+    work.roster.replace_shifts([shift.id], [kept] if kept is not None else [])
     withdraw_stale(work, {shift.id}, by=actor, now=now)
     note(work, actor, "duty.remove", shift.id, now, reason)
-    return Planned(shift=shift, gaps=gaps_between(work, max(shift.start, now), shift.end, rules))
+    gaps = gaps_between(work, max(shift.start, now), shift.end, rules)
+    return Planned(shift=shift, gaps=gaps, kept=kept)
 
 
 def gaps_between(
@@ -137,23 +154,27 @@ def gaps_ahead(
 def board(
     work: UnitOfWork, start: datetime, end: datetime, *, actor: str, now: datetime
 ) -> tuple[Place, ...]:
-    """Return the shifts that touch [start, end), by start, and where their people stand now."""
-    allow(work, actor, Verb.DUTY_SEE)
+    """Return the shifts that touch [start, end), by start, and where their people stand now.
+
+    Why somebody rests, a hard call above all, is theirs and supervisors': others see that they do (R47).
+    """
+    user = allow(work, actor, Verb.DUTY_SEE)
     names = {user.code: mask_name(user.name) for user in work.users.all()}
     presence = presence_of(work.roster.presence_events())
     here = members_at(work, now)
     places = []
     for shift in sorted(work.roster.shifts_between(start, end), key=lambda s: (s.start, s.agent)):
         stands = presence.get(shift.agent, Presence())
+        sees = shift.agent == actor or may(user.roles, Verb.DEBRIEF_HOLD)
         ringing = shift.agent in here and shift.covers(now) and shift.kind is not ShiftKind.SUPERVISOR
         places.append(
             Place(
                 shift=shift,
                 name=names.get(shift.agent, ""),
                 signed_on=stands.signed_on,
-                paused=stands.paused,
-                why=stands.reason,
-                debrief=stands.debrief,
+                paused=stands.paused or (stands.debrief and stands.signed_on and not sees),
+                why=stands.reason if sees else "",
+                debrief=stands.debrief and sees,
                 on_duty=ringing,
             )
         )
