@@ -172,7 +172,10 @@ def need() -> None:
 def add_need(
     app: App, hours: str, days: str, seats: int, supervisors: int, backups: int, reason: str, actor: str
 ) -> None:
-    """写明一个时段要几个人;时段重叠时,取多的。"""
+    """写明一个时段要几个人;时段重叠时,取多的。
+
+    少于两席或没有督导,要写理由。服务时间没有人值班,无论写几席都算不足。
+    """
     start, length = parse_hours(hours)
     with app.store() as work:
         made = service.add_need(

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from typing import TypeVar
@@ -22,7 +22,9 @@ from callcenter.domain.roster import Need
 _T = TypeVar("_T")
 _ORDER = {lack: place for place, lack in enumerate(Lack)}
 #: R44: two seats, a supervisor, no backup, where no need says otherwise.
-_USUAL = (2, 1, 0)
+USUAL = (2, 1, 0)
+#: A night somebody was at the line for less of is none: an evening shift ends in it.
+_PART_OF_A_NIGHT = timedelta(hours=2)
 
 
 def faults(shifts: Sequence[Shift], start: datetime, end: datetime, ground: Ground) -> tuple[Fault, ...]:
@@ -118,14 +120,17 @@ class _Line:
         return found
 
     def _wanted(self) -> tuple[int, int, int]:
-        """Return seats, supervisors, backups: the most any need asks; where none speaks, R44's 2 and 1."""
+        """Return seats, supervisors, backups: the most any need asks; where none speaks, R44's 2 and 1.
+
+        Whatever is asked, a line that is served has somebody at it.
+        """
         if self.needs:
             return (
-                max(n.seats for n in self.needs),
+                max(1 if self.open else 0, *(n.seats for n in self.needs)),
                 max(n.supervisors for n in self.needs),
                 max(n.backups for n in self.needs),
             )
-        return _USUAL if self.open else (0, 0, 0)
+        return USUAL if self.open else (0, 0, 0)
 
     def _supervised(self, wanted: int) -> bool:
         if not self.ground.plans_supervisors:
@@ -154,23 +159,29 @@ def _overlaps(shifts: Iterable[Shift], start: datetime, end: datetime) -> Iterat
 
 
 def _nights(shifts: Sequence[Shift], start: datetime, end: datetime, ground: Ground) -> Iterator[Fault]:
-    """Yield the runs of nights that are too long; a night is one that a shift of any kind touches."""
+    """Yield the runs of nights that are too long; shifts of any kind count that last two hours in one."""
     if not shifts:
         return
     every = ground.rules.nights(min(s.start for s in shifts), max(s.end for s in shifts))
     ends = [night[1] for night in every]
-    touched: dict[str, set[int]] = defaultdict(set)
+    within: dict[str, dict[int, timedelta]] = defaultdict(lambda: defaultdict(timedelta))
     for shift in shifts:
         place = bisect_right(ends, shift.start)
         while place < len(every) and every[place][0] < shift.end:
-            touched[shift.agent].add(place)
+            began, ended = every[place]
+            within[shift.agent][place] += min(shift.end, ended) - max(shift.start, began)
             place += 1
-    for agent, places in touched.items():
+    for agent, lasted in within.items():
         most = ground.staff.most_nights(agent, ground.rules.most_nights)
-        for first, last in _runs(sorted(places)):
+        places = sorted(n for n, long in lasted.items() if long >= min(_PART_OF_A_NIGHT, _length(every[n])))
+        for first, last in _runs(places):
             began, ended = every[first][0], every[last][1]
             if last - first >= most and began < end and ended > start:
                 yield Fault(lack=Lack.NIGHTS, start=began, end=ended, agents=frozenset({agent}))
+
+
+def _length(span: tuple[datetime, datetime]) -> timedelta:
+    return span[1] - span[0]
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -63,7 +63,8 @@ class PlanRules:
     week: Week = ()
     is_open_day: Callable[[date], bool] = lambda _: True
     most_nights: int = 3
-    night: tuple[time, time] = (time(23), time(6))
+    #: Two hours in it make a night.
+    night: tuple[time, time] = (time(0), time(5))
 
     def midnight(self, day: date) -> datetime:
         """Return the instant at which a day begins at the site."""

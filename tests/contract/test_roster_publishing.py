@@ -12,9 +12,9 @@ from plan_world import MONDAY, NOON, RULES, join, planned, shift, wall
 from callcenter.domain.books import OVERRIDES, PUBLICATIONS
 from callcenter.domain.duty import Shift, ShiftKind
 from callcenter.domain.plan_rules import Lack
-from callcenter.domain.roster import Need, OverrideAct
+from callcenter.domain.roster import Need, Override, OverrideAct
 from callcenter.errors import Conflict, NotFound, Refused
-from callcenter.ports import Store
+from callcenter.ports import Store, UnitOfWork
 from callcenter.service.duty import publishing, roster, templates
 from callcenter.service.duty.publishing import PlanFaulty, Published
 
@@ -205,6 +205,47 @@ def test_a_shift_taken_off_by_hand_stays_off(store: Store) -> None:
     with store() as work:
         (kept,) = work.book(OVERRIDES).where()
     assert (kept.act, kept.agent, kept.reason) == (OverrideAct.CANCEL, "c017", "病假")
+
+
+def test_a_shift_ended_while_it_ran_stays_ended_when_its_day_is_published_again(store: Store) -> None:
+    planned(store, "c017", "c018")
+    publish(store)
+    ill = next(s for s in everything(store)[0] if s.agent == "c017")
+    at_nine = wall(23, 21)
+    with store() as work:
+        roster.remove_shift(work, ill.id, actor="s001", now=at_nine, reason="身体不适,先回去")
+        work.commit()
+    done = publish(store, now=at_nine, reason="今晚缺一席")
+    assert (done.new, done.gone) == ((), ())
+    with store() as work:
+        assert work.roster.shift(ill.id) == replace(ill, length=timedelta(hours=2))
+        assert work.book(OVERRIDES).where() == list[Override]()
+
+
+def test_nobody_is_put_into_a_shift_that_is_called_off_and_the_other_way_round(store: Store) -> None:
+    tp = planned(store, "c017", "c018")
+
+    def differ(work: UnitOfWork, act: OverrideAct, agent: str = "", substitute: str = "") -> Override:
+        return templates.add_override(
+            work, tp, TUESDAY, act, agent=agent, substitute=substitute, actor="s001", now=NOON
+        )
+
+    with store() as work:
+        whole = differ(work, OverrideAct.CANCEL)
+        for act, comes in ((OverrideAct.SUBSTITUTE, "c019"), (OverrideAct.CANCEL, "")):
+            with pytest.raises(Refused, match=whole.id):
+                differ(work, act, "c017", comes)
+    with store() as work:
+        instead = differ(work, OverrideAct.SUBSTITUTE, "c017", "c019")
+        with pytest.raises(Refused, match=instead.id):
+            differ(work, OverrideAct.CANCEL)
+    with store() as work:
+        first = differ(work, OverrideAct.CANCEL, "c017")
+        whole = differ(work, OverrideAct.CANCEL)  # the other one stays at home, too
+        templates.remove_override(work, whole.id, actor="s001", now=NOON)
+        differ(work, OverrideAct.CANCEL, "c018")
+        with pytest.raises(Refused, match=first.id):
+            differ(work, OverrideAct.CANCEL)
 
 
 def test_a_need_for_backups_is_asked_of_the_plan(store: Store) -> None:

@@ -158,6 +158,7 @@ def lacking(shifts: Iterable[Shift], now: datetime, on: Ground) -> dict[Lack, fr
     asked = [n for n in on.needs for back in (0, 1) if _holds(n, now, back)]
     is_open = not on.rules.week or any(a <= now < b for a, b in on.rules.open_spans(now, now + _INSTANT))
     seats = max((n.seats for n in asked), default=2 if is_open else 0)
+    seats = max(seats, 1 if is_open else 0)
     leads = max((n.supervisors for n in asked), default=1 if is_open else 0)
     backs = max((n.backups for n in asked), default=0)
     line, found = here[ShiftKind.LINE], dict[Lack, frozenset[str]]()
@@ -228,8 +229,11 @@ def _longest_run(shifts: Iterable[Shift], agent: str) -> int:
     theirs = [s for s in shifts if s.agent == agent]
     longest = run = 0
     for n in range(-2, 14):
-        began = datetime.combine(MONDAY + timedelta(days=n), time(23), SHANGHAI)
-        run = run + 1 if any(s.start < began + timedelta(hours=7) and s.end > began for s in theirs) else 0
+        began = datetime.combine(MONDAY + timedelta(days=n), time(), SHANGHAI)
+        ended = began + timedelta(hours=5)
+        within = (min(s.end, ended) - max(s.start, began) for s in theirs)
+        there = sum((one for one in within if one > timedelta()), timedelta())
+        run = run + 1 if there >= timedelta(hours=2) else 0
         longest = max(longest, run)
     return longest
 

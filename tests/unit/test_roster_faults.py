@@ -79,10 +79,18 @@ def test_a_slot_over_midnight_is_of_the_day_on_which_it_begins() -> None:
     ]
 
 
-def test_a_slot_may_say_that_backups_alone_serve_it() -> None:
-    nights = need(seats=0, supervisors=0, backups=1)
-    assert found([], ground([nights])) == [(Lack.NO_BACKUP, START, END, set())]
-    assert found([shift("c017", START, kind=ShiftKind.BACKUP)], ground([nights])) == []
+def test_a_slot_may_say_that_backups_alone_serve_it_while_the_line_is_closed() -> None:
+    days = ground(
+        [need(seats=0, supervisors=0, backups=1)], rules=replace(RULES, week=(((time(9), time(17)),),) * 7)
+    )
+    assert found([], days) == [(Lack.NO_BACKUP, START, END, set())]
+    assert found([shift("c017", START, kind=ShiftKind.BACKUP)], days) == []
+
+
+def test_whatever_a_slot_says_an_open_line_with_nobody_at_it_is_told() -> None:
+    nobody = ground([need(seats=0, supervisors=0)])
+    assert found([], nobody) == [(Lack.NOBODY, START, END, set())]
+    assert found([shift("c017", START)], nobody) == []
 
 
 def test_where_slots_overlap_the_most_counts() -> None:
@@ -123,18 +131,30 @@ def test_an_overlap_behind_the_span_is_told_if_a_shift_of_the_span_is_in_it() ->
     assert (Lack.OVERLAP, wall(24, 2), wall(24, 6), {"c017"}) in found(late)
 
 
-def nights(agent: str, *days: int) -> list[Shift]:
-    return [shift(agent, wall(day, 22), 8) for day in days]
+def nights(agent: str, *days: int, start: int = 22, hours: float = 8) -> list[Shift]:
+    return [shift(agent, wall(day, start), hours) for day in days]
 
 
 def test_three_nights_in_a_row_pass_and_a_fourth_does_not() -> None:
     rested = [*TWO, *nights("c019", 20, 21, 22, 24, 25, 26)]
     assert found(rested) == []
-    assert found([*rested, *nights("c019", 23)]) == [(Lack.NIGHTS, wall(20, 23), wall(27, 6), {"c019"})]
+    assert found([*rested, *nights("c019", 23)]) == [(Lack.NIGHTS, wall(21, 0), wall(27, 5), {"c019"})]
+
+
+def test_evenings_to_one_oclock_and_early_mornings_are_no_nights() -> None:
+    days = (20, 21, 22, 23, 24, 25)
+    assert found([*TWO, *nights("c019", *days, start=19, hours=6)]) == []
+    assert found([*TWO, *nights("c019", *days, start=4, hours=8)]) == []
+    assert [row[0] for row in found([*TWO, *nights("c019", *days, start=19, hours=7)])] == [Lack.NIGHTS]
+
+
+def test_a_night_in_two_pieces_is_a_night() -> None:
+    pieces = [shift("c019", wall(day, at), 1) for day in (23, 24, 25, 26) for at in (1, 3)]
+    assert Lack.NIGHTS in [row[0] for row in found([*TWO, *pieces], end=wall(27, 1))]
 
 
 def test_a_shift_that_touches_two_nights_is_two() -> None:
-    round_the_clock = shift("c019", wall(23, 5), 24)
+    round_the_clock = shift("c019", wall(23, 3), 24)
     on = ground(rules=replace(RULES, most_nights=1))
     assert [row[0] for row in found([*TWO, round_the_clock], on)] == [Lack.NIGHTS]
 

@@ -14,8 +14,9 @@ from uuid import uuid4
 from callcenter.domain.access import Verb
 from callcenter.domain.books import NEEDS, OVERRIDES, TEMPLATES
 from callcenter.domain.duty import Shift, ShiftKind
+from callcenter.domain.plan_faults import USUAL
 from callcenter.domain.planning import days_of, named_in, override_id, source_of
-from callcenter.domain.reasons import storable
+from callcenter.domain.reasons import SHORTEST, explains, storable
 from callcenter.domain.roster import Need, Override, OverrideAct, Template
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import UnitOfWork
@@ -154,11 +155,16 @@ def add_need(
     now: datetime,
     reason: str = "",
 ) -> Need:
-    """Say how many people a slot of the week needs (R44); where slots overlap the most counts."""
+    """Say how many people a slot of the week needs (R44); where slots overlap the most counts.
+
+    Raise `Refused` for less than two seats or a supervisor without a reason.
+    """
     allow(work, actor, Verb.DUTY_PLAN)
     _check_slot(days, length)
     if not all(0 <= count <= _MOST_PEOPLE for count in (seats, supervisors, backups)):
         raise Refused(f"人数:0 到 {_MOST_PEOPLE}。")
+    if (seats < USUAL[0] or supervisors < USUAL[1]) and not explains(reason):
+        raise Refused(f"少于两席或没有督导,要用 --reason 写明理由,至少 {SHORTEST} 个字。")
     need = Need(
         id=f"nd-{uuid4().hex[:8]}",
         days=days,
@@ -169,7 +175,7 @@ def add_need(
         backups=backups,
     )
     work.book(NEEDS).add(need)
-    note(work, actor, "duty.need_add", need.id, now, reason)
+    note(work, actor, "duty.need_add", _told(need), now, reason)
     return need
 
 
@@ -179,8 +185,13 @@ def remove_need(work: UnitOfWork, need_id: str, *, actor: str, now: datetime, re
     allow(work, actor, Verb.DUTY_PLAN)
     need = work.book(NEEDS).get(need_id)
     work.book(NEEDS).remove(need_id)
-    note(work, actor, "duty.need_remove", need_id, now, reason)
+    note(work, actor, "duty.need_remove", _told(need), now, reason)
     return need
+
+
+def _told(need: Need) -> str:
+    """Return a need as the audit keeps it: seats, supervisors and backups behind its id."""
+    return f"{need.id}/{need.seats}-{need.supervisors}-{need.backups}"
 
 
 @guarded(Verb.DUTY_SEE)
@@ -229,9 +240,27 @@ def add_override(
     made = _override(template_id, day, agent, substitute, by=actor, now=now, reason=reason)
     if work.book(OVERRIDES).one(made.id) is not None:
         raise Refused(f"这一天已有调整 {made.id}。先用 hotline duty override remove {made.id} 撤销。")
+    _check_has_effect(work, template, made)
     work.book(OVERRIDES).add(made)
     note(work, actor, "duty.override_add", made.id, now, reason)
     return made
+
+
+def _check_has_effect(work: UnitOfWork, template: Template, made: Override) -> None:
+    """Raise `Refused` where the whole shift is called off and somebody would be put into it all the same."""
+    others = [o for o in work.book(OVERRIDES).where(template=template.id) if o.day == made.day]
+    if made.agent and (whole := [o.id for o in others if not o.agent]):
+        raise Refused(
+            f"这一天整个班已取消({whole[0]}),单独的调整不起作用。"
+            f"先用 hotline duty override remove {whole[0]} 撤销。"
+        )
+    off = {o.agent for o in others if o.act is OverrideAct.CANCEL}
+    in_vain = [o.id for o in others if o.act is OverrideAct.SUBSTITUTE or off >= {*template.agents}]
+    if not made.agent and in_vain:
+        raise Refused(
+            f"这一天已有单独的调整 {'、'.join(sorted(in_vain))},整个班取消后不起作用。"
+            "先用 hotline duty override remove 逐个撤销。"
+        )
 
 
 @guarded(Verb.DUTY_PLAN)
