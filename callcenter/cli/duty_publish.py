@@ -28,6 +28,7 @@ def publish(
     """按模板和调整发布这些天的班次,先检查有没有不足。
 
     手工排的班、已经开始的班都不动;再发布一次,什么也不会变。
+    有不足又没有写理由,就不发布,退出码为 1。
     """
     zone = app.settings.site.zone
     first, last = parse_day(first_day), parse_day(last_day)
@@ -46,7 +47,10 @@ def publish(
         except PlanFaulty as error:
             if not as_json:
                 warn_of(error.faults, zone)
-            raise
+                raise
+            faults = [fault_row(fault) for fault in error.faults]
+            show_one({"published": False, "faults": faults}, [], as_json=True)
+            raise SystemExit(1) from error
         if not dry_run:
             work.commit()
     if as_json:
@@ -67,6 +71,7 @@ def _summary(done: Published, dry_run: bool) -> str:
 def _row(done: Published, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
+        "published": not dry_run,
         "publication": done.record.id if done.record else None,
         "new": [_shift_row(shift) for shift in done.new],
         "gone": [_shift_row(shift) for shift in done.gone],

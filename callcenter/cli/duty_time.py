@@ -35,7 +35,12 @@ def parse_shift(
             ends = begins + _length(length)
         case _:
             raise Refused("结束时间和 --length 要给一个,也只给一个。例如:19:00-01:00 或 --length 6h")
-    return begins, ends - begins
+    lasts = ends - begins
+    if not timedelta(0) < lasts <= timedelta(hours=24):
+        raise Refused(
+            "时长要大于零,最多 24 小时。请把结束写在开始之后,例如 19:00-01:00 或 --length 6h;更长的分成几段。"
+        )
+    return begins, lasts
 
 
 def parse_moment(text: str, zone: ZoneInfo) -> datetime:
@@ -127,9 +132,9 @@ def parse_days(text: str) -> frozenset[int]:
     found: set[int] = set()
     for part in re.split("[,,、]", text.strip()):
         first, _, last = part.partition("-")
+        if last and int(first) > int(last):
+            raise Refused(f"看不懂星期 {part!r}:小的在前。请写成 1-5;跨周的分开写,如 6,7,1")
         found.update(range(int(first) - 1, int(last or first)))
-    if not found:
-        raise Refused(f"看不懂星期 {text!r}:小的在前。请写成 1-5")
     return frozenset(found)
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from callcenter.bootstrap import App
 from callcenter.cli.duty import duty
-from callcenter.cli.duty_time import parse_shift
+from callcenter.cli.duty_time import parse_days, parse_shift
 from callcenter.config import Settings
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import NotFound, Refused
@@ -109,6 +109,15 @@ def test_removing_a_shift_says_what_is_missing_then(app: DeskApp) -> None:
         run(app, "remove", shift_id)
 
 
+def test_a_shift_that_runs_is_ended_and_that_is_what_is_said(app: DeskApp) -> None:
+    run(app, "add", "c017", "2026-11-23 19:00", "01:00")
+    shift_id = json.loads(run(app, "show", "--json").output)[0]["id"]
+    app.now += timedelta(hours=2)
+    said = run(app, "remove", shift_id, "--reason", "身体不适,先回去").output
+    assert "已提前结束:11-23 19:00–21:00" in said
+    assert "注意:11-23 21:00–01:00 无人值班" in said
+
+
 def test_gaps_of_the_coming_days(app: DeskApp) -> None:
     run(app, "add", "c017", "2026-11-23 20:00", "22:00")
     said = run(app, "gaps", "--days", "1").output.splitlines()
@@ -170,6 +179,21 @@ def test_a_shift_nobody_can_read_is_refused_with_an_example(
 ) -> None:
     with pytest.raises(Refused, match=r"例如|请写成"):
         parse_shift(start, end, length, SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("end", "length"), [(None, "30h"), (None, "0m"), (None, "0h0m"), ("2026-11-23 18:00", None)]
+)
+def test_a_shift_of_no_time_or_of_days_is_refused_with_the_mend(end: str | None, length: str | None) -> None:
+    with pytest.raises(Refused, match="最多 24 小时。请把结束写在开始之后"):
+        parse_shift("2026-11-23 19:00", end, length, SHANGHAI)
+
+
+@pytest.mark.parametrize("days", ["5-3", "1,5-3", "1-3、7-6"])
+def test_days_counted_backwards_are_refused_and_no_part_is_dropped(days: str) -> None:
+    with pytest.raises(Refused, match="小的在前"):
+        parse_days(days)
+    assert parse_days("1-3,6-6、7") == {0, 1, 2, 5, 6}
 
 
 def test_an_hour_the_clock_skips_is_not_worked() -> None:

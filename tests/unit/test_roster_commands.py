@@ -20,7 +20,7 @@ from callcenter.config import Settings
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.duty import Shift, ShiftKind
 from callcenter.domain.users import PhoneKind, Role, User
-from callcenter.errors import CallCenterError, Refused
+from callcenter.errors import CallCenterError, NotFound, Refused
 from callcenter.memory import MemoryStore
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -107,7 +107,9 @@ def test_a_table_shown_first_then_brought_in_then_again(app: DeskApp, tmp_path: 
     file.write_bytes("代码,开始,结束,类别\r\nc001,2026-11-30 19:00,01:00,值班\r\n".encode("gbk"))
     said = run(app, "import", str(file), "--dry-run")
     assert "新增 c001 11-30 19:00–01:00 值班" in said
+    assert "席位不足(只有 c001)" in said
     assert "没有写入" in said
+    assert json.loads(run(app, "import", str(file), "--dry-run", "--json"))["faults"][0]["lack"] == "thin"
     assert app.shifts() == 0
     said = run(app, "import", str(file))
     assert "席位不足(只有 c001)" in said
@@ -148,6 +150,46 @@ def test_days_that_end_before_they_begin(app: DeskApp) -> None:
             run(app, "export", "--from", days[0], "--to", days[1])
 
 
+def test_a_code_of_nobodys_has_no_calendar(app: DeskApp) -> None:
+    for words in (("calendar", "zzz"), ("export", "--agent", "c001", "--agent", "zzz")):
+        with pytest.raises(NotFound, match="zzz"):
+            run(app, *words)
+
+
+def test_a_machine_is_told_why_a_plan_was_not_published(app: DeskApp) -> None:
+    run(
+        app,
+        "template",
+        "add",
+        "晚班",
+        "19:00-01:00",
+        "--days",
+        "1",
+        "--agent",
+        "c001",
+        "--first",
+        "2026-11-30",
+    )
+    words = ["publish", "--from", "2026-11-30", "--to", "2026-11-30", "--json"]
+    done = CliRunner().invoke(duty, words, obj=app, env={"HOTLINE_ACTOR": "s001"})
+    told = json.loads(done.output)
+    assert (done.exit_code, told["published"], app.shifts()) == (1, False, 0)
+    assert "thin" in [fault["lack"] for fault in told["faults"]]
+    assert json.loads(run(app, *words, "--reason", "周一只有一位"))["published"] is True
+
+
+def test_fewer_than_two_seats_or_no_supervisor_takes_a_reason_and_is_on_record(app: DeskApp) -> None:
+    words = ("need", "add", "19:00-01:00", "--days", "1-5")
+    for few in (("--seats", "0"), ("--seats", "1"), ("--supervisors", "0")):
+        with pytest.raises(Refused, match="写明理由"):
+            run(app, *words, *few)
+    run(app, *words, "--seats", "3")
+    run(app, *words, "--seats", "0", "--supervisors", "0", "--reason", "晚上转给备班")
+    with app.store() as work:
+        added = [entry.object for entry in work.audit.recent(2, verb="duty.need_add")]
+    assert sorted(one.partition("/")[2] for one in added) == ["0-0-0", "3-1-0"]
+
+
 def test_a_bad_file_says_where_and_changes_nothing(app: DeskApp, tmp_path: Path) -> None:
     file = tmp_path / "排班.csv"
     file.write_text(
@@ -165,7 +207,7 @@ def test_a_long_difference_is_not_a_wall_of_lines(app: DeskApp, tmp_path: Path) 
     file.write_text("\n".join(["代码,开始,结束", *rows]), encoding="utf-8")
     said = run(app, "import", str(file), "--dry-run")
     assert "还有 150 个,此处不列。" in said
-    assert len(said.splitlines()) < 40
+    assert len(said.splitlines()) < 70
     assert fits(said)
 
 
