@@ -53,6 +53,7 @@ class Softphone:
         self._sound.bind((pbx.host, 0))
         self._port = self._socket.getsockname()[1]
         self._replies: dict[str, str] = {}
+        self._ringing: dict[str, str] = {}
         self._lock = Lock()
         self.dialogs: dict[str, Dialog] = {}
         self.sipfrags: list[str] = []
@@ -70,18 +71,18 @@ class Softphone:
 
     def dial(self, extension: str) -> Dialog:
         """Call somebody and return once they answered."""
-        uri, call_id, me = f"sip:{quote(extension, safe='*')}@{self._pbx.host}", uuid4().hex, self._me()
+        uri, call_id, me = self._uri_of(extension), uuid4().hex, self._me()
         answer, cseq = self._ask("INVITE", uri, call_id, me, f"<{uri}>", body=self._sdp())
-        dialog = Dialog(
-            call_id=call_id,
-            ours=me,
-            theirs=_header(answer, "To"),
-            target=_uri(_header(answer, "Contact")),
-            cseq=cseq,
-        )
-        self.dialogs[call_id] = dialog
+        dialog = self._begun(call_id, me, answer, cseq)
         self._send(self._request("ACK", dialog.target, call_id, me, dialog.theirs, cseq))
         return dialog
+
+    def ring(self, extension: str) -> Dialog:
+        """Call somebody and return while they ring."""
+        uri, call_id, me = self._uri_of(extension), uuid4().hex, self._me()
+        self._prove("INVITE", uri, call_id, me, f"<{uri}>", body=self._sdp())
+        until(lambda: call_id in self._ringing, 20, what=f"{extension} to ring")
+        return self._begun(call_id, me, self._ringing[call_id], 2)
 
     def answered(self) -> Dialog:
         """Return the call that came in, once one has."""
@@ -120,16 +121,29 @@ class Softphone:
         self, method: str, uri: str, call_id: str, me: str, to: str, *, body: str | None
     ) -> tuple[str, int]:
         """Send a request, prove who we are when asked, and return the 200 and its CSeq."""
+        self._prove(method, uri, call_id, me, to, body=body)
+        answer = self._reply(call_id, 2, method)
+        assert " 200 " in answer.split("\r\n")[0], answer
+        return answer, 2
+
+    def _prove(self, method: str, uri: str, call_id: str, me: str, to: str, *, body: str | None) -> None:
+        """Send a request, and once more with the proof of who we are."""
         request = self._request(method, uri, call_id, me, to, 1, body=body)
         challenge = self._reply_to(request, call_id, 1)
         assert " 401 " in challenge.split("\r\n")[0], challenge
         if method == "INVITE":
             self._send(self._request("ACK", uri, call_id, me, _header(challenge, "To"), 1))
         proof = self._proof(_header(challenge, "WWW-Authenticate"), method, uri)
-        request = self._request(method, uri, call_id, me, to, 2, f"Authorization: {proof}", body=body)
-        answer = self._reply_to(request, call_id, 2)
-        assert " 200 " in answer.split("\r\n")[0], answer
-        return answer, 2
+        self._send(self._request(method, uri, call_id, me, to, 2, f"Authorization: {proof}", body=body))
+
+    def _begun(self, call_id: str, me: str, answer: str, cseq: int) -> Dialog:
+        target = _uri(_header(answer, "Contact"))
+        dialog = Dialog(call_id=call_id, ours=me, theirs=_header(answer, "To"), target=target, cseq=cseq)
+        self.dialogs[call_id] = dialog
+        return dialog
+
+    def _uri_of(self, extension: str) -> str:
+        return f"sip:{quote(extension, safe='*')}@{self._pbx.host}"
 
     def _proof(self, challenge: str, method: str, uri: str) -> str:
         told = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge.removeprefix("Digest ")))
@@ -167,9 +181,12 @@ class Softphone:
         return _message(lines, body)
 
     def _reply_to(self, request: str, call_id: str, cseq: int) -> str:
-        key = f"{call_id}/{cseq}"
         self._send(request)
-        until(lambda: key in self._replies, 20, what=f"an answer to {request.split(' ')[0]}")
+        return self._reply(call_id, cseq, request.split(" ")[0])
+
+    def _reply(self, call_id: str, cseq: int, method: str) -> str:
+        key = f"{call_id}/{cseq}"
+        until(lambda: key in self._replies, 20, what=f"an answer to {method}")
         return self._replies[key]
 
     def _send(self, text: str) -> None:
@@ -192,6 +209,8 @@ class Softphone:
                 continue
             if text.startswith("SIP/2.0"):
                 status, (cseq, _) = int(text[8:11]), _header(text, "CSeq").split()
+                if status == 180:
+                    self._ringing[_header(text, "Call-ID")] = text
                 if status >= 200:
                     self._replies.setdefault(f"{_header(text, 'Call-ID')}/{cseq}", text)
             else:

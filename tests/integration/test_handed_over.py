@@ -10,6 +10,7 @@ import pytest
 from harness import Actors, Pbx
 from softphone import Softphone
 
+from callcenter.asterisk.spool import Spool
 from callcenter.demo.runner import until
 from callcenter.demo.sipp import Answer, Caller, RingOn, presses
 
@@ -48,8 +49,12 @@ def somebody(softphone: object, actors: Actors) -> Iterator[Callable[[], Caller]
         caller.hang_up()
 
 
+def told(pbx: Pbx, event: str) -> list[str]:
+    return [json.loads(text)["extra"] for name, text in pbx.user_events() if name == event]
+
+
 def handovers(pbx: Pbx) -> list[str]:
-    return [json.loads(text)["extra"] for name, text in pbx.user_events() if name == "HANDOVER"]
+    return told(pbx, "HANDOVER")
 
 
 def together(pbx: Pbx) -> list[set[str]]:
@@ -125,6 +130,82 @@ def test_with_neither_to_be_had_the_caller_is_everybodys_again(
     meets(pbx, "trunk", "c003")
     assert handovers(pbx) == ["from=c001&to=c002&act=sent", "from=c001&act=back"]
     assert len(zhang.calls()) == 1
+
+
+def test_a_caller_handed_on_before_the_colleague_picked_up_is_still_the_lines(
+    pbx: Pbx, actors: Actors, softphone: Callable[..., Softphone], somebody: Callable[[], Caller]
+) -> None:
+    """The phone joins the two while the second still rings: the caller stands in its place (attended)."""
+    actors.phone("c002", behaviour=Answer(after=3 * SECOND))
+    wang_fang = softphone("c001")
+    pbx.on_duty("c001")
+    somebody()
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    wang_fang.hand_over(call, LI_NA, joined=wang_fang.ring(LI_NA))
+    meets(pbx, "trunk", "c002")
+
+
+def test_a_caller_handed_on_to_a_phone_that_rings_on_goes_back_to_everybody(
+    pbx: Pbx, actors: Actors, softphone: Callable[..., Softphone], somebody: Callable[[], Caller]
+) -> None:
+    actors.phone("c002", behaviour=RingOn())
+    actors.phone("c003")
+    wang_fang = softphone("c001", takes=1)
+    pbx.on_duty("c001")
+    somebody()
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    pbx.off_duty("c001")
+    pbx.on_duty("c003")
+    wang_fang.hand_over(call, LI_NA, joined=wang_fang.ring(LI_NA))
+    meets(pbx, "trunk", "c003")
+
+
+@pytest.mark.parametrize("why", ["owed a debriefing", "oneself"])
+def test_whoever_may_not_be_rung_for_it_is_not_and_the_caller_comes_back(
+    pbx: Pbx, actors: Actors, softphone: Callable[..., Softphone], somebody: Callable[[], Caller], why: str
+) -> None:
+    colleague = actors.phone("c002")
+    pbx.put("hotline-debrief", "c002", "1")
+    wang_fang = softphone("c001")
+    pbx.on_duty("c001")
+    somebody()
+    wang_fang.hand_over(wang_fang.answered(), "*32001" if why == "oneself" else LI_NA)
+    until(lambda: len(wang_fang.dialogs) == 2, 20, what="whoever sent the caller to be rung again")
+    meets(pbx, "trunk", "c001")
+    assert colleague.calls() == []
+    assert handovers(pbx)[-1] == "from=c001&act=back"
+
+
+def test_when_the_colleagues_side_ends_the_caller_is_asked_whether_to_go_on(
+    pbx: Pbx, actors: Actors, softphone: Callable[..., Softphone], somebody: Callable[[], Caller]
+) -> None:
+    actors.phone("c002", behaviour=Answer(talk=2 * SECOND))
+    wang_fang = softphone("c001")
+    pbx.on_duty("c001")
+    somebody()
+    wang_fang.hand_over(wang_fang.answered(), LI_NA)
+    meets(pbx, "trunk", "c002")
+    until(lambda: "flow=inbound&node=reconnect" in told(pbx, "IVR_NODE"), 20, what="the question")
+
+
+def test_somebody_whom_we_called_is_handed_on_and_hears_no_greeting(
+    pbx: Pbx, actors: Actors, softphone: Callable[..., Softphone]
+) -> None:
+    carrier = actors.carrier({"13700137000": Answer()})
+    actors.phone("c002")
+    wang_fang = softphone("c001")
+    variables = ("Setvar: HOTLINE_NUMBER=13700137000", "Setvar: HOTLINE_RING=20", "Setvar: HOTLINE_BY=c001")
+    order = ("Channel: PJSIP/c001", "Context: hotline-preview", "Extension: s", "Priority: 1")
+    Spool(pbx.home).put("preview.call", (*order, *variables))
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    wang_fang.hand_over(call, LI_NA)
+    meets(pbx, "trunk", "c002")
+    assert handovers(pbx) == ["from=c001&to=c002&act=sent", "from=c001&to=c002&act=accepted"]
+    assert told(pbx, "IVR_NODE") == []
+    carrier.hang_up()
 
 
 def test_a_supervisor_on_call_is_rung_first_and_takes_the_caller_by_key(

@@ -118,7 +118,7 @@ def test_a_changed_mobile_reaches_the_running_line(
     assert "1 个文件有变化" in said.output
     assert "已重新读取" in said.output
     assert "13900000099" not in said.output
-    assert "PJSIP/13900000099@trunk" in running.console.run("dialplan show hotline-alarm")
+    assert "13900000099" in running.console.run("dialplan show hotline-alarm-phone")
 
 
 def test_the_doctor_knows_whether_our_account_gets_in(
