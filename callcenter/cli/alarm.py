@@ -19,7 +19,8 @@ _COLUMNS = [
     ("kind_text", "告警"),
     ("raised_at", "发生"),
     ("cleared_text", "恢复"),
-    ("rings", "响铃"),
+    # Orders to ring, as far as a PBX was there to take them: who was reached, only a name tells.
+    ("rings", "呼叫"),
     ("acknowledged_by", "确认人"),
 ]
 #: The order lies in the spool folder and is carried out when Asterisk comes up.

@@ -8,8 +8,9 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import json_option, known_actor, pass_app, say, show_one
 from callcenter.db.errors import StoreError
 from callcenter.domain.alarms import Alarm
-from callcenter.errors import CallCenterError, Forbidden, NotFound
+from callcenter.errors import CallCenterError, NotFound, Refused
 from callcenter.service.line import crisis as service
+from callcenter.service.risk.rescue_calls import HonestRoad
 
 _SHOW = [("call", "通话"), ("alarm", "告警"), ("acknowledged_by", "确认人")]
 
@@ -24,19 +25,20 @@ def crisis(app: App, call: str, actor: str | None, as_json: bool) -> None:
 
     咨询员在话机上按 *9 是同一件事。数据库没有应答时也呼叫督导。
     """
-    answers = app.pbx_answers()
+    road = HonestRoad(app.road, answers=app.pbx_answers())
     try:
-        alarm, rings = _call_for_help(app, call, actor)
-    except (Forbidden, NotFound):
+        alarm, heard = _call_for_help(app, road, call, actor)
+    except (Refused, NotFound):
         raise
     except (CallCenterError, StoreError, OSError) as error:
-        _ring_blind(app, call, error, answers, as_json)
+        _ring_blind(app, road, call, error, as_json)
         raise SystemExit(1) from error
-    heard = answers and rings
     row = {"call": call, "alarm": alarm.id, "acknowledged_by": alarm.acknowledged_by, "rung": heard}
     show_one(row, _SHOW, as_json)
     if not as_json:
         say("正在呼叫督导。" if heard else _YOURSELF)
+    if not heard:
+        raise SystemExit(1)
 
 
 _YOURSELF = (
@@ -44,18 +46,18 @@ _YOURSELF = (
 )
 
 
-def _call_for_help(app: App, call: str, actor: str | None) -> tuple[Alarm, bool]:
-    """Return the alarm, and whether its order was left for somebody who can be rung."""
+def _call_for_help(app: App, road: HonestRoad, call: str, actor: str | None) -> tuple[Alarm, bool]:
+    """Return the alarm, and whether somebody who can be rung is rung now."""
     by, now = known_actor(app, actor), app.clock()
     with app.store() as work:
-        called = service.call_for_help(work, app.road, call, actor=by, now=now)
+        called = service.call_for_help(work, road, call, actor=by, now=now)
         work.commit()
-    return called.alarm, bool(called.chain) and called.alarm.rung_at == now
+    return called.alarm, bool(called.chain and road.rung)
 
 
-def _ring_blind(app: App, call: str, problem: Exception, answers: bool, as_json: bool) -> None:
+def _ring_blind(app: App, road: HonestRoad, call: str, problem: Exception, as_json: bool) -> None:
     """Ring although nothing can be written: who asks cannot be checked then, and danger does not wait."""
-    rings = service.ring_blind(app.road, call, app.clock()) and answers
+    rings = bool(road.rung) or service.ring_blind(road, call, app.clock())
     told = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
     if as_json:
         show_one({"call": call, "recorded": False, "rung": rings, "problem": told}, [], as_json=True)

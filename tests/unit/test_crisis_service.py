@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from actors import enlist
 from click.testing import CliRunner, Result
 
 from callcenter.bootstrap import App
+from callcenter.cli.alarm import alarm
 from callcenter.cli.calls import calls
 from callcenter.config import Settings
 from callcenter.db.errors import StoreUnreachable
@@ -22,7 +24,7 @@ from callcenter.domain.duty import presence_of
 from callcenter.domain.fold import LineAct, LineActKind
 from callcenter.domain.people import Person
 from callcenter.domain.users import PhoneKind, Role, User
-from callcenter.errors import Forbidden, NotFound
+from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
 from callcenter.service.line import crisis
 from callcenter.service.line.alarms import climb, on_acks
@@ -105,6 +107,19 @@ def test_r47_who_was_in_the_call_is_owed_a_debriefing_also_when_a_colleague_aske
     assert len(work.roster.presence_events()) == 1
 
 
+def test_a_call_that_ended_a_while_ago_is_no_crisis_any_more_and_costs_nobody_their_place(
+    work: MemoryUnit,
+) -> None:
+    road = MemoryAlarmRoad()
+    work.calls.put_many([replace(talk(CALL), ended_at=NOW, outcome=Outcome.ANSWERED)])
+    for later in (90 * 24 * 60 * MINUTE, crisis.LATELY + MINUTE):
+        with pytest.raises(Refused, match="hotline rescue call"):
+            crisis.call_for_help(work, road, CALL, actor="s001", now=NOW + later)
+    assert (road.rung, work.alarms.open(), work.roster.presence_events()) == ([], [], [])
+    crisis.call_for_help(work, road, CALL, actor="s001", now=NOW + crisis.LATELY)
+    assert [alarm.id for alarm in road.rung] == [crisis_id(CALL)]
+
+
 def test_an_unknown_call_is_told_kindly_and_a_clerk_is_refused(work: MemoryUnit) -> None:
     with pytest.raises(NotFound, match="hotline calls live"):
         crisis.call_for_help(work, MemoryAlarmRoad(), "x1", actor="c017", now=NOW)
@@ -183,6 +198,39 @@ def test_r14_nobody_is_said_to_be_rung_where_the_pbx_does_not_answer(tmp_path: P
     said = night.crisis().output.replace("\n", "")
     assert "正在呼叫" not in said
     assert "请马上打电话给督导" in said
+
+
+def test_p10_a_crisis_that_rang_nobody_fails_and_is_listed_as_called_no_time(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    night.alive = False
+    assert [night.crisis().exit_code for _ in range(3)] == [1, 1, 1]
+    env = {"HOTLINE_ACTOR": "s002"}
+    said = CliRunner().invoke(alarm, ["list", "--json"], obj=night, env=env).output
+    assert [row["rings"] for row in json.loads(said)] == [0]
+    assert "响铃" not in CliRunner().invoke(alarm, ["list"], obj=night, env=env).output
+    night.alive = True
+    assert night.crisis().exit_code == 0
+
+
+def test_r14_an_empty_chain_is_a_failure_as_well(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    with night.memory() as work:
+        for user in work.users.all():
+            work.users.update(replace(user, alarm_rank=None))
+        work.commit()
+    result = night.crisis()
+    assert result.exit_code == 1
+    assert "请马上打电话给督导" in result.output.replace("\n", "")
+
+
+def test_the_command_refuses_an_old_call_instead_of_ringing_blind(tmp_path: Path) -> None:
+    night = Night(tmp_path)
+    with night.memory() as work:
+        ended = NOW - 60 * MINUTE
+        work.calls.put_many([replace(talk(CALL), ended_at=ended, outcome=Outcome.ANSWERED)])
+        work.commit()
+    assert isinstance(night.crisis().exception, Refused)
+    assert night.bell.rung == []
 
 
 def test_r14_a_dead_store_does_not_stand_in_the_way_and_the_alarm_is_the_same(tmp_path: Path) -> None:

@@ -70,6 +70,17 @@ def step(work: MemoryUnit, rescue: str, state: RescueState, by: str = "c017") ->
     rescues.add_step(work, rescue, state, note="在楼下见到本人", actor=by, now=NOW)
 
 
+def test_r47_a_rescue_over_an_old_call_takes_nobody_out_of_the_queue_by_anothers_word(
+    work: MemoryUnit, road: MemoryAlarmRoad
+) -> None:
+    work.calls.put_many([_call("1764000000.7", ended=BEGAN)])
+    later = NOW + 24 * HOUR
+    assert start(work, road, actor="s001", now=later).case.owner == "c017"
+    assert work.roster.presence_events() == []
+    start(work, road, actor="c017", now=later)
+    assert [event.agent for event in work.roster.presence_events()] == ["c017"]
+
+
 def test_r14_one_act_during_the_call_opens_case_and_rescue_and_rings_the_supervisor(
     work: MemoryUnit, road: MemoryAlarmRoad
 ) -> None:

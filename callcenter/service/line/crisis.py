@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from callcenter.domain.access import Verb
 from callcenter.domain.alarms import Alarm, AlarmKind, crisis_id, rung
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.fold import LineAct, LineActKind
-from callcenter.errors import NotFound, PbxError
+from callcenter.errors import NotFound, PbxError, Refused
 from callcenter.ports import AlarmRoad, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.duty import debriefs
 from callcenter.service.line.alarms import SYSTEM, chain, note, ring
 
+#: So long after its end a call may still be called out about; later a phone that rings helps nobody in it.
+LATELY = timedelta(minutes=10)
 #: How far back alarms that somebody acknowledged are looked for.
 _RECENT = 200
 
@@ -39,10 +41,17 @@ def call_for_help(work: UnitOfWork, road: AlarmRoad, call_id: str, *, actor: str
     """Have supervisors rung for a call, now; the caller stays with the counsellor.
 
     Asked again, it rings again under the same alarm, but not beside a climb that goes on. Whoever talks
-    is not rung for another caller until it was talked over (R47). Raises `NotFound` for an unknown call.
+    is not rung for another caller until it was talked over (R47). Raises `NotFound` for an unknown call,
+    and `Refused` for one that ended a while ago.
     """
     allow(work, actor, Verb.CRISIS_CALL)
     call = _call(work, call_id)
+    if is_past(call, now):
+        raise Refused(
+            f"{call_id} 已经挂断一段时间，按这通电话呼叫督导帮不到本人。"
+            f"人还在危险中：hotline rescue call {call_id} --agency 110（建个案并呼叫督导）；"
+            "已有个案的，看 hotline cases list。"
+        )
     known = _alarm(work, crisis_id(call_id))
     if known is None:
         known = _new(call_id, call.answered_by or actor, now)
@@ -52,6 +61,11 @@ def call_for_help(work: UnitOfWork, road: AlarmRoad, call_id: str, *, actor: str
     if call.answered_by is not None:
         debriefs.owe(work, call.answered_by, call_id, by=actor, now=now)
     return Called(alarm=alarm, chain=tuple(user.code for user in chain(work.users.all())))
+
+
+def is_past(call: CallRecord, now: datetime) -> bool:
+    """Tell whether a call ended a while ago: nobody is in it any more, and whoever took it works on."""
+    return call.ended_at is not None and now - call.ended_at > LATELY
 
 
 def ring_blind(road: AlarmRoad, call_id: str, now: datetime) -> bool:

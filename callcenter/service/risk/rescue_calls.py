@@ -21,6 +21,7 @@ from callcenter.ports import AlarmRoad, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.duty import debriefs
 from callcenter.service.line.alarms import chain, raise_alarm
+from callcenter.service.line.crisis import is_past
 from callcenter.service.line.risk_clock import unacknowledged
 from callcenter.service.names import anonymous_id, pseudonym
 from callcenter.service.people.entries import caller_of, resolve
@@ -124,7 +125,9 @@ def begin(
     case = follow_told(work, _person_of(work, call, session), told)
     if case is None:
         raise NotFound(f"{reference} 的个案已经结案；请先重开（hotline cases reopen）。")
-    debriefs.owe(work, owner, call.id, by=actor, now=now)
+    if actor == owner or not is_past(call, now):
+        # Nobody is taken out of the queue over an old call by another's word.
+        debriefs.owe(work, owner, call.id, by=actor, now=now)
     form = asked_again(work, case, session=source, by=actor, now=now)
     rescue = add_step(
         work,
