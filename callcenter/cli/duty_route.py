@@ -80,7 +80,7 @@ _COLUMNS = [("n", "步"), ("stage", "步骤"), ("who", "依次响铃"), ("lasts"
 )
 @click.option("--code", default="", help="来电者按的六位口令")
 @click.option("--dialect", is_flag=True, help="来电者按 1 选了无锡话")
-@click.option("--reason", default="", help="为什么查,记入操作留痕")
+@click.option("--reason", default="", help="为什么查,记入操作留痕;写了号码或口令就要写")
 @actor_option
 @json_option
 @pass_app

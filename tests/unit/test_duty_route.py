@@ -28,6 +28,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 23, 19, 30, tzinfo=SHANGHAI).astimezone(UTC)
 HOUR = timedelta(hours=1)
 NUMBER, CODE = "13800138000", "264951"
+WHY = ("--reason", "核对约定的咨询员")
 
 
 class DeskApp(App):
@@ -96,8 +97,8 @@ def test_for_a_time_to_come_everybody_on_shift_is_taken_to_sign_on_and_that_is_s
 
 def test_a_number_and_a_code_find_their_counsellor_and_are_shown_and_written_nowhere(app: DeskApp) -> None:
     at = ("--at", "2026-11-23 20:00")
-    assert steps(app, *at, "--caller", NUMBER)["owner"]["who"] == [{"agent": "c017", "penalty": 0}]
-    assert steps(app, *at, "--code", "264 951")["code"]["who"] == [{"agent": "c017", "penalty": 0}]
+    assert steps(app, *at, "--caller", NUMBER, *WHY)["owner"]["who"] == [{"agent": "c017", "penalty": 0}]
+    assert steps(app, *at, "--code", "264 951", *WHY)["code"]["who"] == [{"agent": "c017", "penalty": 0}]
     assert steps(app, *at)["owner"]["why"] == "no_number"
     words = (*at, "--caller", f"+86 {NUMBER}", "--code", CODE, "--reason", "核对约定")
     said = run(app, *words).output + run(app, *words, "--json").output
@@ -140,6 +141,20 @@ def test_what_cannot_be_tried_out_is_refused_with_a_mend(
 ) -> None:
     with pytest.raises(Refused, match=mend):
         run(app, *words)
+
+
+@pytest.mark.parametrize("asked", [("--caller", NUMBER), ("--code", CODE)])
+@pytest.mark.parametrize("why", [(), ("--reason", "看看"), ("--reason", "……,。!?")])
+def test_r17_whose_number_it_is_is_told_for_a_reason_only(
+    app: DeskApp, asked: tuple[str, ...], why: tuple[str, ...]
+) -> None:
+    with pytest.raises(Refused, match="--reason"):
+        run(app, *asked, *why)
+    with app.store() as work:
+        assert not work.audit.recent(10, verb="duty.route")
+    run(app, *asked, *WHY)
+    with app.store() as work:
+        assert [entry.reason for entry in work.audit.recent(10, verb="duty.route")] == [WHY[1]]
 
 
 def test_r17_a_counsellor_learns_of_no_number_whether_it_is_known(app: DeskApp) -> None:

@@ -10,6 +10,7 @@ from callcenter.config import Settings
 from callcenter.domain import reconcile
 from callcenter.domain.access import Verb
 from callcenter.domain.numbers import normalise
+from callcenter.domain.reasons import SHORTEST, explains
 from callcenter.domain.routing import Caller, LineRules, Step, route
 from callcenter.domain.users import User
 from callcenter.errors import Refused
@@ -52,14 +53,20 @@ def dry_run(
 ) -> DryRun:
     """Return whom a call at `at` would ring. Nobody is rung and nothing is changed but the audit.
 
-    `number` and `code` may be empty: withheld, and none keyed. Raises `Refused` for a time that is past
-    and for what is no number. Neither of the two is written anywhere; that somebody asked is (R17).
+    `number` and `code` may be empty: withheld, and none keyed. Raises `Refused` for a time that is past,
+    for what is no number, and without a reason where one is looked up: the answer tells whether somebody is
+    known, owed, at high risk. Neither of the two is written anywhere; that somebody asked, and why, is (R17).
     """
     allow(work, actor, Verb.DUTY_ROUTE)
     if at < now - _NOW:
         raise Refused("只能试算现在或以后的来电。请检查 --at 的日期和时间。")
     caller = _caller(number, code, dialect, salt)
     if number or code:
+        if not explains(reason):
+            raise Refused(
+                "写了号码或口令，就会看到此人是不是熟人、是否高危：请用 --reason 写明为什么查，"
+                f'至少 {SHORTEST} 个字，如 --reason "核对约定的咨询员"。'
+            )
         field = "number" if number else "code"
         entry = AuditEntry(
             actor=actor, verb=Verb.DUTY_ROUTE.value, object="line", at=now, field=field, reason=reason
