@@ -149,8 +149,8 @@ def _pending(one: Pending, now: datetime) -> str:
 def _person(one: OnBoard, now: datetime) -> str:
     who = f"{_padded(one.agent, 8)}{_padded(one.name, 12)}"
     stands = _STANDINGS[one.standing]
-    if one.standing is Standing.PAUSED:
-        stands += f":{PAUSE_WORDS.get(PauseReason(one.reason or 'rest'), one.reason)}"
+    if one.standing is Standing.PAUSED and one.reason:
+        stands += f":{PAUSE_WORDS.get(PauseReason(one.reason), one.reason)}"
     since = _since(one.since, now) if one.since else ""
     if one.standing is Standing.NOT_SIGNED_ON:
         since = f"迟 {since}"

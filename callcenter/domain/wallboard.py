@@ -99,7 +99,7 @@ class OnBoard:
     standing: Standing
     #: Since when, as far as that is known; of somebody who is not there: when their shift began.
     since: datetime | None = None
-    #: Why they rest (`callcenter.domain.duty.PauseReason`).
+    #: Why they rest (`callcenter.domain.duty.PauseReason`); empty where that is not for whoever looks.
     reason: str = ""
 
 

@@ -23,7 +23,7 @@ from callcenter.domain.staff import Debrief, DebriefState
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Forbidden, Refused
 from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
-from callcenter.service.duty import debriefs, presence
+from callcenter.service.duty import debriefs, presence, roster
 from callcenter.service.line.wanted import pbx_wants
 from callcenter.service.risk.cases import follow
 from callcenter.service.risk.rescue_calls import begin
@@ -197,6 +197,24 @@ def test_r47_the_counsellor_waives_it_and_nobody_else_for_them(work: MemoryUnit)
     (row,) = debriefs.listed(work, every=True, actor="s001")
     assert (row.state, row.by) == (DebriefState.WAIVED, "c017")
     assert "c017" in rung(work)
+
+
+@pytest.mark.parametrize("role", [Role.COUNSELLOR, Role.AUDITOR, Role.ADMIN])
+def test_r47_colleagues_and_auditors_see_a_pause_and_no_reason(work: MemoryUnit, role: Role) -> None:
+    work.users.add(User(code="z009", name="钱多", roles=frozenset({role})))
+    tell(work, at_phone(PresenceAct.DEBRIEF, 5))
+
+    def seen_by(actor: str) -> tuple[bool, bool, str]:
+        places = roster.board(work, NOW - 12 * 60 * MINUTE, NOW + 60 * MINUTE, actor=actor, now=NOW)
+        (place,) = (one for one in places if one.shift.agent == "c017")
+        return place.paused, place.debrief, place.why
+
+    assert seen_by("z009") == (True, False, "")
+    assert seen_by("c017") == seen_by("s001") == (False, True, "")
+    presence.act(work, "c017", PresenceAct.UNPAUSE, waive=True, actor="c017", now=NOW + 10 * MINUTE)
+    presence.act(work, "c017", PresenceAct.PAUSE, why=PauseReason.MEAL, actor="c017", now=NOW + 11 * MINUTE)
+    assert seen_by("z009") == (True, False, "")
+    assert seen_by("c017") == seen_by("s001") == (True, False, "meal")
 
 
 def test_resuming_alone_leaves_it_owed(work: MemoryUnit) -> None:

@@ -284,6 +284,27 @@ def test_rest_leaving_and_a_hard_call_behind_one_are_seen(work: UnitOfWork) -> N
     assert "暂停:用餐" in "\n".join(lines_of(look(work), SHANGHAI))
 
 
+def test_r47_who_is_owed_a_debriefing_is_seen_by_themselves_and_supervisors_only(work: UnitOfWork) -> None:
+    planned(work, "c017", "c018", "c019")
+    planned(work, "s001", kind=ShiftKind.BACKUP)
+    acts(work, "c017", PresenceAct.ON, PresenceAct.DEBRIEF)
+    acts(work, "c018", PresenceAct.ON, PresenceAct.PAUSE, reason="meal")
+    acts(work, "c019", PresenceAct.DEBRIEF)
+    acts(work, "s001", PresenceAct.DEBRIEF)
+    own = {one.agent: (one.standing, one.reason) for one in look(work, "c017").people}
+    assert own["c017"] == (Standing.DEBRIEF, "")
+    other = {one.agent: (one.standing, one.reason) for one in look(work, "c018").people}
+    assert other == {
+        "c017": (Standing.PAUSED, ""),
+        "c018": (Standing.PAUSED, "meal"),
+        "c019": (Standing.LEFT, ""),
+        "s001": (Standing.PAUSED, ""),
+    }
+    told = "\n".join(lines_of(look(work, "c019"), SHANGHAI))
+    assert "用餐" not in told
+    assert told.count("待支持性谈话") == 1
+
+
 def test_people_on_call_stand_behind_those_at_the_line(work: UnitOfWork) -> None:
     planned(work, "s001", kind=ShiftKind.SUPERVISOR)
     planned(work, "c018", kind=ShiftKind.BACKUP)

@@ -183,7 +183,12 @@ def _people(
     found = []
     for agent, shift in shifts.items():
         standing = _standing(
-            shift, presence.get(agent, Presence()), busy.get(agent), ended.get(agent), now - wrap_up
+            shift,
+            presence.get(agent, Presence()),
+            busy.get(agent),
+            ended.get(agent),
+            now - wrap_up,
+            sees_why=agent == view.user.code or may(view.user.roles, Verb.DEBRIEF_HOLD),
         )
         found.append(replace(standing, name=mask_name(users[agent].name)))
     order = [kind.value for kind in _KINDS]
@@ -217,7 +222,11 @@ def _standing(
     busy: tuple[Standing, datetime] | None,
     ended: datetime | None,
     wraps_since: datetime,
+    *,
+    sees_why: bool,
 ) -> OnBoard:
+    """Return what somebody does. Why they rest, a hard call above all, is theirs and supervisors' (R47)."""
+
     def is_(standing: Standing, since: datetime | None, reason: str = "") -> OnBoard:
         return OnBoard(
             agent=shift.agent, name="", kind=shift.kind.value, standing=standing, since=since, reason=reason
@@ -225,15 +234,16 @@ def _standing(
 
     if busy is not None:
         return is_(*busy)
-    if presence.debrief:
-        return is_(Standing.DEBRIEF, presence.since)
-    if shift.kind is not ShiftKind.LINE:
+    at_line = shift.kind is ShiftKind.LINE
+    if presence.debrief and (sees_why or presence.signed_on or not at_line):
+        return is_(Standing.DEBRIEF if sees_why else Standing.PAUSED, presence.since)
+    if not at_line:
         return is_(Standing.ON_CALL, None)
     if not presence.signed_on:
         left = presence.since is not None and presence.since > shift.start
         return is_(Standing.LEFT, presence.since) if left else is_(Standing.NOT_SIGNED_ON, shift.start)
     if presence.paused:
-        return is_(Standing.PAUSED, presence.since, presence.reason)
+        return is_(Standing.PAUSED, presence.since, presence.reason if sees_why else "")
     if ended is not None and ended > wraps_since:
         return is_(Standing.WRAP_UP, ended)
     return is_(Standing.FREE, ended or presence.since)
