@@ -25,7 +25,7 @@ DSV_MODULE = "res_cdrel_custom.so"
 JournalFormat = Literal["dsv", "legacy"]
 TREE_VARIABLE = "HOTLINE_ASTERISK_TREE"
 TREE_FOLDER = Path(".cache") / "asterisk"
-MEND = "Run scripts/fetch-asterisk, or name one as asterisk.program in hotline.toml."
+MEND = "请运行 scripts/fetch-asterisk，或在 hotline.toml 写明 asterisk.program。"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +64,7 @@ def find_asterisk(program: str = "", *, start: Path | None = None) -> AsteriskPr
     for folder in (here, *here.parents):
         if (folder / TREE_FOLDER).is_dir():
             return from_tree(folder / TREE_FOLDER)
-    raise ConfigError(f"No Asterisk {OLDEST} or newer on this machine. {MEND}")
+    raise ConfigError(f"这台机器上没有 Asterisk {OLDEST} 或更新的版本。{MEND}")
 
 
 def from_tree(tree: Path) -> AsteriskProgram:
@@ -73,7 +73,7 @@ def from_tree(tree: Path) -> AsteriskProgram:
     binary = root / "usr/sbin/asterisk"
     loader = _first(root, "lib64/ld-linux-*.so.*", "lib/ld-linux-*.so.*", "usr/lib*/ld-linux-*.so.*")
     if not binary.is_file() or loader is None:
-        raise ConfigError(f"{tree}: holds no complete Asterisk. Remove the folder. {MEND}")
+        raise ConfigError(f"{tree} 里的 Asterisk 不完整，请删掉这个文件夹。{MEND}")
     libraries = [*root.glob("lib/*-linux-gnu*"), *root.glob("usr/lib/*-linux-gnu*")]
     argv = (str(loader), "--library-path", ":".join(map(str, libraries)), str(binary))
     return _describe(argv, root / "usr", root / "var/lib")
@@ -85,7 +85,7 @@ def _named(program: Path) -> AsteriskProgram:
         return from_tree(program)
     found = shutil.which(str(program))
     if found is None:
-        raise ConfigError(f"asterisk.program: {program} cannot be run. {MEND}")
+        raise ConfigError(f"asterisk.program 写的 {program} 不能运行。{MEND}")
     return _from_binary(Path(found))
 
 
@@ -109,13 +109,13 @@ def _describe(argv: tuple[str, ...], prefix: Path, state: Path) -> AsteriskProgr
     """Check version and folders of the Asterisk under `prefix` (`/usr`, or a tree's `usr`)."""
     version = _version(argv)
     if version < (OLDEST, 0, 0):
-        raise ConfigError(f"{argv[-1]}: version {version[0]} is older than {OLDEST}. {MEND}")
+        raise ConfigError(f"{argv[-1]} 是 Asterisk {version[0]}，比 {OLDEST} 旧。{MEND}")
     modules = _first(prefix, "lib/*/asterisk/modules", "lib/asterisk/modules", "lib64/asterisk/modules")
     # Debian keeps Asterisk's data in /usr/share, the makers' own build in /var/lib.
     # Without its XML documentation res_pjsip refuses to load, so that is what we look for.
     data = _first(prefix / "share/asterisk", "documentation") or _first(state / "asterisk", "documentation")
     if modules is None or data is None:
-        raise ConfigError(f"{argv[-1]}: its modules or documentation are missing. {MEND}")
+        raise ConfigError(f"{argv[-1]} 缺少模块或文档。{MEND}")
     return AsteriskProgram(argv=argv, module_dir=modules, data_dir=data.parent, version=version)
 
 
@@ -123,10 +123,10 @@ def _version(argv: tuple[str, ...]) -> tuple[int, int, int]:
     try:
         said = subprocess.run([*argv, "-V"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        raise ConfigError(f"{argv[-1]}: does not start. {MEND}") from None
+        raise ConfigError(f"{argv[-1]} 启动不了。{MEND}") from None
     match = re.search(r"Asterisk (?:certified[/-])?(\d+)\.(\d+)(?:\.(\d+))?", said)
     if match is None:
-        raise ConfigError(f"{argv[-1]}: does not say its version. {MEND}")
+        raise ConfigError(f"{argv[-1]} 没有说出自己的版本。{MEND}")
     return int(match[1]), int(match[2]), int(match[3] or 0)
 
 

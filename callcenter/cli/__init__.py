@@ -14,7 +14,7 @@ import click
 from callcenter.bootstrap import App
 from callcenter.cli.chinese import speak_chinese
 from callcenter.cli.folding import visible
-from callcenter.errors import CallCenterError
+from callcenter.errors import CallCenterError, InDoubt, PbxUnreachable
 from ivr.errors import IvrError
 from scheduler.errors import SchedulerError
 
@@ -103,12 +103,28 @@ class _Hotline(click.Group):
         except IvrError as error:
             raise _Finding(str(error)) from error
         except (CallCenterError, SchedulerError) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_told(error)) from error
         except OSError as error:
             if error.filename is None:  # a closed pipe is click's to handle
                 raise
             told = _TROUBLES.get(error.errno or 0, error.strerror)
             raise _Finding(f"{error.filename}:{told}") from error
+
+
+def _told(error: Exception) -> str:
+    """Return what is wrong in words for whoever typed; what the telephone system's own side says is not."""
+    from callcenter.asterisk.ami_session import Unanswered  # nothing of the PBX's side is loaded for `--help`
+
+    words = str(error)
+    if not words.isascii():
+        return words
+    match error:
+        case InDoubt() | Unanswered():
+            return "电话系统没有回答，不知道做成了没有：先看 hotline calls live，不要马上再做一次。"
+        case PbxUnreachable():
+            return "电话系统没有应答，这一步没有做。请看电话系统是否在运行（hotline doctor），再做一次。"
+        case _:
+            return words
 
 
 def _is_text(word: str) -> bool:

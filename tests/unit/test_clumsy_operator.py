@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
+from callcenter.asterisk.ami_session import Unanswered
+from callcenter.asterisk.tree import find_asterisk
 from callcenter.bootstrap import App
 from callcenter.cli import main
 from callcenter.cli.common import show_rows
 from callcenter.config import Settings, load_settings
 from callcenter.demo.stage import Stage
-from callcenter.errors import ConfigError
+from callcenter.errors import ConfigError, InDoubt, PbxUnreachable
 from callcenter.service.hardship.tables import ImportRefused, read_rows
 
 
@@ -169,3 +172,36 @@ def test_a_span_that_asterisk_would_take_for_no_limit_is_refused(
     monkeypatch.setenv(variable, "PT0S")
     with pytest.raises(ConfigError, match="不能小于"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (PbxUnreachable("Getvar: not connected to the telephone system"), "电话系统没有应答"),
+        (PbxUnreachable(), "hotline doctor"),
+        (Unanswered("Originate: no answer"), "不知道做成了没有"),
+        (InDoubt(), "不要马上再做一次"),
+        (PbxUnreachable("没有放进去,请检查磁盘"), "没有放进去"),
+    ],
+)
+def test_what_the_telephone_system_says_of_itself_is_told_in_chinese(
+    line: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception, said: str
+) -> None:
+    def ask() -> None:
+        raise trouble
+
+    monkeypatch.setattr("callcenter.cli.login.whoami", click.Command("whoami", callback=ask))
+    told = refused("whoami").replace("\n", "").replace(" ", "").replace("│", "")
+    assert said.replace(" ", "") in told
+    assert "Getvar" not in told
+    assert "telephone" not in told
+
+
+def test_a_machine_without_asterisk_is_told_so_in_chinese(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOTLINE_ASTERISK_TREE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("callcenter.asterisk.tree._installed", lambda: None)
+    with pytest.raises(ConfigError, match="这台机器上没有 Asterisk 20 或更新的版本。请运行"):
+        find_asterisk(start=tmp_path)
