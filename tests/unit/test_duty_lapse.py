@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from callcenter.bootstrap import App
+from callcenter.config import Settings
 from callcenter.domain.duty import PauseReason, PresenceAct, Shift, ShiftKind, presence_of
 from callcenter.domain.users import PhoneKind, Role, User
+from callcenter.keys import KeyRing
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
 from callcenter.service.duty import attendance, debriefs, presence
 from callcenter.service.duty.presence import lapse, members_at
 from callcenter.service.line.watch import Live, read
+from callcenter.serving import Server
 
 WUXI = ZoneInfo("Asia/Shanghai")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -140,3 +146,28 @@ def test_what_the_pbx_wrote_first_stands_and_nothing_is_written_twice(work: Unit
     before = work.roster.revision()
     assert lapse(work, SATURDAY + 14 * HOUR) == ()
     assert work.roster.revision() == before
+
+
+def test_the_serving_process_signs_off_whom_no_edge_did(tmp_path: Path, keys: KeyRing) -> None:
+    """Asterisk was down when the shift ended."""
+    app = App(settings=Settings(home=tmp_path))
+    app.__dict__.update(store=MemoryStore(), keys=keys)
+    app.clock = lambda: SATURDAY + 14 * HOUR  # type: ignore[method-assign]
+    with app.store() as work:
+        work.users.add(
+            User(code="c001", name="周敏", roles=frozenset({Role.COUNSELLOR}), phone=PhoneKind.SIP)
+        )
+        plan(work, SATURDAY + 9 * HOUR)
+        sign(work, SATURDAY + 9 * HOUR)
+        work.commit()
+
+    async def serve() -> None:
+        server = Server(app)
+        async with server._worker:
+            await server._lapse()
+
+    asyncio.run(serve())
+    with app.store() as work:
+        assert not is_signed(work)
+        (entry,) = [e for e in work.audit.recent(9) if e.actor == "system"]
+        assert (entry.verb, entry.object, entry.reason) == ("duty.off", "c001", "shift_over")
