@@ -17,13 +17,14 @@ from callcenter.domain.books import (
     LISTENINGS,
     RECORDINGS,
     REQUESTS,
+    SESSION_VERSIONS,
 )
 from callcenter.domain.fold import Facts
 from callcenter.domain.handover import Handover, HandoverState
 from callcenter.domain.listening import Listening, ListenMode
 from callcenter.domain.people import Person, Phone
 from callcenter.domain.privacy import Recording, RequestKind
-from callcenter.domain.sessions import Draft
+from callcenter.domain.sessions import Draft, SessionStatus, SessionVersion
 from callcenter.domain.staff import Debrief, DebriefState
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore
@@ -194,13 +195,30 @@ def test_r43_after_a_restore_what_colleagues_wrote_of_an_erased_person_goes_agai
         assert not [one for one in work.book(LISTENINGS).where() if one.reason]
 
 
-def test_r43_a_copy_says_to_which_agency_a_call_was_passed_on_and_no_word_of_colleagues(
+def test_r43_a_copy_says_where_their_own_call_was_passed_on_and_no_word_of_colleagues_or_others(
     store: Store, now: datetime
 ) -> None:
     peopled(store)
     with store() as work:
-        work.calls.put_many([a_call("1.1", now)])
-        written_of(work, "1.1", now, HandoverState.ACCEPTED)
+        work.calls.put_many([a_call("1.1", now), a_call("1.2", now)])
+        by_others = {"caller_type": "第三方"}
+        work.sessions.open_many([a_session("1.2", now)])
+        work.sessions.update(replace(a_session("1.2", now), person="p1", version=1), seen=0)
+        work.book(SESSION_VERSIONS).add(
+            SessionVersion(
+                id="se-1.2/1",
+                session="se-1.2",
+                n=1,
+                status=SessionStatus.SUBMITTED,
+                form="session/1",
+                checksum="00",
+                answers=by_others,
+                by="c017",
+                at=now,
+            )
+        )
+        for call in ("1.1", "1.2"):
+            written_of(work, call, now, HandoverState.ACCEPTED)
         sheets = {s.title: s.rows for s in copy_of(work, work.people.get("p1"), SHANGHAI, with_facts=True)}
         ((_, agency, took),) = sheets["转交机构"]
         assert (agency, took) == ("120", "已接下")

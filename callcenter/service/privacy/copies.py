@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import ASSESSMENTS, CASES, FORMS, HANDOVERS, SESSION_VERSIONS
+from callcenter.domain.books import ASSESSMENTS, FORMS, HANDOVERS, SESSION_VERSIONS
 from callcenter.domain.calls import CallRecord, Direction
 from callcenter.domain.handover import HandoverState, is_to_agency
 from callcenter.domain.instruments import load_instruments
@@ -216,13 +216,12 @@ def _owed(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell
 
 
 def _passed_on(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:
-    """Yield to which agencies what they said themselves was passed on; what was said there stays ours."""
-    group = group_of(work, person)
-    calls = {session.call for session in _own_sessions(work, person)}
-    calls |= {c.id for n in own_numbers(work, person) for c in work.calls.of_number(n, _MOST_CALLS)}
-    cases = {case.id for entry in group for case in work.book(CASES).where(person=entry)}
-    abouts = [*(f"call:{call}" for call in calls), *(f"case:{case}" for case in cases)]
-    found = [one for about in abouts for one in work.book(HANDOVERS).where(about=about) if is_to_agency(one)]
+    """Yield to which agencies a call of theirs was passed on; one in which others spoke stays theirs."""
+    own = {session.call for session in _own_sessions(work, person)}
+    numbered = (c.id for n in own_numbers(work, person) for c in work.calls.of_number(n, _MOST_CALLS))
+    calls = own | {call for call in numbered if work.sessions.of_call(call) is None}
+    found = [one for call in calls for one in work.book(HANDOVERS).where(about=f"call:{call}")]
+    found = [one for one in found if is_to_agency(one)]
     for one in sorted(found, key=lambda one: (one.sent_at, one.id)):
         if one.state is not HandoverState.TAKEN_BACK:
             took = "已接下" if one.state is HandoverState.ACCEPTED else "等待接下"

@@ -106,8 +106,10 @@ def hand_over(work: UnitOfWork, case_id: str, to: str, *, reason: str, actor: st
     """
     allow(work, actor, Verb.CASE_SUPERVISE)
     _check_may_own(work, to)
-    moved = _done(work, rule.handed_over(work.book(CASES).get(case_id), to, reason=reason), actor, now)
-    handovers.reassigned(work, moved, told=reason, by=actor, now=now)
+    before = work.book(CASES).get(case_id)
+    moved = _done(work, rule.handed_over(before, to, reason=reason), actor, now)
+    if before.owner != to:
+        handovers.reassigned(work, moved, told=reason, by=actor, now=now)
     return moved
 
 
