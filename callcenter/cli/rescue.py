@@ -132,6 +132,8 @@ def _say_begun(app: App, begun: rescue_calls.Begun, road: rescue_calls.HonestRoa
     show_one(row, _SHOW[:7], as_json)
     if not as_json:
         say(_heard(app, begun, heard, road))
+    if alarm is not None and not heard:
+        raise SystemExit(1)
 
 
 def _heard(app: App, begun: rescue_calls.Begun, heard: bool, road: rescue_calls.HonestRoad) -> str:
