@@ -253,7 +253,9 @@ def test_signing_on_at_the_phone_is_kept(pbx: Pbx, actors: Actors) -> None:
         removed = [entry for entry in line.pbx.queue_log() if entry.event == "REMOVEMEMBER"]
         assert removed == []
         with line.store() as work:
-            assert [(e.agent, e.act) for e in work.roster.presence_events()] == [("c001", PresenceAct.ON)]
+            # Of c001 alone: the journal knows whose shift ended in other tests.
+            acts = [event.act for event in work.roster.presence_events() if event.agent == "c001"]
+            assert acts == [PresenceAct.ON]
 
     play(pbx, scene)
 
