@@ -45,7 +45,7 @@ def test_an_asterisk_that_can_write_dsv_is_asked_for_it(tmp_path: Path) -> None:
 
 
 def test_an_asterisk_18_is_refused_with_the_mend(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"version 18 is older than 20\. Run scripts/fetch-asterisk"):
+    with pytest.raises(ConfigError, match="Asterisk 18，比 20 旧。请运行 scripts/fetch-asterisk"):
         installed(tmp_path, "18.26.4", "cel_custom.so")
 
 
