@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from harness import USERS, Actors, Pbx, short_home, test_settings
 from routed_line import RoutedPbx, routed_pbx
+from taped import COLLEAGUE, Talk, recording_pbx, spool
 from violence import Site
+from voices import Voice
 
 from callcenter.asterisk.tree import find_asterisk
-from callcenter.demo.runner import sipp_program
+from callcenter.demo.runner import Address, sipp_program
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
 
@@ -94,6 +96,46 @@ def cast(line: RoutedPbx, tmp_path: Path) -> Iterator[Actors]:
     around = Actors(pbx=line, folder=tmp_path)
     yield around
     around.close()
+
+
+@pytest.fixture(scope="session")
+def _session_taped(new_pbx: Callable[..., Pbx]) -> Pbx:
+    return recording_pbx(new_pbx)
+
+
+@pytest.fixture
+def taped(_session_taped: Pbx) -> Iterator[Pbx]:
+    """A running line that records, with nobody on duty and nothing on tape."""
+    _session_taped.reset()
+    for wav in spool(_session_taped).iterdir():
+        wav.unlink()
+    yield _session_taped
+    left = _session_taped.leak()
+    if left:
+        pytest.fail(f"channels left behind:\n{left}", pytrace=False)
+
+
+@pytest.fixture
+def talk(taped: Pbx) -> Iterator[Callable[..., Talk]]:
+    """Begins a talk there."""
+    made: list[Talk] = []
+
+    def begin(agent: str = "c001") -> Talk:
+        made.append(Talk(taped, agent))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def colleague(taped: Pbx) -> Iterator[Voice]:
+    """李老师, c002, who picks up whatever rings."""
+    here = Address(host="127.0.0.1", port=0)
+    voice = Voice(taped.sip, here, "c002", note=COLLEAGUE, password=taped.keys.password("sip:c002"))
+    yield voice.register()
+    voice.close()
 
 
 @pytest.fixture

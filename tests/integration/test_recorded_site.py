@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_recording_line import CALLER, COUNSELLOR, notes_in, spool
+from taped import CALLER, COUNSELLOR, notes_in, spool
 from violence import DUTY_MOBILE, Site
 from voices import Voice
 

@@ -117,6 +117,13 @@ class Voice:
         self._send(self._request("BYE", call.target, call.id, call.ours, call.theirs, 90))
         self._ended.set()
 
+    def hand_on(self, number: str) -> None:
+        """Hand whoever is in the call to a number, and be rid of them (REFER)."""
+        call = self._call
+        assert call is not None
+        to = f"Refer-To: <sip:{number.replace('*', '%2A')}@{self._pbx.host}>"
+        self._send(self._request("REFER", call.target, call.id, call.ours, call.theirs, 50, to))
+
     @property
     def is_up(self) -> bool:
         """Tell whether a call is up that has not ended."""

@@ -40,4 +40,5 @@ def _presence(row: Row, agent: str, act: PresenceAct, reason: str) -> PresenceEv
 
 def _line_act(row: Row, words: Mapping[str, str]) -> LineAct:
     key, told = f"{row.unique}:{row.time}:{row.event}", tuple(sorted(words.items()))
-    return LineAct(key=key, kind=LineActKind(row.event), call=row.linked, words=told, at=row.at)
+    call = words.get("call") or row.linked  # the key was pressed on a second line, about the caller's call
+    return LineAct(key=key, kind=LineActKind(row.event), call=call, words=told, at=row.at)

@@ -25,7 +25,7 @@ class ProbeSeen:
 class LineActKind(StrEnum):
     """What was done on a live call; each is a row of the journal by that name."""
 
-    #: A counsellor pressed the key for somebody in danger (R14): `agent`.
+    #: A counsellor pressed the key for somebody in danger (R14): `agent`; pressed on a second line: `call`.
     CRISIS = "CRISIS"
     #: A supervisor's ear came or went: `listening`, `act` (`start`, `end`).
     LISTEN = "LISTEN"
