@@ -143,7 +143,7 @@ def routed_pbx(keys: KeyRing) -> RoutedPbx:
         escalation=Escalation(ring=3 * SECOND, accept=2 * SECOND),
         duty=Duty(surge_cap=SURGE_CAP),
     )
-    flows = ("inbound", "checkin", "return_call")
+    flows = ("inbound", "checkin", "return_call", "silent")
     return RoutedPbx(settings=settings, keys=keys, users=PEOPLE, flow_names=flows)
 
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from harness import Actors
 from routed_line import SECOND, RoutedPbx, until_left
+from softphone import Softphone
 
-from callcenter.demo.sipp import Answer, presses
+from callcenter.demo.sipp import Answer, RingOn, presses
 
 pytestmark = pytest.mark.asterisk
 SOON = timedelta(milliseconds=200)
@@ -44,6 +45,28 @@ def test_with_the_trained_in_talks_danger_goes_to_another_after_a_while_and_past
     assert line.until_took(2) == [("c002", "hotline-crisis"), ("c003", "hotline")]
     assert line.entered() == ["hotline-crisis", "hotline-crisis", "hotline"]
     until_left(first, second)
+
+
+def test_a_caller_in_danger_who_is_handed_to_a_flow_waits_for_everybody_again(
+    line: RoutedPbx, cast: Actors
+) -> None:
+    """A hand-over leads out of the middle of the wait: nothing of it may keep trainees away later."""
+    cast.phone("c001", behaviour=RingOn())
+    cast.phone("c004", behaviour=PICKS_UP)
+    li_na = Softphone(line.sip, "c002", cast.password("c002"), takes=1).register()
+    line.seat("c001", "crisis")
+    line.seat("c002", load=1)
+    line.caller_is(GIRL, "high_risk")
+    asks_on = presses(" ".join(f"0@{second}" for second in range(1, 25)))
+    caller = cast.caller(number=GIRL, keys=asks_on, talk=60 * SECOND)
+    call = li_na.answered()
+    line.until_took()
+    line.know({"hotline-signed/c001": "", "hotline-signed/c002": ""})
+    line.seat("c004", "trainee")
+    li_na.hand_over(call, "*21")
+    assert line.until_took(2)[1] == ("c004", "hotline")
+    caller.hang_up()
+    li_na.close()
 
 
 def test_a_trainee_alone_takes_a_caller_in_danger_and_nobody_waits_for_others(

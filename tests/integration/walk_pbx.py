@@ -109,8 +109,7 @@ exten => s,1,Dial(Local/anybody@walk-people/n,60,g)
 [hotline-hours]
 exten => s,1,Return(${{IF($["${{WALK_NEXT}}"="y"]?open:closed)}})
 [hotline-accept]
-exten => s,1,Set(MASTER_CHANNEL(HOTLINE_TAKEN)=${{ARG1}})
- same => n,Return()
+exten => s,1,Return()
 [hotline-queue-keys]
 {queue_keys}
 

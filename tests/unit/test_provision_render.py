@@ -109,6 +109,13 @@ def test_the_bridge_has_no_right_that_means_a_shell() -> None:
     assert "webenabled = no" in FILES["manager.conf"]
 
 
+def test_nothing_is_removed_on_a_line_that_first_asks_whether_to() -> None:
+    """Asterisk works out every `${}` of a line before it runs it: the branch not taken removes as well."""
+    removing = [line for line in FILES["extensions.conf"].splitlines() if "DB_DELETE(" in line]
+    assert len(removing) > 10
+    assert [line for line in removing if "ExecIf(" in line or "${IF(" in line] == []
+
+
 def test_a_call_is_sent_only_to_flows_the_line_has() -> None:
     few = {"inbound": FLOWS["inbound"]}
     text = render(plan_from(SETTINGS, KEYS, USERS, flows=few, journal="dsv"))["extensions.conf"]
