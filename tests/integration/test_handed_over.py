@@ -97,7 +97,9 @@ def test_a_colleague_takes_a_caller_who_was_handed_on(
     wang_fang = softphone("c001")
     pbx.on_duty("c001")
     somebody()
-    wang_fang.hand_over(wang_fang.answered(), LI_NA)
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    wang_fang.hand_over(call, LI_NA)
     meets(pbx, "trunk", "c002")
     assert handovers(pbx) == ["from=c001&to=c002&act=sent", "from=c001&to=c002&act=accepted"]
 
@@ -110,6 +112,7 @@ def test_a_colleague_who_does_not_pick_up_costs_the_caller_nothing(
     pbx.on_duty("c001")
     somebody()
     first = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
     wang_fang.hand_over(first, LI_NA)
     until(lambda: len(wang_fang.dialogs) == 2, 30, what="whoever sent the caller to be rung again")
     meets(pbx, "trunk", "c001")
@@ -124,6 +127,7 @@ def test_with_neither_to_be_had_the_caller_is_everybodys_again(
     pbx.on_duty("c001")
     somebody()
     call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
     pbx.off_duty("c001")
     pbx.on_duty("c003")
     wang_fang.hand_over(call, LI_NA)  # nobody is at that phone
@@ -171,7 +175,9 @@ def test_whoever_may_not_be_rung_for_it_is_not_and_the_caller_comes_back(
     wang_fang = softphone("c001")
     pbx.on_duty("c001")
     somebody()
-    wang_fang.hand_over(wang_fang.answered(), "*32001" if why == "oneself" else LI_NA)
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    wang_fang.hand_over(call, "*32001" if why == "oneself" else LI_NA)
     until(lambda: len(wang_fang.dialogs) == 2, 20, what="whoever sent the caller to be rung again")
     meets(pbx, "trunk", "c001")
     assert colleague.calls() == []
@@ -185,7 +191,9 @@ def test_when_the_colleagues_side_ends_the_caller_is_asked_whether_to_go_on(
     wang_fang = softphone("c001")
     pbx.on_duty("c001")
     somebody()
-    wang_fang.hand_over(wang_fang.answered(), LI_NA)
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    wang_fang.hand_over(call, LI_NA)
     meets(pbx, "trunk", "c002")
     until(lambda: "flow=inbound&node=reconnect" in told(pbx, "IVR_NODE"), 20, what="the question")
 
@@ -218,7 +226,9 @@ def test_a_supervisor_on_call_is_rung_first_and_takes_the_caller_by_key(
     wang_fang = softphone("c001")
     pbx.on_duty("c001")
     somebody()
-    wang_fang.hand_over(wang_fang.answered(), SUPERVISOR)
+    call = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
+    wang_fang.hand_over(call, SUPERVISOR)
     until(
         lambda: handovers(pbx)[-1:] == ["from=c001&to=s002&act=accepted"],
         20,
@@ -235,6 +245,7 @@ def test_a_supervisors_voicemail_takes_no_caller(
     pbx.on_duty("c001")
     somebody()
     first = wang_fang.answered()
+    meets(pbx, "trunk", "c001")
     wang_fang.hand_over(first, SUPERVISOR)
     until(lambda: len(wang_fang.dialogs) == 2, 40, what="whoever sent the caller to be rung again")
     assert handovers(pbx) == ["from=c001&to=lead&act=sent", "from=c001&act=back"]

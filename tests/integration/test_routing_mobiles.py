@@ -10,6 +10,7 @@ import pytest
 from harness import Actors
 from routed_line import CHIEF, MOBILE, SECOND, RoutedPbx
 from softphone import Softphone
+from test_handed_over import meets
 
 from callcenter.asterisk.spool import Spool
 from callcenter.demo.runner import until
@@ -179,7 +180,7 @@ def test_a_mobile_colleague_in_a_talk_is_not_handed_a_caller(
     line.seat("c001")
     caller = cast.caller(number=GIRL)
     first = wang_fang.answered()
-    line.until_took()
+    meets(line, "trunk", "c001")
     wang_fang.hand_over(first, "*36001")
     until(lambda: len(wang_fang.dialogs) == 2, 20, what="whoever sent the caller to be rung again")
     assert len(carrier.calls(MOBILE)) == 1
@@ -194,7 +195,9 @@ def test_a_mobile_colleague_takes_a_caller_by_key(
     wang_fang = softphone("c001")
     line.seat("c001")
     caller = cast.caller(number=GIRL)
-    wang_fang.hand_over(wang_fang.answered(), "*36001")
+    call = wang_fang.answered()
+    meets(line, "trunk", "c001")
+    wang_fang.hand_over(call, "*36001")
     talks(line, "m001")
     sent, accepted = (text for name, text in line.user_events() if name == "HANDOVER")
     assert (sent.count("act=sent"), accepted.count("from=c001&to=m001&act=accepted")) == (1, 1)

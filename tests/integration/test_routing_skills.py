@@ -8,6 +8,7 @@ import pytest
 from harness import Actors
 from routed_line import SECOND, RoutedPbx, until_left
 from softphone import Softphone
+from test_handed_over import meets
 
 from callcenter.demo.sipp import Answer, RingOn, presses
 
@@ -60,7 +61,7 @@ def test_a_caller_in_danger_who_is_handed_to_a_flow_waits_for_everybody_again(
     asks_on = presses(" ".join(f"0@{second}" for second in range(1, 25)))
     caller = cast.caller(number=GIRL, keys=asks_on, talk=60 * SECOND)
     call = li_na.answered()
-    line.until_took()
+    meets(line, "trunk", "c002")
     line.know({"hotline-signed/c001": "", "hotline-signed/c002": ""})
     line.seat("c004", "trainee")
     li_na.hand_over(call, "*21")
