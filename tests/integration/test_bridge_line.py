@@ -48,7 +48,7 @@ class Steering:
     def __init__(self, pbx: Pbx, opening: Opening = ALWAYS, store: MemoryStore | None = None) -> None:
         self.pbx = pbx
         salt = pbx.keys.password("pbx-salt")
-        self.store = store or staffed(salt)
+        self.store = store or from_now_on(pbx, staffed(salt))
         self.follower = JournalFollower(pbx.home, self.store)
         phones = PhoneBook(USERS)
         self.link = link_to(pbx)
@@ -118,6 +118,19 @@ def staffed(salt: str) -> MemoryStore:
         work.users.update(
             User(code="c001", name="王芳", roles=COUNSELLOR, phone=PhoneKind.SIP, pin_verifier=proof)
         )
+        work.commit()
+    return store
+
+
+def from_now_on(pbx: Pbx, store: MemoryStore) -> MemoryStore:
+    """Have the store know nothing of what the journal holds so far: other tests' people and their acts."""
+    past = MemoryStore()
+    follower = JournalFollower(pbx.home, past)
+    follower.catch_up(clock())
+    with past() as before, store() as work:
+        for source in (follower._journal.name, follower._queue.name):
+            if place := before.journal.checkpoint(source):
+                work.journal.set_checkpoint(place)
         work.commit()
     return store
 

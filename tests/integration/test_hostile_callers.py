@@ -91,6 +91,15 @@ def inbound(site: Site) -> list[CallRecord]:
     return sorted(found, key=lambda record: record.started_at)
 
 
+def until_recorded(site: Site, count: int) -> None:
+    """Wait until so many inbound calls are on record and over; tell what is there if they never are."""
+    try:
+        until(lambda: len([r for r in inbound(site) if not r.is_open]) >= count, 60)
+    except TimeoutError:
+        told = [(r.id, r.outcome, r.path[-1:], r.answered_by) for r in inbound(site)]
+        pytest.fail(f"{len(told)} of {count} calls are on record: {told}", pytrace=False)
+
+
 def test_every_hostile_caller_is_routed_and_recorded_once(line: tuple[Site, list[Phone]]) -> None:
     site, phones = line
     before = len(inbound(site))
@@ -100,7 +109,7 @@ def test_every_hostile_caller_is_routed_and_recorded_once(line: tuple[Site, list
         callers[-1].until_answered()
     for caller in callers:
         caller.wait()
-    until(lambda: len([r for r in inbound(site) if not r.is_open]) >= len(callers), 30, what="the record")
+    until_recorded(site, before + len(callers))
     records = inbound(site)[before:]
     assert len(records) == len(callers)
     for (name, described), record in zip(CALLERS.items(), records, strict=True):
@@ -121,7 +130,7 @@ def test_what_is_no_sip_is_refused_and_the_line_goes_on(line: tuple[Site, list[P
     assert [caller.timing and caller.timing.status for caller in refused] == [None] * len(refused)
     for caller in refused:
         caller.stop()
-    until(lambda: len([r for r in inbound(site) if not r.is_open]) > before, 30, what="the record")
+    until_recorded(site, before + 1)
     assert len(inbound(site)) == before + 1
     _nothing_broke(site)
 
