@@ -81,17 +81,21 @@ def timeless(call: CallRecord) -> CallRecord:
 def outline(rows: list[Row]) -> Counter[tuple[object, ...]]:
     """Return how often each row stands there, whatever its time, its ids and the order.
 
-    Which channel goes last, and so tells of the end, is a race of the two.
+    Which channel goes last, and so tells of the end or finds the other gone, is a race of the two.
     """
     return Counter(
         (
             *(row.event, row.num, row.exten, row.context, row.app),
-            *(re.sub(r"-[0-9a-f]{8}", "", text) for text in (row.channel, row.peer)),
+            *(re.sub(r"-[0-9a-f]{8}", "", text) for text in (row.channel, peer_of(row))),
             *(tuple(words_of(row).items()), tuple(json.loads(plain(row.extra) or "{}"))),
         )
         for row in rows
         if row.event != "LINKEDID_END"
     )
+
+
+def peer_of(row: Row) -> str:
+    return "" if row.event == "BRIDGE_EXIT" else row.peer
 
 
 def plain(text: str) -> str:

@@ -73,6 +73,9 @@ quiet = ["00:00:00", "00:00:00"]
 ring = 3
 sweep = 1
 daily_cap = 1000
+# A self-dial that nobody answers is awaited for two minutes: a caller with our own number passes for it.
+[alarms]
+self_dial_at = "23:59:59"
 [calendar.days]
 {days}
 """
