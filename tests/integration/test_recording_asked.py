@@ -30,7 +30,7 @@ def test_r15_whatever_is_not_a_one_is_no(talk: Callable[..., Talk], answer: str)
     if answer:
         line.caller.press(answer)
     until(lambda: line.acts()[-1] == "refused", 20, what="the no")
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     assert line.acts() == ["asked", "refused"]
     assert line.files() == []
 
@@ -49,7 +49,7 @@ def test_r15_a_yes_is_none_once_the_counsellor_has_stopped_the_question(
     until(lambda: line.is_crisis() if key == "*9" else line.acts()[-1] == "withdrawn", what="the key's row")
     line.caller.press("1")
     until(lambda: line.acts()[-1] == "refused", what="the no")
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     line.is_told_not_now()
     assert line.acts() == rows
     assert line.files() == []
@@ -64,18 +64,18 @@ def test_r15_who_has_just_said_no_is_not_asked_again_and_after_a_minute_once(
     until(lambda: "asked" in line.acts(), what="the caller to be asked")
     line.caller.press("2")
     until(lambda: line.counsellor.ever_heard(NOT_NOW, begun), 20, what="the counsellor to be told")
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     line.is_told_not_now()
     assert line.acts() == ["asked", "refused"]
     line.a_minute_passes()
     line.asks()
     line.caller.press("2")
     until(lambda: line.acts()[-1] == "refused", what="the no")
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     line.a_minute_passes()
     line.is_told_not_now()
     line.counsellor.press("*6*8")
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     assert line.acts() == ["asked", "refused"] * 2
     assert line.files() == []
 
@@ -154,7 +154,7 @@ def test_r14_the_tape_of_a_caller_in_danger_runs_on_and_nothing_is_said(talk: Ca
     line = talk()
     line.asks()
     file = line.agrees()
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     before, size = time.monotonic(), file.stat().st_size
     line.is_in_danger()
     until(lambda: file.stat().st_size > size + 16000, what="the tape to run on")

@@ -27,7 +27,7 @@ def test_r15_after_the_callers_own_key_both_are_told_and_both_are_recorded(
     assert line.files() == []
     file = line.agrees()
     assert line.acts() == ["asked", "agreed"]
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
     for voice in (line.caller, line.counsellor):
         assert voice.ever_heard(ANNOUNCED, before)
     assert file.name == f"{line.call()}-1.wav"
