@@ -80,7 +80,7 @@ class Talk:
         self.counsellor.until_up()
         if agent == "c004":
             self.counsellor.press("1")
-        until(self.they_talk, 15, what="the two to hear each other")
+        until(self.they_talk, 30, what="the two to hear each other")
 
     def they_talk(self) -> bool:
         return self.caller.hears(self.counsellor) and self.counsellor.hears(self.caller)
@@ -116,7 +116,7 @@ class Talk:
     def is_in_danger(self) -> None:
         """Press *9 and wait until it is told."""
         self.insists("*9", self.is_crisis)
-        until(self.they_talk, what="the two to talk on")
+        until(self.they_talk, 30, what="the two to talk on")
 
     def is_crisis(self) -> bool:
         return "CRISIS" in {name for name, _ in self.pbx.user_events()}

@@ -59,7 +59,7 @@ class Talk:
         self.counsellor.until_up()
         if self.is_mobile:
             self.accept(self.counsellor)
-        until(self.they_talk, 15, what="the two to hear each other")
+        until(self.they_talk, 30, what="the two to hear each other")
 
     def begin(self, pbx: Pbx, agent: str, *, by: str) -> None:
         """Let a supervisor and an agent work here."""
@@ -179,7 +179,7 @@ class FollowUp(Talk):
         asyncio.run(self._call_back())
         self.counsellor.until_up()
         self.caller.until_up()
-        until(self.they_talk, 15, what="the two to hear each other")
+        until(self.they_talk, 30, what="the two to hear each other")
 
     async def _call_back(self) -> None:
         async with self.link() as calls:
@@ -228,7 +228,7 @@ def test_who_hears_the_supervisor_is_what_was_granted_and_nobody_else(
     until(line.she_hears_both, 15, what="the supervisor to hear both still")
     assert line.counsellor.ever_heard(SUPERVISOR, before) is counsellor_hears_her
     assert line.caller.ever_heard(SUPERVISOR, before) is caller_hears_her
-    until(line.they_talk, what="the two to go on")
+    until(line.they_talk, 30, what="the two to go on")
     # She hangs up, and the talk is what it was.
     line.supervisor.hang_up()
     until(lambda: line.listening(granted.id).ended_at is not None, what="the row of the end")
@@ -236,7 +236,7 @@ def test_who_hears_the_supervisor_is_what_was_granted_and_nobody_else(
     assert seen.started_at is not None
     assert (seen.agent, seen.by, seen.mode) == ("c001", "s001", mode)
     assert line.counsellor.is_up
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
 
 
 def test_an_ear_ends_with_the_call_and_is_no_call_of_the_line(talk: Callable[..., Talk]) -> None:
@@ -263,7 +263,7 @@ def test_a_counsellor_at_a_mobile_is_whispered_to_alone_or_joined(
     until(lambda: line.counsellor.hears(line.supervisor), what="the counsellor to hear her")
     if mode is ListenMode.BARGE:
         until(lambda: line.caller.hears(line.supervisor), what="the caller to hear her")
-    until(lambda: line.they_talk() and line.she_hears_both(), 15, what="all to go on")
+    until(lambda: line.they_talk() and line.she_hears_both(), 30, what="all to go on")
     assert line.caller.ever_heard(SUPERVISOR, before) is (mode is ListenMode.BARGE)
 
 
@@ -275,7 +275,7 @@ def test_in_a_call_the_counsellor_placed_a_whisper_is_the_counsellors_alone(
     granted = line.comes_in(ListenMode.WHISPER)
     assert (granted.call, granted.agent) == ("at-1", "c001")
     until(lambda: line.counsellor.hears(line.supervisor), what="the counsellor to hear her")
-    until(lambda: line.they_talk() and line.she_hears_both(), 15, what="all to go on")
+    until(lambda: line.they_talk() and line.she_hears_both(), 30, what="all to go on")
     assert not line.caller.ever_heard(SUPERVISOR, before)
 
 
@@ -292,4 +292,4 @@ def test_an_ear_on_a_channel_that_only_begins_like_another_hears_nobody(
     assert line.listening(granted.id).started_at is None
     assert not any(line.supervisor.ever_heard(note, before) for note in (COUNSELLOR, CALLER))
     assert not line.caller.ever_heard(SUPERVISOR, before)
-    until(line.they_talk, what="the two to talk on")
+    until(line.they_talk, 30, what="the two to talk on")
