@@ -284,8 +284,7 @@ class Access(_Section):
 class Retention(_Section):
     """How long things are kept (R42). A site may keep longer than the floors, never shorter."""
 
-    #: Records, cases, assessments, calls and what was written of them, requests, people: after the case is
-    #: closed, or the last of them.
+    #: Records, cases, calls and what was written of them, requests, people: after the case, or the last one.
     years: int = Field(default=3, ge=3, le=100)
     #: Messages callers left. 0: as long as records. Shorter only on an impact assessment.
     recordings_days: int = Field(default=0, ge=0, le=36500)

@@ -37,6 +37,8 @@ SURGE = "hotline-surge"
 CODE = "hotline-code"
 #: Facts about those who answer: few, read quickly, and pushed at once when the roster changes.
 DUTY_FAMILIES = (SHIFT, BACKUP, LEAD, SIGNED, PAUSED, DEBRIEF, PIN, SKILL, LOAD, SURGE)
+#: So many spans in one fact: an AMI header holds fewer than 1000 bytes, a span takes 22.
+MOST_SPANS = 40
 #: The families that are ours to push. Others belong to dialplan and are left alone.
 FAMILIES = (*DUTY_FAMILIES, PRIORITY, FACT, OWNER, CODE, HOURS, BLOCK)
 
@@ -112,6 +114,17 @@ def family_of(key: str) -> str:
 def whose(key: str) -> str:
     """Return whom a fact is about: `hotline-shift/c017` -> `c017`."""
     return key.partition("/")[2]
+
+
+def spans_text(spans: Iterable[tuple[datetime, datetime]]) -> str:
+    """Return spans of time as a fact spells them: `from-to&from-to`, epoch seconds."""
+    return "&".join(f"{int(start.timestamp())}-{int(end.timestamp())}" for start, end in spans)
+
+
+def spans_in(text: str) -> list[tuple[int, int]]:
+    """Return the spans that a fact spells, in epoch seconds."""
+    pairs = (span.partition("-") for span in text.split("&") if span)
+    return [(int(start), int(end)) for start, _, end in pairs]
 
 
 def plan_changes(

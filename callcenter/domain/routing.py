@@ -179,7 +179,7 @@ class _Line:
         return int(self.facts.get(key) or 0)
 
     def covers(self, family: str, agent: str) -> bool:
-        return any(a <= self.now < b for a, b in _spans(self.text(f"{family}/{agent}")))
+        return any(a <= self.now < b for a, b in reconcile.spans_in(self.text(f"{family}/{agent}")))
 
     @property
     def surge(self) -> bool:
@@ -219,7 +219,7 @@ class _Line:
     def is_open(self) -> bool:
         """Tell whether the line is served, as `hotline-hours` reads it: not knowing lets callers in."""
         fact = self.text(f"{reconcile.HOURS}/hotline")
-        known = [(a == b <= self.now) or (a <= self.now < b) for a, b in _spans(fact)]
+        known = [(a == b <= self.now) or (a <= self.now < b) for a, b in reconcile.spans_in(fact)]
         return not fact or any(known)
 
     # --- the way of a call
@@ -329,8 +329,3 @@ class _Line:
             passed_over=tuple(left_out.items()),
             lasts=self.rules.chain_ring if agents else timedelta(0),
         )
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    pairs = (span.partition("-") for span in text.split("&") if span)
-    return [(int(start), int(end)) for start, _, end in pairs]

@@ -20,6 +20,7 @@ from callcenter.domain.reconcile import (
     SURGE,
     Seat,
     family_of,
+    spans_in,
     whose,
 )
 from callcenter.domain.staff import GENERAL, QUEUES, TRAINEE_PENALTY, Skill, queues_of
@@ -140,10 +141,6 @@ class MemoryQueue:
         self.reconcile(agent)
         return lapses
 
-    def set_member(self, member: Member) -> None:
-        """Play a member whose phone changes: paused, in a call, out of reach."""
-        self.members[member.agent] = member
-
     def restart(self) -> None:
         """Play the PBX dying and coming back without its memory."""
         self.members.clear()
@@ -166,9 +163,8 @@ class MemoryQueue:
         return queues_of(Skill(word) for word in fact(SKILL).split("&") if word)
 
     def _covers(self, spans: str, *, ahead: timedelta = _NOW, back: timedelta = _NOW) -> bool:
-        pairs = (map(int, span.split("-")) for span in spans.split("&") if span)
         latest, earliest = self._now() + ahead.total_seconds(), self._now() - back.total_seconds()
-        return any(start <= latest and end > earliest for start, end in pairs)
+        return any(start <= latest and end > earliest for start, end in spans_in(spans))
 
     def _now(self) -> int:
         return int(self._clock().timestamp())

@@ -75,7 +75,7 @@ def _insert_new_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.I
 
 
 def chunks(ids: Iterable[T]) -> Iterator[list[T]]:
-    """Cut ids into lists that fit into one `IN (...)`."""
+    """Cut ids, or rows, into lists that fit into one statement."""
     rest = iter(ids)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from callcenter.db.repositories.base import Repository, Row
+from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.db.tables import presence, roster_revision, shifts
 from callcenter.domain.duty import PresenceAct, PresenceEvent, Shift, ShiftKind, current_acts
 from callcenter.errors import Conflict, NotFound
-
-T = TypeVar("T")
 
 _SIGNS = (PresenceAct.ON.value, PresenceAct.OFF.value)
 _DEBRIEFS = (PresenceAct.DEBRIEF.value, PresenceAct.DEBRIEFED.value)
 #: Whoever plans holds this till the end of the transaction (PostgreSQL).
 _LOCK = 0x726F7374
-#: Rows in one statement; SQLite takes 32766 values in one.
-_AT_ONCE = 1000
-
-
-def batched(many: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield lists of at most `size`. (`itertools.batched` comes with Python 3.12.)"""
-    rest = iter(many)
-    while some := list(islice(rest, size)):
-        yield some
 
 
 class SqlRoster(Repository):
@@ -42,9 +30,9 @@ class SqlRoster(Repository):
 
     def replace_shifts(self, gone: Iterable[str], new: Iterable[Shift]) -> None:
         """Take shifts off by id and put others on, at once; an id that is not there is no fault."""
-        for ids in batched(gone, _AT_ONCE):
+        for ids in chunks(gone):
             self._connection.execute(delete(shifts).where(shifts.c.id.in_(ids)))
-        for some in batched(new, _AT_ONCE):
+        for some in chunks(new):
             self._connection.execute(insert(shifts), [_row(shift) for shift in some])
         self._bump()
 

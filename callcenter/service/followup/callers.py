@@ -31,8 +31,6 @@ from scheduler.obligations import Obligation
 
 #: Opening hours are laid this far ahead in the PBX; past it dialplan lets everybody in.
 HOURS_AHEAD = timedelta(days=7)
-#: An AMI header holds fewer than 1000 bytes, an interval takes 22.
-_MOST_INTERVALS = 40
 #: A number that was found to be somebody else's says nothing about who calls from it.
 _STRANGE_PHONES = frozenset({PhoneStatus.WRONG, PhoneStatus.QUARANTINED})
 #: Words of a fact, in the order in which they stand there. `high_risk`: a case at level 0 or 1 (R21).
@@ -74,10 +72,10 @@ class Opening:
         midnight = datetime.combine(today, datetime.min.time(), self.zone)
         known_until = midnight + HOURS_AHEAD
         spans = [s for s in self._spans(now, days=1 + HOURS_AHEAD.days) if s[1] > midnight]
-        if len(spans) >= _MOST_INTERVALS:
-            known_until, spans = spans[_MOST_INTERVALS - 1][0], spans[: _MOST_INTERVALS - 1]
+        if len(spans) >= reconcile.MOST_SPANS:
+            known_until, spans = spans[reconcile.MOST_SPANS - 1][0], spans[: reconcile.MOST_SPANS - 1]
         told = [(start, min(end, known_until)) for start, end in spans if start < known_until]
-        return "&".join(f"{int(a.timestamp())}-{int(b.timestamp())}" for a, b in [*told, (known_until,) * 2])
+        return reconcile.spans_text([*told, (known_until, known_until)])
 
     def _spans(self, now: datetime, *, days: int) -> list[tuple[datetime, datetime]]:
         """Return the spans that begin yesterday (over midnight) or on the days after."""

@@ -32,8 +32,6 @@ INTERVALS_AHEAD = timedelta(days=8)
 SOON = timedelta(hours=1)
 #: A line without opening hours.
 ALWAYS = Opening()
-#: An AMI header holds fewer than 1000 bytes, an interval takes 22.
-_MOST_INTERVALS = 40
 _SPANS_OF = {
     ShiftKind.LINE: reconcile.SHIFT,
     ShiftKind.BACKUP: reconcile.BACKUP,
@@ -114,11 +112,10 @@ def _span_facts(shifts: Iterable[Shift]) -> dict[str, str]:
     of_each: dict[str, list[Shift]] = defaultdict(list)
     for shift in shifts:
         of_each[f"{_SPANS_OF[shift.kind]}/{shift.agent}"].append(shift)
-    facts = {}
-    for key, theirs in sorted(of_each.items()):
-        spans = joined_spans(theirs)[:_MOST_INTERVALS]
-        facts[key] = "&".join(f"{int(start.timestamp())}-{int(end.timestamp())}" for start, end in spans)
-    return facts
+    return {
+        key: reconcile.spans_text(joined_spans(theirs)[: reconcile.MOST_SPANS])
+        for key, theirs in sorted(of_each.items())
+    }
 
 
 def _presence_facts(presence: Mapping[str, Presence]) -> dict[str, str]:
