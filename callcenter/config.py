@@ -6,12 +6,12 @@ Unknown keys are errors. Secrets never stand here: they come from the site's key
 from __future__ import annotations
 
 import os
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +19,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from callcenter.config_debts import CalendarTable as CalendarTable
+from callcenter.config_debts import Hardship as Hardship
+from callcenter.config_debts import Outbound as Outbound
 from callcenter.config_faults import faults_of
+from callcenter.config_types import E164, DialNumber, Host, Pause, Port, Section, Span, known_zone
 from callcenter.domain.hours import spoken
 from callcenter.domain.retention import Rule, Term
 from callcenter.errors import ConfigError
@@ -28,28 +32,7 @@ from ivr.prompts.wording import Wording
 DEFAULT_FILE = Path("hotline.toml")
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except ZoneInfoNotFoundError as error:  # a KeyError, which pydantic does not take for a wrong value
-        raise ValueError("没有这个时区,如 Asia/Shanghai") from error
-    return name
-
-
-E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
-#: Whole seconds and more: Asterisk reads 0 as "no limit".
-Span = Annotated[timedelta, Field(ge=timedelta(seconds=1))]
-Pause = Annotated[timedelta, Field(ge=timedelta(0))]
-DialNumber = Annotated[str, Field(pattern=r"^\+?[0-9]{3,15}$")]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Site(_Section):
+class Site(Section):
     """Who runs the line and how it is reached."""
 
     name: str = "无锡市总工会职工服务热线"
@@ -59,7 +42,7 @@ class Site(_Section):
     outbound_number: DialNumber = "051085000966"
     #: A number of its own for who registers for a talk. Empty: none.
     talks_number: str = Field(default="", pattern=r"^(\+?[0-9]{3,15})?$")
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     language: str = Field(default="zh", pattern=r"^[a-z]{2}(-[A-Za-z]{2,8})?$")
 
     @property
@@ -68,13 +51,13 @@ class Site(_Section):
         return ZoneInfo(self.timezone)
 
 
-class Database(_Section):
+class Database(Section):
     """Where the store is. Empty means SQLite inside `home`."""
 
     url: str = ""
 
 
-class Asterisk(_Section):
+class Asterisk(Section):
     """The PBX: where it listens and where its files are. Loopback unless the site says otherwise."""
 
     #: An Asterisk program to use; empty means: an installed one, else the project-local tree.
@@ -90,7 +73,7 @@ class Asterisk(_Section):
     journal_days: int = Field(default=7, ge=1, le=365)
 
 
-class Trunk(_Section):
+class Trunk(Section):
     """The carrier's line. Calls from `host` are the public's; matched by address, so a phone never is."""
 
     host: Host = "127.0.0.2"
@@ -101,7 +84,7 @@ class Trunk(_Section):
     fallback_port: Port = 5060
 
 
-class Queue(_Section):
+class Queue(Section):
     """How callers wait."""
 
     #: Among those of the same load: who has been idle longest, whose turn it is, anybody, or everybody.
@@ -117,7 +100,7 @@ class Queue(_Section):
     wish_wait: Span = timedelta(seconds=20)
 
 
-class Duty(_Section):
+class Duty(Section):
     """What a roster must be, and when somebody is missed."""
 
     #: Nights in a row one person may be planned for; two hours within `night` make one.
@@ -130,7 +113,7 @@ class Duty(_Section):
     surge_cap: Span = timedelta(seconds=45)
 
 
-class Crisis(_Section):
+class Crisis(Section):
     """When a counsellor asks for a supervisor because somebody is in danger (R14)."""
 
     #: How long each supervisor's phone rings before the next one's does.
@@ -139,13 +122,13 @@ class Crisis(_Section):
     accept_within: Span = timedelta(minutes=15)
 
 
-class Recording(_Section):
+class Recording(Section):
     """Recording of conversations: only with the caller's key, never by default (R15)."""
 
     enabled: bool = False
 
 
-class Escalation(_Section):
+class Escalation(Section):
     """How long each duty mobile rings when nobody is at the line."""
 
     ring: Span = timedelta(seconds=25)
@@ -153,33 +136,12 @@ class Escalation(_Section):
     accept: Span = timedelta(seconds=10)
 
 
-class Outbound(_Section):
-    """When and how the line calls out (R22, R37; times are wall time at the site)."""
-
-    windows: tuple[tuple[time, time], ...] = ((time(9), time(12)), (time(14), time(20)))
-    #: Nobody is rung between these times; equal times mean no quiet hours.
-    quiet: tuple[time, time] = (time(22), time(8))
-    #: True stops every automated call; humans still dial.
-    paused: bool = False
-    ring: Span = timedelta(seconds=45)
-    daily_cap: int = Field(default=40, ge=1, le=1000)
-    #: Trunk channels always left for callers.
-    reserved_channels: int = Field(default=1, ge=1)
-    sweep: Span = timedelta(minutes=1)
-
-
-class CalendarTable(_Section):
-    """Days the site knows better than any published table: `2027-02-11 = "off"`."""
-
-    days: dict[date, Literal["work", "off"]] = {}
-
-
 #: Days of the week as `[hours]` names them, Monday first.
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class Hours(_Section):
+class Hours(Section):
     """When the line is served. No windows at all: always, and callers are told nothing of hours."""
 
     #: Per weekday, wall time at the site. An end at or before its start lies on the next day.
@@ -201,7 +163,7 @@ class Hours(_Section):
         return self.text or spoken(self.week, closed_on_holidays=self.closed_on_holidays)
 
 
-class Transfers(_Section):
+class Transfers(Section):
     """Where callers are put through to. Direct numbers of command rooms may stand here instead: a
     short number dialled over a trunk lands in the town where the trunk is registered."""
 
@@ -212,14 +174,14 @@ class Transfers(_Section):
     mental_health_next: tuple[DialNumber, ...] = ()
 
 
-class Prompts(_Section):
+class Prompts(Section):
     """What speaks the prompts that nobody has recorded."""
 
     #: Empty: espeak-ng. Else a command line (`ivr.prompts.speech.CommandLine`), run without a shell.
     command: str = Field(default="", max_length=500)
 
 
-class Alarms(_Section):
+class Alarms(Section):
     """The alarm road: how long a supervisor rings, and when silence is itself alarming."""
 
     ring: Span = timedelta(seconds=30)
@@ -234,7 +196,7 @@ class Alarms(_Section):
 Step = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}(h|d|mo)$")]
 
 
-class Risk(_Section):
+class Risk(Section):
     """How people in danger are followed. Deadlines run from the end of the call."""
 
     #: Steps after a call, by level. High risk without any step would be nobody's: at least one.
@@ -255,7 +217,7 @@ class Risk(_Section):
     overdue_remind_after: Span = timedelta(hours=4)
 
 
-class PeopleSettings(_Section):
+class PeopleSettings(Section):
     """When somebody counts as a repeat caller, and how soon a request about their data is answered."""
 
     #: So many calls within so many days: a plan helps. Nobody's calls are ever limited.
@@ -265,7 +227,7 @@ class PeopleSettings(_Section):
     request_days: int = Field(default=15, ge=1, le=60)
 
 
-class Access(_Section):
+class Access(Section):
     """How those who run the line prove who they are (R39)."""
 
     #: True: commands act as whoever signed in (`hotline login`), and `--as` names nobody else. False:
@@ -281,7 +243,7 @@ class Access(_Section):
     second_factor: bool = False
 
 
-class Retention(_Section):
+class Retention(Section):
     """How long things are kept (R42). A site may keep longer than the floors, never shorter."""
 
     #: Records, cases, calls and what was written of them, requests, people: after the case, or the last one.
@@ -318,14 +280,14 @@ class Retention(_Section):
         }
 
 
-class Exports(_Section):
+class Exports(Section):
     """Files that leave the store (R41)."""
 
     #: Days after which an exported file is deleted.
     days: int = Field(default=7, ge=1, le=90)
 
 
-class Reports(_Section):
+class Reports(Section):
     """Counts that outsiders see (R40)."""
 
     #: Smaller counts are not shown.
@@ -334,7 +296,7 @@ class Reports(_Section):
     employers: dict[str, str] = Field(default_factory=dict)
 
 
-class Backup(_Section):
+class Backup(Section):
     """Backups that `hotline serve` makes by itself, encrypted to the recovery key."""
 
     #: Where they are put; best on another disk. Empty: none are made.
@@ -344,7 +306,7 @@ class Backup(_Section):
     keep: int = Field(default=14, ge=1, le=1000)
 
 
-class Twilio(_Section):
+class Twilio(Section):
     """A line at Twilio, if the site has one. Its auth token stands in `Settings.twilio_token_file`."""
 
     #: Unless this is set nothing of ours ever reaches Twilio (P9, R52).
@@ -383,6 +345,7 @@ class Settings(BaseSettings):
     escalation: Escalation = Escalation()
     outbound: Outbound = Outbound()
     calendar: CalendarTable = CalendarTable()
+    hardship: Hardship = Hardship()
     hours: Hours = Hours()
     transfers: Transfers = Transfers()
     prompts: Prompts = Prompts()

@@ -21,7 +21,7 @@ from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus,
 from callcenter.domain.reconcile import FAMILIES, Seat
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
-from scheduler.obligations import Attempt, Evidence, Kind, Obligation
+from scheduler.obligations import Attempt, ClosingKind, Evidence, Kind, Obligation
 
 T = TypeVar("T")
 
@@ -221,7 +221,38 @@ class People(Protocol):
         """
         ...
 
+    def consents_of(self, persons: Iterable[str]) -> dict[str, Sequence[Consent]]:
+        """Return `consents` of several people at once; who said nothing is not there."""
+        ...
+
+    def suppressions_of(self, persons: Iterable[str]) -> dict[str, Sequence[Suppression]]:
+        """Return `suppressions` of several people at once; whom none binds is not there."""
+        ...
+
     def files_of(self, person_id: str) -> Sequence[HardshipFile]: ...
+    def files_of_many(self, persons: Iterable[str]) -> dict[str, Sequence[HardshipFile]]:
+        """Return `files_of` several people at once; who has none is not there."""
+        ...
+
+    def touch(self, persons: Iterable[str]) -> None:
+        """Have the next sweep look at these people's files, and at those of whom they are part.
+
+        Putting a file, a proof or the end of a routine debt, and an opt-out do so by themselves.
+        """
+        ...
+
+    def touch_all(self) -> None:
+        """Have the next sweeps look at every file: the rules have changed."""
+        ...
+
+    def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return people with a file that a sweep has to look at by `now`."""
+        ...
+
+    def looked(self, again: Mapping[str, datetime | None]) -> None:
+        """Note when each of these people's files has to be looked at again; None: when something changes."""
+        ...
+
     def put_file(self, file: HardshipFile) -> None: ...
     def file(self, file_no: str) -> HardshipFile | None: ...
     def files(self) -> Sequence[HardshipFile]: ...
@@ -233,14 +264,22 @@ class Debts(Protocol):
     def add(self, obligation: Obligation) -> bool:
         """Store it; return False if one of the same kind, person, origin and due date stands already.
 
-        A person with an open hardship obligation gets no second one either: missed routine periods
-        are one debt.
+        A person with an open obligation of the register's (`OF_REGISTER`) gets no second one of its kind
+        either: missed routine periods are one debt.
         """
+        ...
+
+    def add_many(self, obligations: Sequence[Obligation]) -> frozenset[str]:
+        """Store those that `add` would store, at once; return their ids."""
         ...
 
     def get(self, obligation_id: str) -> Obligation: ...
     def open(self, *, person: str | None = None, kind: Kind | None = None) -> Sequence[Obligation]:
         """Return obligations with neither evidence nor closing."""
+        ...
+
+    def open_of(self, persons: Iterable[str]) -> dict[str, Sequence[Obligation]]:
+        """Return `open(person=...)` of several people at once; who is owed nothing is not there."""
         ...
 
     def of_person(self, person: str) -> Sequence[Obligation]:
@@ -268,16 +307,43 @@ class Debts(Protocol):
         ...
 
     def release(self, obligation_id: str, fence: int, next_at: datetime | None) -> None: ...
-    def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None: ...
-    def last_contact(self, person: str, kind: Kind | None = None) -> datetime | None: ...
-    def last_contacts(self, kind: Kind | None = None) -> dict[str, datetime]:
-        """Return, per person who has any evidence (of one kind of debt), when it last proved a contact."""
+    def close(
+        self,
+        obligation_id: str,
+        reason: str,
+        by: str,
+        at: datetime,
+        kind: ClosingKind = ClosingKind.OTHER,
+    ) -> None: ...
+    def handle(self, changed: Obligation) -> None:
+        """Save `owner`, `snoozed_until`, `escalated_at` and `raised` of an obligation, and nothing else."""
         ...
+
+    def last_contact(self, person: str, kind: Kind | None = None) -> datetime | None: ...
+    def last_contacts(
+        self, kind: Kind | None = None, persons: Iterable[str] | None = None
+    ) -> dict[str, datetime]:
+        """Return, per person (of these) with any evidence (of one kind), when it last proved a contact."""
+        ...
+
+    def waived_until(self, persons: Iterable[str]) -> dict[tuple[str, Kind], datetime]:
+        """Return, per person and kind, the end of the last period that a supervisor waived."""
+        ...
+
+    def derived_by(self) -> str | None:
+        """Return by which rules everything was derived last (`callcenter.service.followup.sweeping`)."""
+        ...
+
+    def set_derived_by(self, rules: str) -> None: ...
 
     def add_attempt(self, attempt: Attempt) -> None: ...
     def update_attempt(self, attempt: Attempt) -> None: ...
     def attempt(self, attempt_id: str) -> Attempt | None: ...
     def attempts(self, obligation_id: str) -> Sequence[Attempt]: ...
+    def attempts_of(self, obligations: Iterable[str]) -> dict[str, Sequence[Attempt]]:
+        """Return `attempts` at several obligations at once; what was never tried is not there."""
+        ...
+
     def attempts_in_doubt(self) -> Sequence[Attempt]: ...
     def attempts_since(self, since: datetime) -> int: ...
     def last_by_hand(self) -> dict[str, tuple[datetime, str]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from importlib.metadata import version
 from itertools import takewhile
 
 import chinese_calendar
@@ -104,6 +105,11 @@ class Calendar:
     def automation_day_from(self, when: date) -> date:
         """Return `when`, or the next day on which automated calls may go out."""
         return next((d for d in _days(when, _ONE_DAY) if self.may_automate(d)), when)
+
+    @property
+    def edition(self) -> str:
+        """Return which tables are in use: with a new one every due date may move."""
+        return f"{version('chinesecalendar')}/{version('holidays')}"
 
     def published_until(self, start: date, horizon: timedelta = timedelta(days=400)) -> date:
         """Return the last day, from `start` on, whose make-up workdays are known (or the day before)."""

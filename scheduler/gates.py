@@ -8,12 +8,13 @@ cannot be seen (the line's state, say) refuses.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from scheduler.breaker import Breaker
+from scheduler.cadence import CADENCES, Cadence
 from scheduler.calendar import Calendar
 from scheduler.ladder import Limits, Step, Who, Why, next_step, rungs
 from scheduler.obligations import Attempt, Evidence, Kind, Obligation, Result, Status, status_of
@@ -94,6 +95,9 @@ class Rules:
     paused: bool = False
     #: How people in danger are followed.
     risk: RiskRules = field(default_factory=RiskRules)
+    #: How often the register's grades are owed a contact, and (in days; 0: never) a visit at home.
+    cadences: Mapping[str, Cadence] = field(default_factory=lambda: CADENCES)
+    visit_every: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

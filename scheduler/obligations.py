@@ -26,12 +26,22 @@ class Kind(StrEnum):
     HIGH_RISK = "high_risk"
     MID_RISK = "mid_risk"
     FOLLOW_UP = "follow_up"
+    #: A contact that a plan calls for: the day before a hospital day, the monthly talk.
+    PLANNED = "planned"
+    #: Somebody we know rang and got nobody, and agreed before to be called back.
+    MISSED_CALL = "missed_call"
+    #: The half-yearly visit at home.
+    VISIT = "visit"
+    #: Something on record has to be looked at by a person: a number found bad, a file that left (R25, R34).
+    VERIFY = "verify"
 
 
 #: Steps of a case's ladder: they end with contact, or with what becomes of the case.
 OF_CASES = frozenset({Kind.HIGH_RISK, Kind.MID_RISK, Kind.FOLLOW_UP})
 #: What people are promised in a call, one task for each.
 PROMISED = frozenset({Kind.CALLBACK, Kind.APPOINTMENT, Kind.TALK, Kind.MESSAGE})
+#: What the hardship register calls for, and all that its clerks learn of (R39).
+OF_REGISTER = frozenset({Kind.HARDSHIP, Kind.VISIT})
 
 
 class Mode(StrEnum):
@@ -77,6 +87,23 @@ BY_IVR = "ivr"
 FREE_RESULTS = frozenset({Result.NETWORK_CONGESTION, Result.OWN_FAULT, Result.BLOCKED_BY_RULE})
 
 
+class CauseSource(StrEnum):
+    """What told how an attempt ended."""
+
+    #: The flow's own word: a key, a voice, a silence.
+    FLOW = "flow"
+    #: A Q.850 cause in a Reason header of the answer (RFC 3326), which says more than the SIP status.
+    REASON = "reason"
+    #: The SIP status of the answer, as Asterisk turns it into a cause.
+    SIP = "sip"
+    #: Our own hanging up after ringing for the whole time.
+    TIMEOUT = "timeout"
+    #: A person, who heard it.
+    HUMAN = "human"
+    #: We could not hand the call to the network.
+    OURS = "ours"
+
+
 class EvidenceKind(StrEnum):
     """What proves a qualifying contact."""
 
@@ -117,6 +144,11 @@ class Attempt:
     cause: int | None = None
     #: Where it went, in words of the one who dials; opaque here.
     callee: str | None = field(default=None, repr=False)
+    #: Which of our numbers was shown (R37).
+    did: str | None = None
+    cause_source: CauseSource | None = None
+    #: The network played something before anybody answered: an announcement nobody can read by machine.
+    early_media: bool = False
 
     @property
     def in_doubt(self) -> bool:
@@ -139,13 +171,34 @@ class Attempt:
         return self.result is not None and self.result not in FREE_RESULTS
 
 
+class ClosingKind(StrEnum):
+    """How an obligation ended without contact (closed list)."""
+
+    #: Another one took its place: a new grade, a new anchor, another contact.
+    SUPERSEDED = "superseded"
+    #: A named supervisor let it go; of people in danger two did.
+    WAIVED = "waived"
+    #: The person does not want it, on record.
+    REFUSED = "refused"
+    #: The file left, the plan or the case ended.
+    LEFT = "left"
+    DIED = "died"
+    WRONG_PERSON = "wrong_person"
+    DUPLICATE = "duplicate"
+    #: Looked at and set right (`Kind.VERIFY`).
+    VERIFIED = "verified"
+    #: For a reason that stands in words.
+    OTHER = "other"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Closing:
-    """An obligation ended without contact: superseded, waived, refused, died. Always by a name."""
+    """An obligation ended without contact. Always by a name."""
 
     at: datetime
     reason: str
     by: str
+    kind: ClosingKind = ClosingKind.OTHER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +232,14 @@ class Obligation:
     lease: Lease | None = None
     #: Ladder: not before this instant.
     next_at: datetime | None = None
+    #: Code of who took it on; nobody is held to it, and a supervisor may pass it on.
+    owner: str | None = None
+    #: A person put it off until then, with a reason; it stays owed.
+    snoozed_until: datetime | None = None
+    #: When it was last handed up to a supervisor.
+    escalated_at: datetime | None = None
+    #: By how much misses raised it (R35): taken off `priority`.
+    raised: int = 0
 
     def __post_init__(self) -> None:
         if self.window_end < self.due_at:

@@ -202,8 +202,8 @@ def _profile_row(found: Profile) -> dict[str, object]:
         ),
         "suppressions": [kind.value for kind in found.suppressions],
         "suppressions_text": _lines(SUPPRESSION_WORDS[kind] for kind in found.suppressions),
-        "files": [{"grade": grade.value, "status": status.value} for grade, status in found.files],
-        "files_text": _lines(f"{grade.value} {status.value}" for grade, status in found.files),
+        "files": [{"grade": grade, "status": status.value} for grade, status in found.files],
+        "files_text": _lines(f"{grade} {status.value}" for grade, status in found.files),
         "case": case
         and {"id": case.id, "level": int(case.level), "state": case.state.value, "owner": case.owner},
         "case_text": case

@@ -240,7 +240,10 @@ people = Table(
     Column("speaks", Text, nullable=False, server_default=text("''")),
     # Found to be the same as another entry, which stands for both.
     _text("merged_into", null=True),
+    # Keyed mark of their identity number.
+    _sealed("identity_mark", null=True),
     UniqueConstraint("code"),
+    Index(None, "identity_mark"),
 )
 
 phones = Table(
@@ -256,6 +259,9 @@ phones = Table(
     # How we came to know that it is theirs; and whether the register's newest list holds it (R39).
     Column("source", Text, nullable=False, server_default=text("'line'")),
     Column("listed", Boolean, nullable=False, server_default=text("false")),
+    _moment("verified_at", null=True),
+    # What was agreed about calling there: JSON.
+    _sealed("agreed", null=True),
     Index(None, "number_hash"),
 )
 
@@ -269,6 +275,8 @@ consents = Table(
     _moment("at"),
     _text("channel"),
     _text("script_version"),
+    Column("evidence", Text, nullable=False, server_default=text("''")),
+    _moment("expires_at", null=True),
     Index(None, "person"),
 )
 
@@ -280,6 +288,9 @@ suppressions = Table(
     _text("kind"),
     _moment("at"),
     _sealed("reason"),
+    _moment("until", null=True),
+    Column("topic", Text, nullable=False, server_default=text("''")),
+    Column("lifted", Boolean, nullable=False, server_default=text("false")),
     Index(None, "person"),
 )
 
@@ -295,7 +306,23 @@ hardship_files = Table(
     _text("union_unit"),
     # A name.
     _sealed("liaison"),
+    _text("household", null=True),
+    Column("notice_from", Date, nullable=True),
+    Column("notice_to", Date, nullable=True),
+    Column("review_due", Date, nullable=True),
+    _text("exit_reason", null=True),
+    _text("exit_confirmed_by", null=True),
+    # When the sweep has to look at it again; NULL: nothing changes by itself.
+    _moment("look_at", null=True),
     Index(None, "person"),
+    Index(None, "household"),
+    Index(None, "district", "grade"),
+)
+Index(
+    "ix_hardship_files_look_at",
+    hardship_files.c.look_at,
+    sqlite_where=text("look_at IS NOT NULL"),
+    postgresql_where=text("look_at IS NOT NULL"),
 )
 
 obligations = Table(
@@ -315,22 +342,45 @@ obligations = Table(
     _moment("closed_at", null=True),
     _sealed("closing_reason", null=True),
     _text("closed_by", null=True),
+    _text("closed_as", null=True),
+    # Follows from `evidence`, which alone decides: a trigger sets it, and lets nobody else (I4, I12).
+    _moment("proven_at", null=True),
     _text("lease_owner", null=True),
     _moment("lease_until", null=True),
     # Outlives the lease, so that whoever held an old one stays refused.
     _whole("fence"),
     _moment("next_at", null=True),
+    _text("owner", null=True),
+    _moment("snoozed_until", null=True),
+    _moment("escalated_at", null=True),
+    Column("raised", Integer, nullable=False, server_default=text("0")),
     # A sweep that runs twice finds its own row instead of owing twice.
     UniqueConstraint("kind", "person", "origin", "due_at"),
     Index(None, "person"),
     CheckConstraint("window_end >= due_at", name="window"),
 )
+#: What is neither proven nor closed: of a growing history the small part that is asked for.
+_STANDS = text("closed_at IS NULL AND proven_at IS NULL")
 Index(
-    "ix_obligations_unclosed",
+    "ix_obligations_open",
     obligations.c.window_end,
-    sqlite_where=text("closed_at IS NULL"),
-    postgresql_where=text("closed_at IS NULL"),
+    obligations.c.priority,
+    obligations.c.due_at,
+    obligations.c.id,
+    sqlite_where=_STANDS,
+    postgresql_where=_STANDS,
 )
+Index(
+    "ix_obligations_open_kind",
+    obligations.c.kind,
+    obligations.c.window_end,
+    obligations.c.priority,
+    obligations.c.due_at,
+    obligations.c.id,
+    sqlite_where=_STANDS,
+    postgresql_where=_STANDS,
+)
+Index("ix_obligations_open_due", obligations.c.due_at, sqlite_where=_STANDS, postgresql_where=_STANDS)
 
 attempts = Table(
     "attempts",
@@ -345,6 +395,10 @@ attempts = Table(
     _moment("settled_at", null=True),
     _whole("cause", null=True),
     _sealed("callee", null=True),
+    # Which of our numbers was shown (R37); what told the result; whether anything was played before.
+    _text("did", null=True),
+    _text("cause_source", null=True),
+    Column("early_media", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("obligation", "n"),
     Index(None, "planned_at"),
 )
@@ -390,6 +444,8 @@ Index(
     postgresql_where=text("acknowledged_at IS NULL AND kind <> 'crisis'"),
 )
 
+#: What the ledger keeps of itself: by which rules it last derived everything (`rules`).
+ledger_state = Table("ledger_state", metadata, _key("key"), _text("value"))
 
 _CLEAR = {"text": Text, "whole": Integer, "moment": Moment}
 

@@ -70,11 +70,27 @@ class Verb(StrEnum):
     QUEUE_SEE = "queue.see"
     QUEUE_WORK = "queue.work"
     QUEUE_CLOSE = "queue.close"
+    #: Passing a debt to somebody, or taking it from them.
+    QUEUE_ASSIGN = "queue.assign"
+    #: What becomes of somebody in danger whom nobody reaches (R26); dialling outside the hours (I5).
+    QUEUE_DECIDE = "queue.decide"
+    #: Stopping the dialler, and letting it go on.
+    DIALLER_HOLD = "dialler.hold"
+    #: Series of contacts somebody needs.
+    PLANS_SEE = "plans.see"
+    PLANS_CHANGE = "plans.change"
+    #: What one shift leaves to the next.
+    SHEET_WRITE = "sheet.write"
+    SHEET_ACCEPT = "sheet.accept"
     HARDSHIP_IMPORT = "hardship.import"
     #: Files, and whether a check-in is owed or done.
     HARDSHIP_SEE = "hardship.see"
     #: Recording that somebody was visited at home: that keeps a routine check-in, and no other debt.
     HARDSHIP_VISIT = "hardship.visit"
+    #: A file's way through the register: applied, put up, in, watched, out, and in again.
+    HARDSHIP_FILE = "hardship.file"
+    #: Making sure that a file that left was right to (R34).
+    HARDSHIP_CONFIRM = "hardship.confirm"
     PEOPLE_SEE = "people.see"
     #: New entries, numbers and what holds for them, how somebody is best spoken to.
     PEOPLE_CHANGE = "people.change"
@@ -82,6 +98,8 @@ class Verb(StrEnum):
     #: Looking over what was revealed to whom.
     REVEAL_REVIEW = "people.reveal_review"
     PEOPLE_CONSENT = "people.consent"
+    #: The person's own word that an opt-out no longer holds.
+    PEOPLE_OPTIN = "people.optin"
     PEOPLE_MERGE = "people.merge"
     PEOPLE_PLAN = "people.plan"
     PEOPLE_BLOCK = "people.block"
@@ -161,14 +179,24 @@ ALLOWED: Mapping[Verb, frozenset[Role]] = MappingProxyType(
         Verb.QUEUE_SEE: frozenset({_C, _S}),
         Verb.QUEUE_WORK: frozenset({_C, _S}),
         Verb.QUEUE_CLOSE: frozenset({_S}),
+        Verb.QUEUE_ASSIGN: frozenset({_S}),
+        Verb.QUEUE_DECIDE: frozenset({_S}),
+        Verb.DIALLER_HOLD: frozenset({_S}),
+        Verb.PLANS_SEE: frozenset({_C, _S}),
+        Verb.PLANS_CHANGE: frozenset({_C, _S}),
+        Verb.SHEET_WRITE: frozenset({_C, _S}),
+        Verb.SHEET_ACCEPT: frozenset({_C, _S}),
         Verb.HARDSHIP_IMPORT: frozenset({_K, _S}),
         Verb.HARDSHIP_SEE: frozenset({_K, _C, _S}),
         Verb.HARDSHIP_VISIT: frozenset({_K, _C, _S}),
+        Verb.HARDSHIP_FILE: frozenset({_K, _S}),
+        Verb.HARDSHIP_CONFIRM: frozenset({_K, _S}),
         Verb.PEOPLE_SEE: frozenset({_C, _S}),
         Verb.PEOPLE_CHANGE: frozenset({_C, _S}),
         Verb.PEOPLE_REVEAL: frozenset({_C, _S}),
         Verb.REVEAL_REVIEW: frozenset({_S}),
         Verb.PEOPLE_CONSENT: frozenset({_C, _S, _K}),
+        Verb.PEOPLE_OPTIN: frozenset({_C, _S}),
         Verb.PEOPLE_MERGE: frozenset({_S}),
         Verb.PEOPLE_PLAN: frozenset({_C, _S}),
         Verb.PEOPLE_BLOCK: frozenset({_S}),

@@ -37,6 +37,10 @@ class AlarmKind(StrEnum):
     LATE_FOR_DUTY = "late_for_duty"
     #: R45: a hand-over that nobody has accepted by name.
     HANDOVER_OPEN = "handover_open"
+    #: R27: faults of the line in a row stopped the dialler.
+    DIALLER_STOPPED = "dialler_stopped"
+    #: A debt is past its time because callers took the line all along.
+    DEBT_STARVED = "debt_starved"
     #: Nothing of ours has been alive for `alarms.watchdog`; raised by the PBX itself.
     WATCHDOG = "watchdog"
     #: `hotline alarm test`.
@@ -143,7 +147,7 @@ OF_CASES = frozenset(
 #: Kinds with an alarm for each call: several may be open.
 OF_CALLS = frozenset({AlarmKind.CRISIS})
 #: Kinds that can wait for the morning: nobody is woken for paper.
-BY_DAY = frozenset({AlarmKind.RECORD_MISSING})
+BY_DAY = frozenset({AlarmKind.RECORD_MISSING, AlarmKind.DEBT_STARVED, AlarmKind.DIALLER_STOPPED})
 
 _ID = re.compile(r"al-([a-z_]{1,32})-[0-9a-f]{8,32}")
 

@@ -11,6 +11,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from callcenter.domain.cases import Case, CaseEvent, Rescue
 from callcenter.domain.handover import Handover
+from callcenter.domain.households import Household, ImportProfile
+from callcenter.domain.ledger import DebtEvent, DiallerPause, Plan, ShiftSheet, Waiver
 from callcenter.domain.listening import Listening
 from callcenter.domain.privacy import (
     Block,
@@ -127,6 +129,20 @@ LISTENINGS = BookOf(
     of=Listening,
     clear={"call": "text", "by": "text", "asked_at": "moment"},
 )
+HOUSEHOLDS = BookOf(table="households", called="家庭", of=Household, clear={})
+IMPORT_PROFILES = BookOf(table="import_profiles", called="名单格式", of=ImportProfile, clear={})
+PLANS = BookOf(table="contact_plans", called="联系计划", of=Plan, clear={"person": "text", "state": "text"})
+DEBT_EVENTS = BookOf(
+    table="debt_events",
+    called="待办经过",
+    of=DebtEvent,
+    clear={"obligation": "text", "act": "text", "at": "moment"},
+)
+WAIVERS = BookOf(table="waivers", called="免除", of=Waiver, clear={"obligation": "text", "state": "text"})
+DIALLER_PAUSES = BookOf(table="dialler_pauses", called="外呼暂停", of=DiallerPause, clear={})
+SHIFT_SHEETS = BookOf(
+    table="shift_sheets", called="交班单", of=ShiftSheet, clear={"state": "text", "at": "moment"}
+)
 
 BOOKS: tuple[BookOf[Any], ...] = (
     FORMS,
@@ -157,4 +173,11 @@ BOOKS: tuple[BookOf[Any], ...] = (
     CORRECTIONS,
     HANDOVERS,
     LISTENINGS,
+    HOUSEHOLDS,
+    IMPORT_PROFILES,
+    PLANS,
+    DEBT_EVENTS,
+    WAIVERS,
+    DIALLER_PAUSES,
+    SHIFT_SHEETS,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Literal
 
@@ -17,6 +18,8 @@ class PhoneStatus(StrEnum):
     WRONG = "wrong"
     #: R25: 9 was pressed before identity: this number only is left alone until a human verified.
     QUARANTINED = "quarantined"
+    #: The network, or the person, says that it is another one now.
+    CHANGED = "changed"
 
 
 class PhoneSource(StrEnum):
@@ -30,6 +33,26 @@ class PhoneSource(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SafeContact:
+    """What was agreed about calling a number: who else may answer there, and what they may hear.
+
+    All of it is sealed. Nothing agreed means: say nothing, leave nothing.
+    """
+
+    #: Whose it is, to people: `家里`, `女儿`.
+    label: str = ""
+    #: A message in neutral words may be left.
+    voicemail: bool = False
+    sms: bool = False
+    #: When it is safe to ring there, wall time; empty: whenever the line calls out.
+    windows: tuple[tuple[time, time], ...] = ()
+    #: Whom to ask for, and as whom to call.
+    say_name: str = ""
+    #: A word agreed, by which they know us.
+    code_word: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Phone:
     """One number of a person."""
 
@@ -39,6 +62,9 @@ class Phone:
     source: PhoneSource = PhoneSource.LINE
     #: The newest list of the register holds it: what a clerk sees of somebody's numbers (R39).
     listed: bool = False
+    #: When somebody last made sure whose it is.
+    verified_at: datetime | None = None
+    agreed: SafeContact = field(default_factory=SafeContact, repr=False)
 
     @property
     def is_known(self) -> bool:
@@ -69,7 +95,12 @@ class Consent:
     granted: bool
     at: datetime
     channel: str
+    #: Which wording was read out or signed: `consent-2026-05`.
     script_version: str = ""
+    #: What proves it: a call's id, a paper's number. Stands in clear, so never a name or a number of theirs.
+    evidence: str = ""
+    #: A yes that ends by itself.
+    expires_at: datetime | None = None
 
 
 class SuppressionKind(StrEnum):
@@ -78,16 +109,32 @@ class SuppressionKind(StrEnum):
     #: No automated calls; a human may still call.
     AUTOMATION = "automation"
     ALL_OUTBOUND = "all_outbound"
+    #: No calls about one thing (`Suppression.topic`).
+    TOPIC = "topic"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suppression:
-    """An opt-out. Survives re-import (R32)."""
+    """An opt-out, or (`lifted`) the person's own word that it no longer holds. Append-only.
+
+    The newest of a kind and topic counts. Survives re-import (R32).
+    """
 
     person: str
     kind: SuppressionKind
     at: datetime
     reason: str
+    #: Holds until then; None: until they say otherwise.
+    until: datetime | None = None
+    #: Of `TOPIC`: a kind of debt (`scheduler.obligations.Kind`).
+    topic: str = ""
+    lifted: bool = False
+
+
+def in_force(said: Sequence[Suppression], now: datetime) -> tuple[Suppression, ...]:
+    """Return the opt-outs that hold at `now`, of statements oldest first: the newest of a kind and topic."""
+    newest = {(one.kind, one.topic): one for one in said}
+    return tuple(o for o in newest.values() if not o.lifted and (o.until is None or o.until > now))
 
 
 #: Languages of the prompts besides Mandarin: `zh_wx` is 无锡话.
@@ -115,6 +162,8 @@ class Person:
     merged_into: str | None = None
     #: Six digits we gave them, so that they are known again without a number.
     spoken: str | None = field(default=None, repr=False)
+    #: Keyed mark of their identity number, which itself is never kept.
+    identity_mark: str | None = field(default=None, repr=False)
 
     def is_elder(self, year: int) -> bool:
         """Tell whether they are, or become in `year`, old enough to be spared machines."""
@@ -126,7 +175,7 @@ class Person:
 
 
 class Grade(StrEnum):
-    """Hardship grades; cadences in `scheduler.cadence` are keyed by these values."""
+    """The hardship grades we ship. A site may have others (`[hardship.grades]`): cities differ."""
 
     DEEP = "深度困难"
     RELATIVE = "相对困难"
@@ -137,9 +186,24 @@ class Grade(StrEnum):
 class FileStatus(StrEnum):
     """Where a hardship file stands. Only `ACTIVE` and `WATCH` are owed check-ins."""
 
+    APPLIED = "申请"
+    NOTICE = "公示"
     ACTIVE = "在档"
     WATCH = "脱困观察期"
     CLOSED = "退档"
+
+
+class ExitReason(StrEnum):
+    """Why a file left (closed list; R34)."""
+
+    RECOVERED = "脱困"
+    RETIRED = "退休"
+    MOVED = "调离"
+    DIED = "死亡"
+    #: The notice brought an objection that held, or the check did not bear it out.
+    NOT_APPROVED = "未通过"
+    MISTAKE = "误建"
+    OTHER = "其他"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,10 +212,21 @@ class HardshipFile:
 
     file_no: str
     person: str
-    grade: Grade
+    #: A key of `[hardship.grades]`.
+    grade: str
     status: FileStatus
     #: First day of the present grade: where the cadence starts.
     since: date
     district: str = ""
     union_unit: str = ""
     liaison: str = ""
+    #: Id of the household (`HOUSEHOLDS`); at most one file of a household is open.
+    household: str | None = None
+    #: First and last day of the public notice.
+    notice_from: date | None = None
+    notice_to: date | None = None
+    #: When the file is to be looked through again.
+    review_due: date | None = None
+    exit_reason: ExitReason | None = None
+    #: R34: who made sure, after the file had left, that it was right to.
+    exit_confirmed_by: str | None = None

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from callcenter.domain.moments import check_aware
 from callcenter.errors import Conflict, NotFound, Refused
+from callcenter.memory.people import MemoryPeople
 from callcenter.memory.state import State, checked
-from scheduler.obligations import Attempt, Closing, Evidence, Kind, Lease, Obligation
+from scheduler.obligations import (
+    OF_REGISTER,
+    Attempt,
+    Closing,
+    ClosingKind,
+    Evidence,
+    Kind,
+    Lease,
+    Obligation,
+)
 
 
 class MemoryDebts:
@@ -21,8 +31,8 @@ class MemoryDebts:
     def add(self, obligation: Obligation) -> bool:
         """Store it; return False if it stands already.
 
-        It stands if its id does, or one of the same kind, person, origin and due date; and a person
-        with an open hardship obligation gets no second one: missed routine periods are one debt.
+        It stands if its id does, or one of the same kind, person, origin and due date; and a person with
+        an open obligation of the register's gets no second one of its kind: missed periods are one debt.
         """
         stands = any(_identity(o) == _identity(obligation) for o in self._state.obligations.values())
         if stands or obligation.id in self._state.obligations or self._is_second(obligation):
@@ -31,8 +41,12 @@ class MemoryDebts:
         return True
 
     def _is_second(self, obligation: Obligation) -> bool:
-        routine = obligation.kind is Kind.HARDSHIP and obligation.closing is None
-        return routine and any(o.kind is Kind.HARDSHIP for o in self.open(person=obligation.person))
+        routine = obligation.kind in OF_REGISTER and obligation.closing is None
+        return routine and any(o.kind is obligation.kind for o in self.open(person=obligation.person))
+
+    def add_many(self, obligations: Sequence[Obligation]) -> frozenset[str]:
+        """Store those that `add` would store; return their ids."""
+        return frozenset(o.id for o in obligations if self.add(o))
 
     def get(self, obligation_id: str) -> Obligation:
         """Return an obligation, or raise `NotFound`."""
@@ -47,6 +61,15 @@ class MemoryDebts:
         asked = (o for o in still if person in (None, o.person) and kind in (None, o.kind))
         return sorted(asked, key=_urgency)
 
+    def open_of(self, persons: Iterable[str]) -> dict[str, Sequence[Obligation]]:
+        """Return what several people are owed; who is owed nothing is not there."""
+        found: dict[str, list[Obligation]] = {}
+        wanted = set(persons)
+        for one in self.open():
+            if one.person in wanted:
+                found.setdefault(one.person, []).append(one)
+        return dict(found)
+
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""
         theirs = (o for o in self._state.obligations.values() if o.person == person)
@@ -58,11 +81,14 @@ class MemoryDebts:
         others = (o for o in self._state.obligations.values() if o.id != obligation_id)
         if any(_identity(o) == _identity(moved) for o in others):
             raise Conflict(f"待办 {obligation_id} 在对方名下已有同样的一项。")
+        self._touch(obligation_id)
         self._state.obligations[obligation_id] = moved
+        self._touch(obligation_id)
 
     def reopen(self, obligation_id: str) -> None:
         """Take a closing back, or raise `NotFound`."""
         self._state.obligations[obligation_id] = replace(self.get(obligation_id), closing=None)
+        self._touch(obligation_id)
 
     def forget(self, person: str) -> None:
         """Blank the words, numbers and reasons in a person's obligations and attempts."""
@@ -100,23 +126,62 @@ class MemoryDebts:
             raise Conflict(f"待办 {obligation_id} 已不由此处办理。")
         self._state.obligations[obligation_id] = checked(replace(held, lease=None, next_at=next_at))
 
-    def close(self, obligation_id: str, reason: str, by: str, at: datetime) -> None:
+    def close(
+        self,
+        obligation_id: str,
+        reason: str,
+        by: str,
+        at: datetime,
+        kind: ClosingKind = ClosingKind.OTHER,
+    ) -> None:
         """End it without contact, by a name; raise `Conflict` if it was closed before."""
         standing = self.get(obligation_id)
         if standing.closing is not None:
             raise Conflict(f"待办 {obligation_id} 早已关闭。")
-        closing = checked(Closing(at=at, reason=reason, by=by))
+        closing = checked(Closing(at=at, reason=reason, by=by, kind=kind))
         self._state.obligations[obligation_id] = replace(standing, closing=closing)
+        self._touch(obligation_id)
+
+    def _touch(self, obligation_id: str) -> None:
+        """Have the sweep look at whose routine debt began, ended or went to somebody else."""
+        one = self._state.obligations[obligation_id]
+        if one.kind in OF_REGISTER:
+            MemoryPeople(self._state).touch([one.person])
+
+    def handle(self, changed: Obligation) -> None:
+        """Save who has it, until when it was put off, when it was handed up, and how far misses raised it."""
+        names = ("owner", "snoozed_until", "escalated_at", "raised")
+        values = {name: getattr(changed, name) for name in names}
+        self._state.obligations[changed.id] = checked(replace(self.get(changed.id), **values))
 
     def last_contact(self, person: str, kind: Kind | None = None) -> datetime | None:
         """Return when evidence (of this kind of debt, if given) last proved a contact with this person."""
         return self.last_contacts(kind).get(person)
 
-    def last_contacts(self, kind: Kind | None = None) -> dict[str, datetime]:
-        """Return, per person with any evidence (of this kind of debt), when it last proved a contact."""
-        asked = {o.id: o.person for o in self._state.obligations.values() if kind in (None, o.kind)}
+    def last_contacts(
+        self, kind: Kind | None = None, persons: Iterable[str] | None = None
+    ) -> dict[str, datetime]:
+        """Return, per person (of these) with any evidence (of one kind), when it last proved a contact."""
+        wanted = None if persons is None else set(persons)
+        of_kind = (o for o in self._state.obligations.values() if kind in (None, o.kind))
+        asked = {o.id: o.person for o in of_kind if wanted is None or o.person in wanted}
         proofs = (e for e in self._state.evidence.values() if e.obligation in asked)
         return {asked[e.obligation]: e.at for e in sorted(proofs, key=lambda e: e.at)}
+
+    def waived_until(self, persons: Iterable[str]) -> dict[tuple[str, Kind], datetime]:
+        """Return, per person and kind, the end of the last period that a supervisor waived."""
+        wanted = set(persons)
+        every = sorted(self._state.obligations.values(), key=lambda o: o.window_end)
+        waived = (o for o in every if o.closing and o.closing.kind is ClosingKind.WAIVED)
+        return {(o.person, o.kind): o.window_end for o in waived if o.person in wanted}
+
+    def derived_by(self) -> str | None:
+        """Return by which rules everything was derived last."""
+        return next(iter(self._state.derived_by), None)
+
+    def set_derived_by(self, rules: str) -> None:
+        """Note by which rules everything is derived from now on."""
+        self._state.derived_by[:] = [rules]
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
@@ -140,6 +205,10 @@ class MemoryDebts:
         """Return the attempts at an obligation, in order."""
         made = (a for a in self._state.attempts.values() if a.obligation == obligation_id)
         return sorted(made, key=lambda a: a.n)
+
+    def attempts_of(self, obligations: Iterable[str]) -> dict[str, Sequence[Attempt]]:
+        """Return the attempts at several obligations; what was never tried is not there."""
+        return {o: made for o in obligations if (made := self.attempts(o))}
 
     def attempts_in_doubt(self) -> Sequence[Attempt]:
         """Return the attempts without a result, oldest first."""
@@ -168,6 +237,7 @@ class MemoryDebts:
         if evidence.id in self._state.evidence or (evidence.obligation, evidence.reference) in known:
             return False
         self._state.evidence[evidence.id] = checked(evidence)
+        self._touch(evidence.obligation)
         return True
 
     def evidence(self, obligation_id: str) -> Sequence[Evidence]:

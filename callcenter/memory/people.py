@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
 from callcenter.errors import Conflict, NotFound
 from callcenter.memory.line import same_number
 from callcenter.memory.state import State, checked
+
+#: A look that is due whatever the time.
+_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MemoryPeople:
@@ -94,6 +98,7 @@ class MemoryPeople:
         """Append an opt-out; raise `NotFound` if the person is not here."""
         self.get(suppression.person)
         self._state.suppressions.append(checked(suppression))
+        self.touch([suppression.person])
 
     def suppressions(self, person_id: str) -> Sequence[Suppression]:
         """Return the opt-outs that bind a person, by group and by number (R32), oldest first."""
@@ -122,10 +127,56 @@ class MemoryPeople:
         """Return a person's files, by number."""
         return [file for file in self.files() if file.person == person_id]
 
+    def consents_of(self, persons: Iterable[str]) -> dict[str, Sequence[Consent]]:
+        """Return the statements of several people; who said nothing is not there."""
+        return {p: said for p in persons if (said := self.consents(p))}
+
+    def suppressions_of(self, persons: Iterable[str]) -> dict[str, Sequence[Suppression]]:
+        """Return what binds several people; whom nothing binds is not there."""
+        return {p: said for p in persons if (said := self.suppressions(p))}
+
+    def files_of_many(self, persons: Iterable[str]) -> dict[str, Sequence[HardshipFile]]:
+        """Return several people's files; who has none is not there."""
+        return {p: found for p in persons if (found := self.files_of(p))}
+
+    def touch(self, persons: Iterable[str]) -> None:
+        """Have the next sweep look at these people's files, and at those of whom they are part."""
+        for person_id in persons:
+            for one in (person_id, *self._above(person_id), *self.merged(person_id)):
+                self._state.looks[one] = _AT_ONCE
+
+    def touch_all(self) -> None:
+        """Have the next sweeps look at every file."""
+        self._state.looks.update(dict.fromkeys(self._state.people, _AT_ONCE))
+
+    def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return people with a file that a sweep has to look at by `now`."""
+        filed = {file.person for file in self._state.files.values()}
+        waiting = sorted((at, p) for p, at in self._state.looks.items() if at <= now and p in filed)
+        return [person for _, person in waiting[:limit]]
+
+    def looked(self, again: Mapping[str, datetime | None]) -> None:
+        """Note when each of these people's files has to be looked at again."""
+        for person, at in again.items():
+            self._state.looks.pop(person, None)
+            if at is not None:
+                self._state.looks[person] = at
+
+    def _above(self, person_id: str) -> list[str]:
+        """Return the entries that stand for this one, nearest first."""
+        found: list[str] = []
+        person = self._state.people.get(person_id)
+        while person is not None and person.merged_into and person.merged_into not in found:
+            found.append(person.merged_into)
+            person = self._state.people.get(person.merged_into)
+        return found
+
     def put_file(self, file: HardshipFile) -> None:
         """Upsert a file by its number; raise `NotFound` if its person is not here."""
         self.get(file.person)
-        self._state.files[file.file_no] = file
+        if self._state.files.get(file.file_no) != file:
+            self._state.files[file.file_no] = file
+            self.touch([file.person])
 
     def file(self, file_no: str) -> HardshipFile | None:
         """Return a file."""

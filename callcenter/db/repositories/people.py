@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -19,19 +21,21 @@ from sqlalchemy import (
     update,
 )
 
+from callcenter.db.repositories import looks
 from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.db.tables import books, consents, hardship_files, people, phones, suppressions
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import (
     Consent,
     ConsentKind,
+    ExitReason,
     FileStatus,
-    Grade,
     HardshipFile,
     Person,
     Phone,
     PhoneSource,
     PhoneStatus,
+    SafeContact,
     Suppression,
     SuppressionKind,
 )
@@ -118,6 +122,8 @@ class SqlPeople(Repository):
             "at": consent.at,
             "channel": consent.channel,
             "script_version": consent.script_version,
+            "evidence": consent.evidence,
+            "expires_at": consent.expires_at,
         }
         self._connection.execute(insert(consents).values(**row))
 
@@ -138,8 +144,12 @@ class SqlPeople(Repository):
             "kind": suppression.kind.value,
             "at": suppression.at,
             "reason": self._cipher.seal(suppression.reason, "suppressions.reason"),
+            "until": suppression.until,
+            "topic": suppression.topic,
+            "lifted": suppression.lifted,
         }
         self._connection.execute(insert(suppressions).values(**row))
+        looks.touch(self._connection, [suppression.person])
 
     def suppressions(self, person_id: str) -> Sequence[Suppression]:
         """Return the opt-outs that bind a person, by group and by number (R32), oldest first."""
@@ -194,20 +204,86 @@ class SqlPeople(Repository):
         theirs = select(hardship_files).where(hardship_files.c.person == person_id)
         return [self._file(row) for row in self._all(theirs.order_by(hardship_files.c.file_no))]
 
+    def consents_of(self, persons: Iterable[str]) -> dict[str, Sequence[Consent]]:
+        """Return the statements of several people, oldest first; who said nothing is not there."""
+        found: dict[str, list[Consent]] = {}
+        for chunk in chunks(persons):
+            whose = self._whose(chunk)
+            said = select(consents).where(consents.c.person.in_(whose))
+            for row in self._all(said.order_by(consents.c.at, consents.c.seq)):
+                for person in whose[row["person"]]:
+                    found.setdefault(person, []).append(_consent(row))
+        return dict(found)
+
+    def suppressions_of(self, persons: Iterable[str]) -> dict[str, Sequence[Suppression]]:
+        """Return what binds several people, oldest first; whom nothing binds is not there."""
+        asked = list(persons)
+        if self._connection.scalar(select(phones.c.person).where(phones.c.status == _ERASED).limit(1)):
+            return {p: bound for p in asked if (bound := self.suppressions(p))}  # numbers are compared
+        found: dict[str, list[Suppression]] = {}
+        for chunk in chunks(asked):
+            whose = self._whose(chunk)
+            said = select(suppressions).where(suppressions.c.person.in_(whose))
+            for row in self._all(said.order_by(suppressions.c.at, suppressions.c.seq)):
+                for person in whose[row["person"]]:
+                    found.setdefault(person, []).append(self._suppression(row))
+        return dict(found)
+
+    def _whose(self, persons: Sequence[str]) -> dict[str, set[str]]:
+        """Return these people and the entries merged into theirs: id -> to which of them it belongs."""
+        whose = looks.parts_of(self._connection, persons)
+        for person in persons:
+            whose.setdefault(person, set()).add(person)
+        return whose
+
+    def files_of_many(self, persons: Iterable[str]) -> dict[str, Sequence[HardshipFile]]:
+        """Return several people's files, by number; who has none is not there."""
+        found: dict[str, list[HardshipFile]] = {}
+        for chunk in chunks(persons):
+            theirs = select(hardship_files).where(hardship_files.c.person.in_(chunk))
+            for row in self._all(theirs.order_by(hardship_files.c.file_no)):
+                found.setdefault(row["person"], []).append(self._file(row))
+        return dict(found)
+
+    def touch(self, persons: Iterable[str]) -> None:
+        """Have the next sweep look at these people's files, and at those of whom they are part."""
+        looks.touch(self._connection, persons)
+
+    def touch_all(self) -> None:
+        """Have the next sweeps look at every file."""
+        looks.touch_all(self._connection)
+
+    def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return people with a file that a sweep has to look at by `now`."""
+        return looks.to_look_at(self._connection, now, limit)
+
+    def looked(self, again: Mapping[str, datetime | None]) -> None:
+        """Note when each of these people's files has to be looked at again."""
+        looks.looked(self._connection, again)
+
     def put_file(self, file: HardshipFile) -> None:
         """Upsert a file by its number; raise `NotFound` if its person is not here."""
         self._check_known(file.person)
         row = {
             "person": file.person,
-            "grade": file.grade.value,
+            "grade": str(file.grade),
             "status": file.status.value,
             "since": file.since,
             "district": file.district,
             "union_unit": file.union_unit,
             "liaison": self._cipher.seal(file.liaison, "hardship_files.liaison"),
+            "household": file.household,
+            "notice_from": file.notice_from,
+            "notice_to": file.notice_to,
+            "review_due": file.review_due,
+            "exit_reason": file.exit_reason.value if file.exit_reason else None,
+            "exit_confirmed_by": file.exit_confirmed_by,
         }
         put = self._insert(hardship_files).values(file_no=file.file_no, **row)
+        if self.file(file.file_no) == file:
+            return
         self._connection.execute(put.on_conflict_do_update(index_elements=["file_no"], set_=row))
+        looks.touch(self._connection, [file.person])
 
     def file(self, file_no: str) -> HardshipFile | None:
         """Return a file."""
@@ -260,6 +336,7 @@ class SqlPeople(Repository):
             "no_ivr": person.no_ivr,
             "speaks": person.speaks,
             "merged_into": person.merged_into,
+            "identity_mark": bytes.fromhex(person.identity_mark) if person.identity_mark else None,
         }
 
     def _person(self, row: Row, numbers: tuple[Phone, ...], spoken: str | None) -> Person:
@@ -276,6 +353,7 @@ class SqlPeople(Repository):
             speaks=row["speaks"],
             merged_into=row["merged_into"],
             spoken=spoken,
+            identity_mark=row["identity_mark"].hex() if row["identity_mark"] else None,
         )
 
     def _phone_row(self, person_id: str, place: int, phone: Phone) -> Row:
@@ -288,6 +366,8 @@ class SqlPeople(Repository):
             "safe_to_call": phone.safe_to_call,
             "source": phone.source.value,
             "listed": phone.listed,
+            "verified_at": phone.verified_at,
+            "agreed": self._cipher.seal(_written(phone.agreed), "phones.agreed"),
         }
 
     def _phone(self, row: Row) -> Phone:
@@ -297,6 +377,8 @@ class SqlPeople(Repository):
             safe_to_call=row["safe_to_call"],
             source=PhoneSource(row["source"]),
             listed=row["listed"],
+            verified_at=row["verified_at"],
+            agreed=_agreed(self._cipher.open(row["agreed"], "phones.agreed")),
         )
 
     def _suppression(self, row: Row) -> Suppression:
@@ -305,18 +387,27 @@ class SqlPeople(Repository):
             kind=SuppressionKind(row["kind"]),
             at=row["at"],
             reason=self._cipher.open(row["reason"], "suppressions.reason") or "",
+            until=row["until"],
+            topic=row["topic"],
+            lifted=row["lifted"],
         )
 
     def _file(self, row: Row) -> HardshipFile:
         return HardshipFile(
             file_no=row["file_no"],
             person=row["person"],
-            grade=Grade(row["grade"]),
+            grade=row["grade"],
             status=FileStatus(row["status"]),
             since=row["since"],
             district=row["district"],
             union_unit=row["union_unit"],
             liaison=self._cipher.open(row["liaison"], "hardship_files.liaison") or "",
+            household=row["household"],
+            notice_from=row["notice_from"],
+            notice_to=row["notice_to"],
+            review_due=row["review_due"],
+            exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] else None,
+            exit_confirmed_by=row["exit_confirmed_by"],
         )
 
 
@@ -349,4 +440,19 @@ def _consent(row: Row) -> Consent:
         at=row["at"],
         channel=row["channel"],
         script_version=row["script_version"],
+        evidence=row["evidence"],
+        expires_at=row["expires_at"],
     )
+
+
+#: What most numbers have: nothing agreed, and nothing written about it.
+_NOTHING_AGREED = SafeContact()
+_AGREED = TypeAdapter(SafeContact)
+
+
+def _written(agreed: SafeContact) -> str | None:
+    return None if agreed == _NOTHING_AGREED else _AGREED.dump_json(agreed).decode()
+
+
+def _agreed(text: str | None) -> SafeContact:
+    return _NOTHING_AGREED if text is None else _AGREED.validate_json(text)

@@ -12,8 +12,9 @@ from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.case_steps import case_of, step_name
-from callcenter.service.followup.debts import LineFacts, due_of, has_ivr_consent, situation_of
+from callcenter.service.followup.debts import LineFacts, has_ivr_consent, situation_of
 from callcenter.service.followup.settling import URGENT_PRIORITY, details_of, numbers_for
+from callcenter.service.followup.sweeping import due_of
 from callcenter.service.people.entries import open_cases, resolve
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
 from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
@@ -321,7 +322,7 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     day = facts.rules.calendar.day(due.period_end)
     consent = "有" if has_ivr_consent(work, one.person) else "没有"
     return [
-        f"档案 {file.file_no}：{file.grade.value}，{file.status.value}，自 {file.since} 起。",
+        f"档案 {file.file_no}：{file.grade}，{file.status.value}，自 {file.since} 起。",
         f"最近一次有凭据的联系：{contact}。",
         f"从 {due.counted_from} 起算，本期到 {due.period_end} 为止。{moved}",
         *([f"注意：{day.warning}。"] if day.warning else []),

@@ -294,7 +294,7 @@ _READERS: tuple[tuple[str, Callable[[Person, HardshipFile], object]], ...] = (
     ("出生年份", lambda p, f: "已登记" if p.birth_year else ""),
     ("仅人工联系", lambda p, f: "是" if p.no_ivr else "否"),
     ("语言", lambda p, f: "无锡话" if p.speaks else "普通话"),
-    ("困难类别", lambda p, f: f.grade.value),
+    ("困难类别", lambda p, f: f.grade),
     ("档案状态", lambda p, f: f.status.value),
     ("建档日期", lambda p, f: f.since.isoformat()),
     ("区县", lambda p, f: f.district),

@@ -14,7 +14,6 @@ from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import (
     ConsentKind,
     FileStatus,
-    Grade,
     Person,
     PhoneStatus,
     Speech,
@@ -72,7 +71,7 @@ class Profile:
     #: What they said last, by kind; a kind they never spoke of is not here.
     consents: Mapping[ConsentKind, bool]
     suppressions: tuple[SuppressionKind, ...]
-    files: tuple[tuple[Grade, FileStatus], ...]
+    files: tuple[tuple[str, FileStatus], ...]
     owed: tuple[Obligation, ...]
     case: CaseLine | None
     #: Newest first.

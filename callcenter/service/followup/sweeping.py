@@ -1,0 +1,237 @@
+"""The sweep: the open routine debts made equal to what files, contacts and people's own words say.
+
+What is owed follows from files, evidence, waivers and opt-outs alone, so that a sweep may run at any time
+and any number of times. It looks only at people of whom something changed since the last one, or whose day
+has come (`People.to_look_at`), and at everybody once the rules themselves have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from callcenter.domain.people import (
+    ExitReason,
+    FileStatus,
+    Grade,
+    HardshipFile,
+    Suppression,
+    SuppressionKind,
+    in_force,
+)
+from callcenter.errors import Conflict
+from callcenter.ports import UnitOfWork
+from callcenter.service.followup.settling import SYSTEM, note
+from callcenter.service.names import digest
+from scheduler.cadence import Cadence, Due, next_due
+from scheduler.gates import Rules
+from scheduler.obligations import ClosingKind, Kind, Mode, Obligation
+
+#: People looked at together.
+PAGE = 500
+#: What is being worked on this minute is looked at in the next.
+_SOON = timedelta(minutes=1)
+#: Statuses of files whose people are owed.
+_OWED = frozenset({FileStatus.ACTIVE, FileStatus.WATCH})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swept:
+    """What a sweep changed, by obligation id."""
+
+    opened: tuple[str, ...] = ()
+    #: Replaced by one with another due date (new grade, new first day, another contact).
+    moved: tuple[str, ...] = ()
+    #: Ended because the file left, or the person refused: a human confirms (R34).
+    left: tuple[str, ...] = ()
+
+
+def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None, pages: int | None = None) -> Swept:
+    """Bring the routine debts up to date: per person one contact and one visit at a time.
+
+    What is being worked on this minute is left for the next sweep. `pages`: no more than so many times
+    `PAGE` people, for a caller who commits between. The caller commits.
+    """
+    rules = rules or Rules()
+    _look_everywhere_after_a_change(work, rules)
+    changes: list[Swept] = []
+    while pages is None or len(changes) < pages:
+        persons = work.people.to_look_at(now, PAGE)
+        if not persons:
+            break
+        changes.append(_Page(work, persons, now, rules).swept())
+    return Swept(
+        opened=tuple(o for one in changes for o in one.opened),
+        moved=tuple(o for one in changes for o in one.moved),
+        left=tuple(o for one in changes for o in one.left),
+    )
+
+
+def due_of(file: HardshipFile, last_contact: datetime | None, rules: Rules) -> Due:
+    """Return when the file's next routine contact is owed."""
+    return _due(Kind.HARDSHIP, file, last_contact, rules)
+
+
+def is_leased(obligation: Obligation, now: datetime) -> bool:
+    """Tell whether somebody is working on it."""
+    return obligation.lease is not None and obligation.lease.until > now
+
+
+def _look_everywhere_after_a_change(work: UnitOfWork, rules: Rules) -> None:
+    table = sorted((day.isoformat(), is_work) for day, is_work in (rules.calendar.site or {}).items())
+    what = (sorted(rules.cadences.items()), rules.visit_every, table, str(rules.windows.zone))
+    fingerprint = digest(f"{what}/{rules.calendar.edition}")
+    if work.debts.derived_by() != fingerprint:
+        work.people.touch_all()
+        work.debts.set_derived_by(fingerprint)
+
+
+class _Page:
+    """Several people at once: everything about them is read together."""
+
+    def __init__(self, work: UnitOfWork, persons: Sequence[str], now: datetime, rules: Rules) -> None:
+        self._work, self._persons, self._now, self._rules = work, persons, now, rules
+        self._files = work.people.files_of_many(persons)
+        self._open = work.debts.open_of(persons)
+        self._wishes = work.people.suppressions_of(persons)
+        self._waived = work.debts.waived_until(persons)
+        # R39: what follows from a call for help moves no routine debt, or the clerk would see it was there.
+        self._contacts = {kind: work.debts.last_contacts(kind, persons) for kind in _kinds(rules)}
+        self._busy = {a.obligation for a in work.debts.attempts_in_doubt()}
+        self._new: list[Obligation] = []
+        self._moved: list[Obligation] = []
+        self._left: list[str] = []
+
+    def swept(self) -> Swept:
+        """Look at everybody of the page and write what follows."""
+        again = {person: self._look_at(person) for person in self._persons}
+        opened, moved = self._added(self._new), self._added(self._moved)
+        self._work.people.looked(again)
+        return Swept(opened=opened, moved=moved, left=tuple(self._left))
+
+    def _look_at(self, person: str) -> datetime | None:
+        """Decide about one person; return when to look at them again."""
+        standing = {o.kind: o for o in self._open.get(person, ()) if o.kind in _kinds(self._rules)}
+        if any(o.id in self._busy or is_leased(o, self._now) for o in standing.values()):
+            return self._now + _SOON
+        for kind in _kinds(self._rules):
+            self._decide(person, kind, standing.get(kind))
+        ends = [w.until for w in self._wishes.get(person, ()) if w.until is not None and w.until > self._now]
+        return min(ends, default=None)
+
+    def _decide(self, person: str, kind: Kind, standing: Obligation | None) -> None:
+        files = self._files.get(person, ())
+        owed = [file for file in files if file.status in _OWED]
+        if not owed:
+            self._leave(files, standing)
+        elif (wish := _refusal(self._wishes.get(person, ()), kind, self._now)) is not None:
+            self._end(standing, "本人不愿接听", ClosingKind.REFUSED, reason=f"refused since {wish.at.date()}")
+        else:
+            # One person is owed one routine contact, whatever their files say: the one that is owed soonest.
+            since = self._since(person, kind)
+            dues = [(_due(kind, file, since, self._rules), file) for file in owed]
+            due, file = min(dues, key=lambda one: (one[0].window_end, one[1].file_no))
+            self._owe(kind, file, due, standing)
+
+    def _since(self, person: str, kind: Kind) -> datetime | None:
+        """Return the last contact, or the end of a period that was let go, whichever is later."""
+        known = (self._contacts[kind].get(person), self._waived.get((person, kind)))
+        return max((at for at in known if at is not None), default=None)
+
+    def _owe(self, kind: Kind, file: HardshipFile, due: Due, standing: Obligation | None) -> None:
+        if standing is None:
+            self._new.append(_routine(kind, file, due, self._now))
+        elif standing.window_end != due.window_end:
+            self._end(
+                standing, "档案或最近一次联系有变，改期", ClosingKind.SUPERSEDED, reason="due date moved"
+            )
+            self._moved.append(_routine(kind, file, due, standing.created_at))
+
+    def _leave(self, files: Sequence[HardshipFile], standing: Obligation | None) -> None:
+        if standing is None:
+            return
+        file = next((f for f in files if _is_of(standing, f)), None)
+        died = file is not None and file.exit_reason is ExitReason.DIED
+        words = f"档案已{file.status.value}" if file is not None else "档案已归他人名下"
+        self._end(standing, words, ClosingKind.DIED if died else ClosingKind.LEFT, reason="file left")
+        self._left.append(standing.id)
+
+    def _end(self, standing: Obligation | None, words: str, kind: ClosingKind, *, reason: str) -> None:
+        if standing is None:
+            return
+        self._work.debts.close(standing.id, words, SYSTEM, self._now, kind)
+        verb = "obligation.supersede" if kind is ClosingKind.SUPERSEDED else "obligation.close"
+        note(self._work, SYSTEM, verb, standing.id, self._now, reason=reason)
+
+    def _added(self, wanted: Sequence[Obligation]) -> tuple[str, ...]:
+        """Add debts and return their ids. One of the same date that already ended stands in no way."""
+        stored = self._work.debts.add_many(wanted)
+        ids = [one.id if one.id in stored else self._added_anew(one) for one in wanted]
+        for added in filter(None, ids):
+            note(self._work, SYSTEM, "obligation.open", added, self._now, reason="cadence")
+        return tuple(filter(None, ids))
+
+    def _added_anew(self, wanted: Obligation) -> str | None:
+        for again in range(1, 100):
+            # Somebody else may have swept at the same moment: then the debt stands, and once.
+            if any(o.kind is wanted.kind for o in self._work.debts.open(person=wanted.person)):
+                return None
+            one = _named(wanted, f"{wanted.origin}#{again}")
+            if self._work.debts.add(one):
+                return one.id
+        raise Conflict(f"file {wanted.origin}: its debt cannot be opened")
+
+
+def _kinds(rules: Rules) -> tuple[Kind, ...]:
+    """Return what the register owes people; visits only where the site makes them."""
+    return (Kind.HARDSHIP, Kind.VISIT) if rules.visit_every else (Kind.HARDSHIP,)
+
+
+def _due(kind: Kind, file: HardshipFile, last_contact: datetime | None, rules: Rules) -> Due:
+    """Return when the next contact, or visit, is owed for a file."""
+    grade = Grade.WATCH.value if file.status is FileStatus.WATCH else file.grade
+    visits = {grade: Cadence(every=rules.visit_every)}
+    return next_due(
+        grade,
+        since=file.since,
+        last_contact=last_contact,
+        calendar=rules.calendar,
+        zone=rules.windows.zone,
+        cadences=visits if kind is Kind.VISIT else rules.cadences,
+    )
+
+
+def _routine(kind: Kind, file: HardshipFile, due: Due, created_at: datetime) -> Obligation:
+    is_visit = kind is Kind.VISIT
+    plain = Obligation(
+        id="",
+        person=file.person,
+        kind=kind,
+        due_at=due.at,
+        window_end=due.window_end,
+        mode=Mode.HUMAN_ONLY if is_visit else Mode.IVR_OK,
+        priority=6 if is_visit else 5,
+        created_at=created_at,
+    )
+    return _named(plain, file.file_no)
+
+
+def _named(obligation: Obligation, origin: str) -> Obligation:
+    """Return it under the id that follows from its origin: whoever sweeps twice finds the same."""
+    what = f"{origin}/{obligation.person}/{obligation.due_at.isoformat()}"
+    seed = what if obligation.kind is Kind.HARDSHIP else f"{obligation.kind}/{what}"
+    return replace(obligation, id=f"ob-{digest(seed)}", origin=origin)
+
+
+def _is_of(obligation: Obligation, file: HardshipFile) -> bool:
+    return obligation.origin.split("#")[0] == file.file_no
+
+
+def _refusal(wishes: Sequence[Suppression], kind: Kind, now: datetime) -> Suppression | None:
+    """Return the person's own word that ends this kind of routine, if one is in force."""
+    for wish in in_force(wishes, now):
+        of_topic = wish.kind is SuppressionKind.TOPIC and wish.topic == kind.value
+        if of_topic or wish.kind is SuppressionKind.ALL_OUTBOUND:
+            return wish
+    return None
