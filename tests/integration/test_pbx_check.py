@@ -22,13 +22,15 @@ from callcenter.keys import KeyRing
 pytestmark = pytest.mark.asterisk
 
 
-@pytest.fixture
-def plan(keys: KeyRing, tmp_path: Path, program: AsteriskProgram) -> PbxPlan:
-    settings = test_settings(tmp_path, recording=Recording(enabled=True))  # all there is
+@pytest.fixture(scope="module")
+def plan(keys: KeyRing, tmp_path_factory: pytest.TempPathFactory, program: AsteriskProgram) -> PbxPlan:
+    """What every test renders: frozen, and two seconds' work to make."""
+    home = tmp_path_factory.mktemp("site")
+    settings = test_settings(home, recording=Recording(enabled=True))  # all there is
     return plan_from(settings, keys, USERS, flows=site_flows(settings), journal=program.journal)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def program(_tools: None) -> AsteriskProgram:
     return find_asterisk(start=Path(__file__))
 
