@@ -15,9 +15,12 @@ from violence import Site
 from voices import Voice
 
 from callcenter.asterisk.tree import find_asterisk
+from callcenter.config import Settings
 from callcenter.demo.runner import Address, sipp_program
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
+from ivr.prompts.sets import SETS, prompt_set
+from ivr.prompts.synthesis import synthesise_all
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +139,15 @@ def colleague(taped: Pbx) -> Iterator[Voice]:
     voice = Voice(taped.sip, here, "c002", note=COLLEAGUE, password=taped.keys.password("sip:c002"))
     yield voice.register()
     voice.close()
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the sounds that `hotline pbx apply` speaks for a site: half a minute's work, to be copied."""
+    sounds = tmp_path_factory.mktemp("spoken")
+    language = prompt_set(Settings().site.language).language
+    synthesise_all(sounds, names=tuple(one.name for one in SETS.values() if one.language == language))
+    return sounds
 
 
 @pytest.fixture

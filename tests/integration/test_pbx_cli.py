@@ -71,6 +71,12 @@ def _where(argv: tuple[str, ...]) -> str:
 
 
 @pytest.fixture
+def speaking(site: App, spoken: Path) -> None:
+    """A site that has its prompts: what is tried needs no speaking anew."""
+    shutil.copytree(spoken, site.settings.pbx_home / "sounds")
+
+
+@pytest.fixture
 def hotline(site: App) -> Hotline:
     def run(*words: str) -> Result:
         return CliRunner().invoke(main, list(words))
@@ -98,9 +104,8 @@ def test_applying_twice_says_that_all_is_up_to_date(hotline: Hotline, site: App)
 
 
 @pytest.fixture
-def running(site: App, hotline: Hotline) -> Iterator[AsteriskProcess]:
+def running(site: App, speaking: None, hotline: Hotline) -> Iterator[AsteriskProcess]:
     """The site's Asterisk, applied and up."""
-    write_short_prompts(site.settings.pbx_home / "sounds" / "zh" / "hotline")
     hotline("pbx", "apply")
     process = AsteriskProcess(find_asterisk(site.settings.asterisk.program), site.settings.pbx_home)
     process.start()
@@ -146,7 +151,7 @@ def test_the_check_passes_once_the_prompts_are_there(hotline: Hotline, site: App
 
 
 def test_an_unusable_setting_changes_nothing_and_names_its_field(
-    hotline: Hotline, site: App, monkeypatch: pytest.MonkeyPatch
+    hotline: Hotline, site: App, speaking: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hotline("pbx", "apply")
     before = {f.name: f.read_bytes() for f in (site.settings.pbx_home / "etc").glob("*.conf")}
@@ -157,7 +162,7 @@ def test_an_unusable_setting_changes_nothing_and_names_its_field(
     assert {f.name: f.read_bytes() for f in (site.settings.pbx_home / "etc").glob("*.conf")} == before
 
 
-def test_the_line_is_started_found_again_and_stopped(hotline: Hotline, site: App) -> None:
+def test_the_line_is_started_found_again_and_stopped(hotline: Hotline, site: App, speaking: None) -> None:
     assert hotline("pbx", "apply").exit_code == 0
     # In a process of its own, since the PBX outlives the command.
     subprocess.run([sys.executable, "-m", "callcenter.cli", "pbx", "start"], check=True, timeout=90)

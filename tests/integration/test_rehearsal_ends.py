@@ -20,9 +20,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path: Asterisk's control socket lies below it."""
+def folder(spoken: Path) -> Iterator[Path]:
+    """A short path: Asterisk's control socket lies below it. The prompts are there from the day before."""
     made = Path(tempfile.mkdtemp(prefix="reh"))
+    shutil.copytree(spoken, made / "r" / "asterisk" / "sounds")
     yield made / "r"
     shutil.rmtree(made, ignore_errors=True)
 
