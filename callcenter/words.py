@@ -40,6 +40,8 @@ ALARMS = {
     AlarmKind.CRISIS: "通话中有人处境危险,请求督导",
     AlarmKind.LATE_FOR_DUTY: "到班时间未签到",
     AlarmKind.HANDOVER_OPEN: "交接还没有人接下",
+    AlarmKind.DIALLER_STOPPED: "外呼线路连续故障，自动拨打已停",
+    AlarmKind.DEBT_STARVED: "有回访因线路一直被占用而逾期",
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }
@@ -101,6 +103,10 @@ KIND_WORDS = {
     Kind.HIGH_RISK: "高危随访",
     Kind.MID_RISK: "中危随访",
     Kind.FOLLOW_UP: "约定随访",
+    Kind.PLANNED: "计划联系",
+    Kind.MISSED_CALL: "未接回电",
+    Kind.VISIT: "上门走访",
+    Kind.VERIFY: "人工核实",
 }
 #: Units of a step after a call.
 _UNITS = {"h": "小时", "d": "天", "mo": "个月"}
@@ -150,5 +156,6 @@ CONSENT_WORDS = {
 SUPPRESSION_WORDS = {
     SuppressionKind.AUTOMATION: "不接自动电话",
     SuppressionKind.ALL_OUTBOUND: "不接任何来电",
+    SuppressionKind.TOPIC: "不接某一类来电",
 }
 SPEECH_WORDS = {"": "普通话", "zh_wx": "无锡话"}

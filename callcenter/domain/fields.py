@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from callcenter.domain.access import DataClass, sees
 from callcenter.domain.users import Role
-from scheduler.obligations import Kind
+from scheduler.obligations import OF_REGISTER, Kind
 
 V = TypeVar("V")
 
@@ -120,8 +120,8 @@ USER_FIELDS: Mapping[str, DataClass] = {
 
 
 def class_of(kind: Kind) -> DataClass:
-    """Return what a debt's mere existence tells: all but the routine check-in follow from a call."""
-    return DataClass.HARDSHIP if kind is Kind.HARDSHIP else DataClass.COUNSELLING
+    """Return what a debt's mere existence tells: all but the register's own follow from a call."""
+    return DataClass.HARDSHIP if kind in OF_REGISTER else DataClass.COUNSELLING
 
 
 def hidden(roles: Iterable[Role], classes: Mapping[str, DataClass]) -> frozenset[str]:

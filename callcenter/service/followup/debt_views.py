@@ -19,7 +19,7 @@ from callcenter.service.people.entries import open_cases, resolve
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
 from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
-from scheduler.obligations import Attempt, Kind, Mode, Obligation
+from scheduler.obligations import OF_REGISTER, Attempt, Kind, Mode, Obligation
 from scheduler.risk_ladder import counts_from
 
 #: Gates whose refusal says nothing about the person, least telling last.
@@ -223,7 +223,7 @@ def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView
 def _view(work: UnitOfWork, obligation: Obligation, facts: LineFacts, case: Case | None) -> DebtView:
     situation = situation_of(work, obligation, facts)
     # R39: a routine debt is reckoned from routine contacts alone, and so is its place in a clerk's list.
-    kind = Kind.HARDSHIP if obligation.kind is Kind.HARDSHIP else None
+    kind = obligation.kind if obligation.kind in OF_REGISTER else None
     last = work.debts.last_contact(obligation.person, kind)
     return DebtView(
         obligation=obligation,
@@ -272,7 +272,7 @@ def owed(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> li
 
 def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
     """Return the file a routine debt comes from."""
-    if obligation.kind is not Kind.HARDSHIP:
+    if obligation.kind not in OF_REGISTER:
         return None
     return work.people.file(obligation.origin.split("#")[0])
 
@@ -316,7 +316,7 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
             *([f"海报编号 {left['code']}。"] if "code" in left else []),
             end,
         ]
-    due = due_of(file, shown.last_contact, facts.rules)
+    due = due_of(file, shown.last_contact, facts.rules, one.kind)
     contact = _wall(shown.last_contact, facts) if shown.last_contact else "没有"
     moved = "" if due.at.date() == due.period_end else "遇休息日，提前到最近的工作日。"
     day = facts.rules.calendar.day(due.period_end)

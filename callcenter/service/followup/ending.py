@@ -25,6 +25,7 @@ from callcenter.service.followup.case_steps import keep_followed
 from callcenter.service.followup.settling import evidence_id, finish, note
 from scheduler.gates import Rules
 from scheduler.obligations import (
+    OF_REGISTER,
     Attempt,
     Evidence,
     EvidenceKind,
@@ -105,7 +106,7 @@ def done_by_visit(
 def _seen_by(work: UnitOfWork, user: User, obligation_id: str, now: datetime) -> Obligation:
     """Return an open debt. R39: to who keeps the register, any but a routine one is simply not there."""
     obligation = work.debts.get(obligation_id)
-    if obligation.kind is not Kind.HARDSHIP and not may(user.roles, Verb.QUEUE_WORK):
+    if obligation.kind not in OF_REGISTER and not may(user.roles, Verb.QUEUE_WORK):
         raise NotFound(f"没有待办 {obligation_id}。")
     return still_open(work, obligation_id, now)
 
@@ -122,7 +123,7 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
         raise Refused("结束一项承诺必须写明理由。")
     if obligation.kind in {Kind.HIGH_RISK, Kind.MID_RISK}:
         raise Refused("随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases）。")
-    if obligation.kind is Kind.HARDSHIP:
+    if obligation.kind in OF_REGISTER:
         raise Refused("困难职工的例行回访不能单独结束：请更新档案（退档），或登记本人的拒绝。")
     work.debts.close(obligation.id, reason.strip(), actor, now)
     note(work, actor, "obligation.close", obligation.id, now, reason=reason.strip())

@@ -68,11 +68,6 @@ def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None, pages:
     )
 
 
-def due_of(file: HardshipFile, last_contact: datetime | None, rules: Rules) -> Due:
-    """Return when the file's next routine contact is owed."""
-    return _due(Kind.HARDSHIP, file, last_contact, rules)
-
-
 def is_leased(obligation: Obligation, now: datetime) -> bool:
     """Tell whether somebody is working on it."""
     return obligation.lease is not None and obligation.lease.until > now
@@ -130,7 +125,7 @@ class _Page:
         else:
             # One person is owed one routine contact, whatever their files say: the one that is owed soonest.
             since = self._since(person, kind)
-            dues = [(_due(kind, file, since, self._rules), file) for file in owed]
+            dues = [(due_of(file, since, self._rules, kind), file) for file in owed]
             due, file = min(dues, key=lambda one: (one[0].window_end, one[1].file_no))
             self._owe(kind, file, due, standing)
 
@@ -188,7 +183,9 @@ def _kinds(rules: Rules) -> tuple[Kind, ...]:
     return (Kind.HARDSHIP, Kind.VISIT) if rules.visit_every else (Kind.HARDSHIP,)
 
 
-def _due(kind: Kind, file: HardshipFile, last_contact: datetime | None, rules: Rules) -> Due:
+def due_of(
+    file: HardshipFile, last_contact: datetime | None, rules: Rules, kind: Kind = Kind.HARDSHIP
+) -> Due:
     """Return when the next contact, or visit, is owed for a file."""
     grade = Grade.WATCH.value if file.status is FileStatus.WATCH else file.grade
     visits = {grade: Cadence(every=rules.visit_every)}
@@ -229,9 +226,10 @@ def _is_of(obligation: Obligation, file: HardshipFile) -> bool:
 
 
 def _refusal(wishes: Sequence[Suppression], kind: Kind, now: datetime) -> Suppression | None:
-    """Return the person's own word that ends this kind of routine, if one is in force."""
-    for wish in in_force(wishes, now):
-        of_topic = wish.kind is SuppressionKind.TOPIC and wish.topic == kind.value
-        if of_topic or wish.kind is SuppressionKind.ALL_OUTBOUND:
-            return wish
-    return None
+    """Return the person's own word that ends this kind of routine, if one is in force.
+
+    Who wants no calls at all is still owed: a visit keeps it too, and what they said to the line about
+    being called is none of the register's business (R39).
+    """
+    said = in_force(wishes, now)
+    return next((w for w in said if w.kind is SuppressionKind.TOPIC and w.topic == kind.value), None)
