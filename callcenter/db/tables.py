@@ -241,9 +241,9 @@ people = Table(
     # Found to be the same as another entry, which stands for both.
     _text("merged_into", null=True),
     # Keyed mark of their identity number.
-    _sealed("identity_mark", null=True),
+    _sealed("identity_hash", null=True),
     UniqueConstraint("code"),
-    Index(None, "identity_mark"),
+    Index(None, "identity_hash"),
 )
 
 phones = Table(

@@ -85,7 +85,7 @@ def wide(value: Any, n: str) -> Any:
             changed[part.name] = f"{part.name}:{part.name[:2]}-{ID}" if part.name == "object" else f"p-{ID}"
         elif part.name in {"released_at", "lifted_at", "deleted_at", "answered_at"}:
             changed[part.name] = None
-        elif part.name in {"until", "due_at", "expires_at"}:
+        elif part.name in {"until", "due_at", "expires_at"} and "datetime" in str(part.type):
             changed[part.name] = datetime.now(UTC) + timedelta(days=5)
         elif part.name in {"reason", "wish", "instructions", "answer", "times"}:
             changed[part.name] = LONG * 2

@@ -336,7 +336,7 @@ class SqlPeople(Repository):
             "no_ivr": person.no_ivr,
             "speaks": person.speaks,
             "merged_into": person.merged_into,
-            "identity_mark": bytes.fromhex(person.identity_mark) if person.identity_mark else None,
+            "identity_hash": bytes.fromhex(person.identity_mark) if person.identity_mark else None,
         }
 
     def _person(self, row: Row, numbers: tuple[Phone, ...], spoken: str | None) -> Person:
@@ -353,7 +353,7 @@ class SqlPeople(Repository):
             speaks=row["speaks"],
             merged_into=row["merged_into"],
             spoken=spoken,
-            identity_mark=row["identity_mark"].hex() if row["identity_mark"] else None,
+            identity_mark=row["identity_hash"].hex() if row["identity_hash"] else None,
         )
 
     def _phone_row(self, person_id: str, place: int, phone: Phone) -> Row:

@@ -30,7 +30,7 @@ MOMENT = sa.DateTime(timezone=True)
 TYPES: dict[str, sa.types.TypeEngine[Any]] = {"text": sa.Text(), "moment": MOMENT}
 #: Table -> its new columns: name, type, and what stands in rows of before (None: nothing).
 COLUMNS: dict[str, tuple[tuple[str, sa.types.TypeEngine[Any], str | None], ...]] = {
-    "people": (("identity_mark", sa.LargeBinary(), None),),
+    "people": (("identity_hash", sa.LargeBinary(), None),),
     "phones": (("verified_at", MOMENT, None), ("agreed", sa.LargeBinary(), None)),
     "consents": (("evidence", sa.Text(), "''"), ("expires_at", MOMENT, None)),
     "suppressions": (
@@ -66,7 +66,7 @@ LOOKED = sa.text("look_at IS NOT NULL")
 URGENT = ["window_end", "priority", "due_at", "id"]
 #: Index -> its table, columns and part of the table.
 INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
-    "ix_people_identity_mark": ("people", ["identity_mark"], None),
+    "ix_people_identity_hash": ("people", ["identity_hash"], None),
     "ix_hardship_files_household": ("hardship_files", ["household"], None),
     "ix_hardship_files_district": ("hardship_files", ["district", "grade"], None),
     "ix_hardship_files_look_at": ("hardship_files", ["look_at"], LOOKED),
