@@ -425,6 +425,7 @@ def test_skills_seat_in_their_queues_and_a_surge_seats_backups() -> None:
             work.commit()
         await world.members("PJSIP/c017", "Local/c018@hotline-mobile/n")
         await until(lambda: set(world.pbx.queues["hotline-crisis"]) == {"Local/c018@hotline-mobile/n"})
+        await until(lambda: any(at < NOON + 2 * HOURS for at in world.edges.laid))  # after the seats
         ends = max(at for at in world.edges.laid if at < NOON + 2 * HOURS)
         assert world.edges.laid[ends] == {"c018"}
         world.now = ends
