@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -72,6 +72,19 @@ class Phone:
         return self.source is not PhoneSource.HAND
 
 
+def callable_now(phone: Phone, wall: time) -> bool:
+    """Tell whether a number may be rung at this wall time, by what was agreed about it; nothing agreed: yes.
+
+    A span that ends before it begins goes over midnight.
+    """
+    spans = phone.agreed.windows
+    return not spans or any(_within(wall, begin, end) for begin, end in spans)
+
+
+def _within(wall: time, begin: time, end: time) -> bool:
+    return begin <= wall < end if begin <= end else wall >= begin or wall < end
+
+
 class ConsentKind(StrEnum):
     """What a person agreed to."""
 
@@ -101,6 +114,24 @@ class Consent:
     evidence: str = ""
     #: A yes that ends by itself.
     expires_at: datetime | None = None
+
+
+def consents_now(said: Iterable[Consent], now: datetime) -> dict[ConsentKind, bool]:
+    """Return what holds at `now`, of statements oldest first: a yes that expired is no yes.
+
+    A kind that nobody spoke of is not there.
+    """
+    newest = {one.kind: one for one in said}
+    return {kind: one.granted and not _is_over(one, now) for kind, one in newest.items()}
+
+
+def agreed_to(said: Iterable[Consent], kind: ConsentKind, now: datetime) -> bool:
+    """Tell whether the last statement of a kind is a yes that still holds."""
+    return consents_now(said, now).get(kind, False)
+
+
+def _is_over(one: Consent, now: datetime) -> bool:
+    return one.expires_at is not None and one.expires_at <= now
 
 
 class SuppressionKind(StrEnum):

@@ -8,10 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
-from callcenter.domain.people import Person, Phone, PhoneStatus, Suppression, SuppressionKind
+from callcenter.domain.people import (
+    Person,
+    Phone,
+    PhoneStatus,
+    Suppression,
+    SuppressionKind,
+    callable_now,
+)
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.names import ATTEMPT_PREFIX as ATTEMPT_PREFIX
 from callcenter.service.names import anonymous_id
@@ -211,6 +218,12 @@ def numbers_for(person: Person, obligation: Obligation) -> list[str]:
     own, left = usable_numbers(person), details_of(obligation).get("number")
     barred = {p.number for p in person.phones} - set(own)
     return [left, *(n for n in own if n != left)] if left and left not in barred else own
+
+
+def numbers_now(person: Person, obligation: Obligation, wall: time) -> list[str]:
+    """Return `numbers_for` without those that are not to be rung at this wall time, as was agreed."""
+    resting = {phone.number for phone in person.phones if not callable_now(phone, wall)}
+    return [number for number in numbers_for(person, obligation) if number not in resting]
 
 
 def details_of(obligation: Obligation) -> dict[str, str]:
