@@ -16,12 +16,14 @@ from callcenter.domain.audit_chain import AuditEntry as AuditEntry
 from callcenter.domain.audit_chain import Head, Link
 from callcenter.domain.books import BookOf
 from callcenter.domain.calls import CallRecord
+from callcenter.domain.coverage import Coverage
 from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
 from callcenter.domain.reconcile import FAMILIES, Seat
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
-from scheduler.obligations import Attempt, ClosingKind, Evidence, Kind, Obligation
+from scheduler.obligations import Attempt, ClosingKind, Evidence, Kind, Obligation, Result
+from scheduler.outlook import Load
 
 T = TypeVar("T")
 
@@ -354,6 +356,26 @@ class Debts(Protocol):
     def evidence(self, obligation_id: str) -> Sequence[Evidence]: ...
 
 
+class Figures(Protocol):
+    """Counts over the ledger, made by the database: nothing here opens a sealed field."""
+
+    def loads(self, until: datetime) -> Sequence[Load]:
+        """Return what is open and falls due by `until`, alike ones counted together."""
+        ...
+
+    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[bool, Result | None]]:
+        """Return of each attempt planned in [start, end) whether a machine made it, and its result."""
+        ...
+
+    def proofs_between(self, start: datetime, end: datetime) -> Sequence[Evidence]:
+        """Return the proofs of contacts in [start, end), oldest first."""
+        ...
+
+    def coverage(self, start: datetime, end: datetime, now: datetime) -> Sequence[Coverage]:
+        """Return, by grade and district, who is in file, was contacted in [start, end), and is owed now."""
+        ...
+
+
 class Alarms(Protocol):
     """The alarm log."""
 
@@ -406,6 +428,7 @@ class UnitOfWork(Protocol):
     journal: Journal
     people: People
     debts: Debts
+    figures: Figures
     alarms: Alarms
 
     def book(self, of: BookOf[T]) -> Book[T]:

@@ -419,6 +419,7 @@ evidence = Table(
     _text("reference"),
     _text("by"),
     UniqueConstraint("obligation", "reference"),
+    Index(None, "at"),
     CheckConstraint("reference <> ''", name="reference"),
 )
 

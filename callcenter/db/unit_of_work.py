@@ -17,6 +17,7 @@ from callcenter.db.repositories.audit import SqlAuditLog
 from callcenter.db.repositories.books import SqlBook
 from callcenter.db.repositories.calls import SqlCalls
 from callcenter.db.repositories.debts import SqlDebts
+from callcenter.db.repositories.figures import SqlFigures
 from callcenter.db.repositories.journal import SqlJournal
 from callcenter.db.repositories.people import SqlPeople
 from callcenter.db.repositories.roster import SqlRoster
@@ -30,6 +31,7 @@ from callcenter.ports import (
     Book,
     Calls,
     Debts,
+    Figures,
     Journal,
     People,
     Roster,
@@ -52,6 +54,7 @@ class SqlUnit:
     journal: Journal
     people: People
     debts: Debts
+    figures: Figures
     alarms: Alarms
 
     def __init__(self, connection: Connection, cipher: FieldCipher) -> None:
@@ -64,6 +67,7 @@ class SqlUnit:
         self.journal = SqlJournal(connection, cipher)
         self.people = SqlPeople(connection, cipher)
         self.debts = SqlDebts(connection, cipher)
+        self.figures = SqlFigures(connection, cipher)
         self.alarms = SqlAlarms(connection, cipher)
 
     def book(self, of: BookOf[T]) -> Book[T]:

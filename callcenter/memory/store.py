@@ -11,6 +11,7 @@ from callcenter.domain.books import BookOf
 from callcenter.memory.audit import MemoryAuditLog
 from callcenter.memory.books import MemoryBook
 from callcenter.memory.debts import MemoryDebts
+from callcenter.memory.figures import MemoryFigures
 from callcenter.memory.line import (
     MemoryAlarms,
     MemoryCalls,
@@ -27,6 +28,7 @@ from callcenter.ports import (
     Book,
     Calls,
     Debts,
+    Figures,
     Journal,
     People,
     Roster,
@@ -49,6 +51,7 @@ class MemoryUnit:
     journal: Journal
     people: People
     debts: Debts
+    figures: Figures
     alarms: Alarms
 
     def __init__(self, store: MemoryStore) -> None:
@@ -62,6 +65,7 @@ class MemoryUnit:
         self.journal = MemoryJournal(state)
         self.people = MemoryPeople(state)
         self.debts = MemoryDebts(state)
+        self.figures = MemoryFigures(state)
         self.alarms = MemoryAlarms(state)
 
     def book(self, of: BookOf[T]) -> Book[T]:

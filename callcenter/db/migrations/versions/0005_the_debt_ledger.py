@@ -66,6 +66,7 @@ LOOKED = sa.text("look_at IS NOT NULL")
 URGENT = ["window_end", "priority", "due_at", "id"]
 #: Index -> its table, columns and part of the table.
 INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
+    "ix_evidence_at": ("evidence", ["at"], None),
     "ix_people_identity_hash": ("people", ["identity_hash"], None),
     "ix_hardship_files_household": ("hardship_files", ["household"], None),
     "ix_hardship_files_district": ("hardship_files", ["district", "grade"], None),
