@@ -77,6 +77,16 @@ class DebtAct(StrEnum):
     OVERRIDDEN = "overridden"
 
 
+class Decision(StrEnum):
+    """What becomes of somebody in danger whom nobody reaches (R26)."""
+
+    OTHER_PHONE = "other_phone"
+    CONTACT_PERSON = "contact_person"
+    HOME_VISIT = "home_visit"
+    #: The police look after them at home (110).
+    WELFARE_CHECK = "welfare_check"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DebtEvent:
     """One act on a debt, with its reason. Rows are added and never changed."""

@@ -170,14 +170,18 @@ def _next_at(work: UnitOfWork, obligation: Obligation, rules: Rules) -> datetime
 
 
 def _apply(work: UnitOfWork, obligation: Obligation, attempt: Attempt, record: CallRecord) -> None:
-    result, at = attempt.result, record.answered_at or record.started_at
-    if result is Result.REACHED_SELF_IVR_OK:
+    at = record.answered_at or record.started_at
+    if attempt.result is Result.REACHED_SELF_IVR_OK:
         _prove_by_key(work, obligation, attempt, record.id, at)
+    learn(work, obligation, attempt, at, told=f"key 9, {record.id}")
+
+
+def learn(work: UnitOfWork, obligation: Obligation, attempt: Attempt, at: datetime, *, told: str) -> None:
+    """Write what a result says of the person's wishes and of the number, whoever heard it (R25, R33)."""
+    result = attempt.result
     if result is Result.OPTED_OUT:
         work.people.add_suppression(
-            Suppression(
-                person=obligation.person, kind=SuppressionKind.AUTOMATION, at=at, reason=f"key 9, {record.id}"
-            )
+            Suppression(person=obligation.person, kind=SuppressionKind.AUTOMATION, at=at, reason=told)
         )
     if result in _PHONE_STATUS:
         _mark_phone(work, obligation.person, attempt, _PHONE_STATUS[result])
