@@ -81,7 +81,7 @@ def is_with_person(work: UnitOfWork, step: Obligation, call: CallRecord, attempt
     """
     person = resolve(work, step.person)
     group = group_of(work, person)
-    written = _written_about(work, call)
+    written = written_about(work, call)
     if written is not None and written not in group:
         return False
     if attempt is not None:
@@ -183,7 +183,7 @@ def _bare(reference: str) -> str:
     return (found[1] if found else reference).strip("-_/. ").casefold()
 
 
-def _written_about(work: UnitOfWork, call: CallRecord) -> str | None:
+def written_about(work: UnitOfWork, call: CallRecord) -> str | None:
     """Return whom the call's record is about; empty if about nobody, or a third party's; None: none yet."""
     head = work.sessions.of_call(call.id)
     if head is None or not head.version:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from callcenter.domain.access import Verb, may
-from callcenter.domain.calls import CallRecord, Outcome
+from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.users import User
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import UnitOfWork
@@ -20,9 +20,11 @@ from callcenter.service.followup.case_contacts import (
     is_of_case,
     is_with_person,
     log_contact,
+    written_about,
 )
 from callcenter.service.followup.case_steps import keep_followed
 from callcenter.service.followup.settling import evidence_id, finish, note
+from callcenter.service.people.entries import group_of, own_numbers, resolve
 from scheduler.gates import Rules
 from scheduler.obligations import (
     OF_REGISTER,
@@ -39,19 +41,27 @@ from scheduler.obligations import (
 
 @guarded(Verb.QUEUE_WORK)
 def done_by_call(
-    work: UnitOfWork, obligation_id: str, call_id: str, *, actor: str, now: datetime
+    work: UnitOfWork, obligation_id: str, call_id: str, *, actor: str, now: datetime, inbound: bool = True
 ) -> Evidence:
     """Record that a human talked with the person in an answered call on record.
 
-    Raises `NotFound` for an unknown obligation or call, `Refused` when the call proves nothing: not
-    answered, with somebody else, older than the debt, or a machine's call nobody was put through in. For
-    who is in danger it takes more (`check_contact`).
+    `inbound`: a call they made themselves keeps a routine check-in too (`hardship.inbound_counts`). Raises
+    `NotFound` for an unknown obligation or call, `Refused` when the call proves nothing: not answered, with
+    somebody else, older than the debt, a machine's call nobody was put through in, or where it takes a
+    visit. For who is in danger it takes more (`check_contact`).
     """
     user = allow(work, actor, Verb.QUEUE_WORK)
     obligation = still_open(work, obligation_id, now)
+    if obligation.kind is Kind.VISIT:
+        raise Refused(
+            "上门走访要有走访记录表的编号，电话不能代替：hotline queue done 编号 --visit 走访编号。"
+        )
+    _check_contact_keeps(obligation)
     call = work.calls.get(call_id)
     attempt = work.debts.attempt(call_id)
     _check_proof(work, obligation, call, attempt, now)
+    if obligation.kind in OF_REGISTER and call.direction is Direction.INBOUND:
+        _check_inbound(work, obligation, call, inbound)
     at = call.answered_at or call.started_at
     if is_of_case(obligation):
         check_contact(work, obligation, user, call_id, at, now=now)
@@ -82,12 +92,14 @@ def done_by_visit(
 ) -> Evidence:
     """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number.
 
-    Who keeps the register records visits for routine check-ins only; of other debts they do not even
-    learn that they are there. Where somebody is in danger, `at`, `met`, `note` and two `visitors` are
+    One visit keeps both routine debts of a person, the check-in and the visit, that were open when it was
+    made. Who keeps the register records visits for those only; of other debts they do not even learn that
+    they are there. Where somebody is in danger, `at`, `met`, `note` and two `visitors` are
     needed too.
     """
     user = allow(work, actor, Verb.HARDSHIP_VISIT)
     obligation = _seen_by(work, user, obligation_id, now)
+    _check_contact_keeps(obligation)
     if not _VISIT.fullmatch(visit.strip()) or _LONG_NUMBER.search(visit):
         raise Refused(
             "上门走访要有走访记录表上的编号：字母、数字和 - / . _，"
@@ -100,7 +112,26 @@ def done_by_visit(
         check_contact(work, obligation, user, visit.strip(), made, now=now)
     if made > now or made < obligation.created_at:
         raise Refused("走访时间不能在将来，也不能早于这项回访产生之前。")
-    return _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now, told)
+    proof = _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now, told)
+    for other in _kept_too(work, obligation, made):
+        _prove(work, other, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now)
+    return proof
+
+
+def _kept_too(work: UnitOfWork, obligation: Obligation, made: datetime) -> list[Obligation]:
+    """Return the person's other routine debts that were open when they were visited: one paper, both kept."""
+    if obligation.kind not in OF_REGISTER:
+        return []
+    group = group_of(work, resolve(work, obligation.person))
+    theirs = (one for entry in group for one in work.debts.open(person=entry))
+    return [o for o in theirs if o.kind in OF_REGISTER and o.id != obligation.id and o.created_at <= made]
+
+
+def kept_with(work: UnitOfWork, proof: Evidence) -> list[str]:
+    """Return the ids of every debt of the person that this call or visit proves."""
+    group = group_of(work, resolve(work, work.debts.get(proof.obligation).person))
+    theirs = (one.id for entry in group for one in work.debts.of_person(entry))
+    return [o for o in theirs if any(e.reference == proof.reference for e in work.debts.evidence(o))]
 
 
 def _seen_by(work: UnitOfWork, user: User, obligation_id: str, now: datetime) -> Obligation:
@@ -124,7 +155,11 @@ def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now:
     if obligation.kind in {Kind.HIGH_RISK, Kind.MID_RISK}:
         raise Refused("随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases）。")
     if obligation.kind in OF_REGISTER:
-        raise Refused("困难职工的例行回访不能单独结束：请更新档案（退档），或登记本人的拒绝。")
+        raise Refused(
+            "困难职工的例行回访不能单独结束：请更新档案（退档），登记本人的拒绝，"
+            "或由督导免除本期（hotline queue waive）。"
+        )
+    _check_contact_keeps(obligation)
     work.debts.close(obligation.id, reason.strip(), actor, now)
     note(work, actor, "obligation.close", obligation.id, now, reason=reason.strip())
 
@@ -136,6 +171,26 @@ def still_open(work: UnitOfWork, obligation_id: str, now: datetime) -> Obligatio
     if status in {Status.SATISFIED, Status.CLOSED}:
         raise Refused(f"{obligation_id} 已经完成或结束。")
     return obligation
+
+
+def _check_contact_keeps(obligation: Obligation) -> None:
+    """Raise `Refused` for what is to be looked at: no contact keeps it, and nobody ends it unlooked."""
+    if obligation.kind is Kind.VERIFY:
+        raise Refused("要核实的事，由核实的结果了结：看 hotline queue why 编号，按那里说的登记查到的情况。")
+
+
+def _check_inbound(work: UnitOfWork, obligation: Obligation, call: CallRecord, counts: bool) -> None:
+    """Raise `Refused` unless the person's own call keeps a routine debt here, and is known to be theirs."""
+    if not counts:
+        raise Refused("本热线不把本人来电算作例行回访（hardship.inbound_counts）：请拨打回访，或登记走访。")
+    person = resolve(work, obligation.person)
+    about = written_about(work, call)
+    if about is None:
+        theirs = call.number in own_numbers(work, person)
+    else:
+        theirs = about in group_of(work, person)
+    if not theirs:
+        raise Refused("还不能确认这通来电是本人打的：几个人共用的号码，先写这通电话的接访记录。")
 
 
 def _check_proof(
@@ -175,7 +230,12 @@ def _is_with(work: UnitOfWork, call: CallRecord, attempt: Attempt | None, obliga
     if call.id == obligation.origin:  # the promising call itself proves no call back
         return False
     person = work.people.get(obligation.person)
-    return call.number is not None and call.number in {phone.number for phone in person.phones}
+    if call.number is not None and call.number in {phone.number for phone in person.phones}:
+        return True
+    # They called from elsewhere and said who they are: the record of the call tells.
+    return obligation.kind in OF_REGISTER and written_about(work, call) in group_of(
+        work, resolve(work, person.id)
+    )
 
 
 def _prove(
