@@ -69,3 +69,5 @@ class Hardship(Section):
     notice_days: int = Field(default=5, ge=1, le=60)
     #: Months after which a file is looked through again.
     review_months: int = Field(default=12, ge=1, le=60)
+    #: Whether a call somebody made themselves keeps their routine check-in, once somebody records it so.
+    inbound_counts: bool = True
