@@ -10,6 +10,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, console, json_option, pass_app, plain, show_one, show_rows
+from callcenter.cli.hardship_coverage import coverage_
 from callcenter.service.followup import debt_rows
 from callcenter.service.followup.debts import line_facts, rules_of, sweep
 from callcenter.service.hardship.fields import Field, parse_mapping
@@ -169,3 +170,6 @@ def _show_change(change: Change, *, is_new: bool) -> None:
 def _show_some(rest: Sequence[Change], text: str) -> None:
     if rest:
         console().print("  " + text.format(len(rest)))
+
+
+hardship.add_command(coverage_)

@@ -11,6 +11,8 @@ import click
 from callcenter.bootstrap import App, Telephony
 from callcenter.cli.common import actor_option, console, json_option, pass_app, show_one, show_rows
 from callcenter.cli.hardship import plain_row
+from callcenter.cli.queue_ahead import forecast_, tonight_
+from callcenter.cli.queue_sheet import sheet
 from callcenter.domain.levels import Level
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
@@ -302,3 +304,8 @@ def _ago(shown: DebtView) -> str | None:
     if minutes < 60:
         return f"{minutes}分"
     return f"{minutes // 1440}天" if minutes >= 1440 else f"{minutes // 60}小时"
+
+
+queue.add_command(tonight_)
+queue.add_command(forecast_)
+queue.add_command(sheet)
