@@ -8,10 +8,12 @@ from callcenter.domain.books import CASES, HANDOVERS
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.handover import HandoverState
+from callcenter.domain.ledger import DebtAct
 from callcenter.domain.levels import Level
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup.handling import OF_RISK, history
 from callcenter.service.followup.settling import URGENT_PRIORITY
-from scheduler.obligations import Kind
+from scheduler.obligations import Kind, Obligation
 from scheduler.risk_ladder import RiskRules
 
 _STANDING = (CaseState.OPEN, CaseState.ACTIVE, CaseState.WATCH)
@@ -42,9 +44,43 @@ def unheard(work: UnitOfWork) -> tuple[str, ...]:
     return tuple(f"{one.id}@{int(one.due_at.timestamp())}" for one in owed)
 
 
-def overdue(work: UnitOfWork, now: datetime) -> tuple[str, ...]:
-    """Return the contacts owed to people at high risk that are past their time, the longest first."""
-    return tuple(one.id for one in work.debts.open(kind=Kind.HIGH_RISK) if one.window_end < now)
+def overdue(work: UnitOfWork, now: datetime, rules: RiskRules | None = None) -> tuple[str, ...]:
+    """Return the contacts owed to people at high risk that are past their time, the longest first.
+
+    Past their time whether somebody put them off or not. A supervisor's decision about the person (R26) is
+    an acknowledgement of this one: for as long, it rings for nobody.
+    """
+    late = [one for one in work.debts.open(kind=Kind.HIGH_RISK) if one.window_end < now]
+    since = now - (rules or RiskRules()).overdue_remind_after
+    return tuple(one.id for one in late if not _decided(work, one, since))
+
+
+def handed_up(work: UnitOfWork) -> tuple[str, ...]:
+    """Return the contacts owed to people in danger that somebody handed up and nobody took on since.
+
+    One word each, with its instant: what is handed up again rings again.
+    """
+    owed = [one for kind in sorted(OF_RISK) for one in work.debts.open(kind=kind)]
+    waiting = ((o.id, o.escalated_at) for o in owed if o.escalated_at and not _is_taken_on(work, o))
+    return tuple(f"{name}@{int(at.timestamp())}" for name, at in waiting)
+
+
+def _decided(work: UnitOfWork, one: Obligation, since: datetime) -> bool:
+    return any(e.act is DebtAct.DECIDED and e.at > since for e in history(work, one.id))
+
+
+def _is_taken_on(work: UnitOfWork, one: Obligation) -> bool:
+    """Tell whether a supervisor passed it on or decided since, or somebody else claimed it."""
+    acts = list(history(work, one.id))
+    last = max((n for n, event in enumerate(acts) if event.act is DebtAct.ESCALATED), default=None)
+    if last is None:
+        return False
+    handed = acts[last]
+    return any(
+        event.act in {DebtAct.ASSIGNED, DebtAct.DECIDED}
+        or (event.act is DebtAct.CLAIMED and event.by != handed.by)
+        for event in acts[last:]
+    )
 
 
 def unaccepted(work: UnitOfWork, now: datetime, within: timedelta) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from callcenter.domain.sessions import LATE_AFTER, SessionStatus
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
 from callcenter.service.duty.presence import by_phone
 from callcenter.service.line.alarms import Bell, clear, policy_of
-from callcenter.service.line.risk_clock import overdue, unaccepted, unacknowledged, unheard
+from callcenter.service.line.risk_clock import handed_up, overdue, unaccepted, unacknowledged, unheard
 from scheduler.risk_ladder import RiskRules
 from scheduler.windows import Windows
 
@@ -279,8 +279,8 @@ def read(
         late=tuple(sorted(late_now(here, acts, now, late_after) & users.keys())),
         unread_rows=work.journal.unread_count(),
         unread_told=_told(work),
-        unacknowledged=(*unacknowledged(work, now, risk or RiskRules()), *unheard(work)),
-        overdue=overdue(work, now),
+        unacknowledged=(*unacknowledged(work, now, risk or RiskRules()), *unheard(work), *handed_up(work)),
+        overdue=overdue(work, now, risk),
         unaccepted=unaccepted(work, now, accept_within),
         unwritten=_unwritten(work, now),
     )
