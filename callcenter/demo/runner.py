@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ TUG = (
 #: Blocks of four ports for RTP; each process begins to lend them somewhere else.
 _BLOCKS = 2500
 _blocks = count(secrets.randbelow(_BLOCKS))
+#: The last ports of the blocks lent last, held so that no other process lends one before SIPp has bound it.
+_guards: deque[socket.socket] = deque()
+_GUARDED = 50
 MEANING = {1: "a call did not go as written", 97: "it ran out of time", 99: "no call was made"}
 
 
@@ -79,19 +83,31 @@ def free_media_port(host: str) -> int:
     """Return a UDP port of `host` for RTP, between 20000 and 30000, free with the three after it.
 
     SIPp 3.6.1 binds it and, for video, the one two further on. Only whole blocks of four are lent, each
-    once until all have been lent, so that two actors starting together never meet. SIPp also adds up to
+    once until all have been lent, so that two actors starting together never meet; the last of its ports,
+    which SIPp leaves alone, keeps it from other processes until it is at work. SIPp also adds up to
     9999 to it call by call in the SDP (7292 for every call of an out-of-call scenario): a port from the
     system's own upper range would end beyond 65535.
     """
     while True:
         port = 20000 + 4 * (next(_blocks) % _BLOCKS)
-        with ExitStack() as held:
-            try:
+        guard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            guard.bind((host, port + 3))
+            with ExitStack() as held:
                 for one in (port, port + 2):
                     held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((host, one))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            guard.close()
+            continue
+        _keep(guard)
+        return port
+
+
+def _keep(guard: socket.socket) -> None:
+    """Hold this one, and let go of the oldest: its borrower has long been at work."""
+    _guards.append(guard)
+    if len(_guards) > _GUARDED:
+        _guards.popleft().close()
 
 
 def is_bound(address: Address) -> bool:

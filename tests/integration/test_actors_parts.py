@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,6 +135,15 @@ def test_challenged_call_is_not_a_refused_one() -> None:
 def test_free_ports_are_different() -> None:
     assert len(set(free_ports(20))) == 20
     assert 20000 <= free_media_port("127.0.0.1") < 30000
+
+
+def test_a_media_port_is_lent_to_one_process_alone() -> None:
+    program = "from callcenter.demo.runner import _BLOCKS, free_media_port\n"
+    program += "print({free_media_port('127.0.0.1') for _ in range(_BLOCKS - 10)})"
+    ours = free_media_port("127.0.0.1")
+    theirs = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert theirs.stdout.count(", ") > 2000
+    assert str(ours) not in theirs.stdout
 
 
 def test_waiting_in_vain_says_for_what() -> None:
