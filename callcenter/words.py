@@ -9,6 +9,7 @@ from callcenter.domain.calls import Outcome
 from callcenter.domain.cases import CASE_WORDS as CASE_WORDS
 from callcenter.domain.cases import RESCUE_WORDS as RESCUE_WORDS
 from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
+from callcenter.domain.ledger import DebtAct, Decision
 from callcenter.domain.listening import ListenMode
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
 from scheduler.obligations import Kind, Mode, Result
@@ -135,6 +136,27 @@ EVENT_WORDS = {
     "contact": "完成一次随访",
     "closed": "结案",
     "reopened": "重开",
+}
+#: What people did with a debt, and what a supervisor decided (R26).
+ACT_WORDS = {
+    DebtAct.CLAIMED: "认领",
+    DebtAct.RELEASED: "放回",
+    DebtAct.ASSIGNED: "转交",
+    DebtAct.SNOOZED: "推迟",
+    DebtAct.WOKEN: "提前再办",
+    DebtAct.ESCALATED: "上报督导",
+    DebtAct.WAIVER_ASKED: "申请免除",
+    DebtAct.WAIVER_REFUSED: "没有同意免除",
+    DebtAct.WAIVED: "免除",
+    DebtAct.OUTCOME: "登记结果",
+    DebtAct.DECIDED: "督导决定",
+    DebtAct.OVERRIDDEN: "破例拨打",
+}
+DECISION_WORDS = {
+    Decision.OTHER_PHONE: "打别的号码",
+    Decision.CONTACT_PERSON: "找紧急联系人",
+    Decision.HOME_VISIT: "上门",
+    Decision.WELFARE_CHECK: "请 110 上门查看",
 }
 MODE_WORDS = {Mode.IVR_OK: "自动或人工", Mode.HUMAN_ONLY: "人工"}
 
