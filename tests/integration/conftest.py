@@ -22,6 +22,36 @@ from callcenter.keys import KeyRing
 from ivr.prompts.sets import SETS, prompt_set
 from ivr.prompts.synthesis import synthesise_all
 
+#: Files that take most of a minute or more, the longest first; in seconds of a machine at rest.
+LONGEST = {
+    "test_line_contexts.py": 145,
+    "test_pbx_contexts.py": 120,
+    "test_alarm_road.py": 110,
+    "test_actors_line.py": 90,
+    "test_flow_walks.py": 80,
+    "test_violence_pbx.py": 65,
+    "test_routing_skills.py": 60,
+    "test_routing_people.py": 60,
+    "test_pbx_legacy_journal.py": 55,
+    "test_pbx_duty.py": 55,
+    "test_routing_turns.py": 55,
+    "test_pbx_cli.py": 50,
+    "test_violence_python.py": 50,
+    "test_violence_attempts.py": 50,
+    "test_violence_rounds.py": 50,
+    "test_routing_broken.py": 50,
+    "test_handed_over.py": 50,
+    "test_pbx_check.py": 45,
+    "test_duty_situations.py": 45,
+    "test_rehearsal_ends.py": 45,
+    "test_recorded_site.py": 45,
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: one begun at the end would keep everybody waiting."""
+    items.sort(key=lambda item: -LONGEST.get(item.path.name, 0))
+
 
 @pytest.fixture(scope="session")
 def _tools() -> None:
