@@ -8,8 +8,8 @@ from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Outcome
 from callcenter.domain.cases import CASE_WORDS as CASE_WORDS
 from callcenter.domain.cases import RESCUE_WORDS as RESCUE_WORDS
-from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
 from callcenter.domain.ledger import DebtAct, Decision
+from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
 from callcenter.domain.listening import ListenMode
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
 from scheduler.obligations import Kind, Mode, Result

@@ -11,6 +11,7 @@ import click
 from callcenter.bootstrap import App, Telephony
 from callcenter.cli.common import actor_option, console, json_option, pass_app, show_one, show_rows
 from callcenter.cli.hardship import plain_row
+from callcenter.cli.queue_acts import ACTS
 from callcenter.cli.queue_ahead import forecast_, tonight_
 from callcenter.cli.queue_sheet import sheet
 from callcenter.domain.levels import Level
@@ -29,6 +30,7 @@ from callcenter.service.followup.debts import (
     sweep,
 )
 from callcenter.service.followup.dispatch import DebtRound, LineDialler, note_dial
+from callcenter.service.followup.ending import kept_with
 from callcenter.service.line import recordings
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, LEVEL_WORDS
 from scheduler.errors import LineUnreachable
@@ -72,9 +74,21 @@ _SHOW = [
 _WHO = {Who.IVR: "自动拨打", Who.HUMAN: "工作人员"}
 
 
-@click.group()
-def queue() -> None:
-    """督导的回访队列。"""
+@click.group(invoke_without_command=True)
+@click.option("--as", "actor", help="以谁的名义（人员代码）；也可用 HOTLINE_ACTOR")
+@click.pass_context
+def queue(ctx: click.Context, actor: str | None) -> None:
+    """督导的回访队列。不写子命令就打开它。"""
+    words = [] if actor is None else ["--as", actor]
+    if ctx.invoked_subcommand is None:
+        with list_queue.make_context("list", words, parent=ctx) as listing:
+            list_queue.invoke(listing)
+    elif words:
+        raise click.UsageError(f"--as 写在子命令后面：hotline queue {ctx.invoked_subcommand} … --as {actor}")
+
+
+for act in ACTS:
+    queue.add_command(act)
 
 
 @queue.command("list")
@@ -165,12 +179,18 @@ def _gates(verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
 @click.argument("obligation")
 @click.option("--agent", help="先振铃哪位工作人员（人员代码）；不写则自动拨打")
 @actor_option
+@json_option
 @pass_app
-def dial(app: App, obligation: str, agent: str | None, actor: str) -> None:
+def dial(app: App, obligation: str, agent: str | None, actor: str, as_json: bool) -> None:
     """现在就拨打。每一道关口都重新检查。"""
     with app.store() as work:
         note_dial(work, obligation, agent, actor=actor, now=app.clock())  # asked, not kept: the line may wait
     attempt = asyncio.run(_dial(app, obligation, agent, actor))
+    if as_json:
+        show_one(
+            {"id": obligation, "attempt": attempt.id, "n": attempt.n, "by": attempt.by}, [], as_json=True
+        )
+        return
     click.echo(f"已拨出：{attempt.id}。结果由通话记录得出：hotline queue why {obligation}")
 
 
@@ -183,6 +203,7 @@ def dial(app: App, obligation: str, agent: str | None, actor: str) -> None:
 @click.option("--note", default="", help="走访的情况（有危险的人必填，加密保存）")
 @click.option("--visitor", "visitors", multiple=True, help="谁去的，写两次：人员代码，或外单位人员的姓名")
 @actor_option
+@json_option
 @pass_app
 def done(
     app: App,
@@ -194,6 +215,7 @@ def done(
     note: str,
     visitors: tuple[str, ...],
     actor: str,
+    as_json: bool,
 ) -> None:
     """凭一通接通的电话或一次走访，登记为完成。没有凭据不能完成。
 
@@ -205,7 +227,8 @@ def done(
     now, made = app.clock(), at.replace(tzinfo=app.settings.site.zone) if at else None
     with app.store() as work:
         if call is not None:
-            proof = done_by_call(work, obligation, call, actor=actor, now=now)
+            counts = app.settings.hardship.inbound_counts
+            proof = done_by_call(work, obligation, call, actor=actor, now=now, inbound=counts)
         else:
             proof = done_by_visit(
                 work,
@@ -219,9 +242,19 @@ def done(
                 visitors=visitors,
             )
         sweep(work, now, rules=rules_of(app.settings))
-        still = unwritten(work, proof)
+        still, kept = unwritten(work, proof), kept_with(work, proof)
         work.commit()
-    click.echo(f"{obligation} 已完成，凭据 {proof.reference}。")
+    if as_json:
+        row = {
+            "id": obligation,
+            "kept": kept,
+            "kind": proof.kind,
+            "reference": proof.reference,
+            "at": proof.at,
+        }
+        show_one(row, [], as_json=True)
+        return
+    click.echo(f"{'、'.join(kept)} 已完成，凭据 {proof.reference}。")
     if still:
         click.echo(still)
 
@@ -231,14 +264,20 @@ def done(
 @click.option("--reason", required=True, help="为什么不再联系，如：留言无人声、重复登记")
 @click.option("--dry-run", is_flag=True, help="只看会结束哪一件，不写入")
 @actor_option
+@json_option
 @pass_app
-def close_one(app: App, obligation: str, reason: str, dry_run: bool, actor: str) -> None:
+def close_one(app: App, obligation: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """写明理由，结束一项承诺而不联系。困难回访不能这样结束。"""
     now = app.clock()
     with app.store() as work:
         close(work, obligation, reason=reason, actor=actor, now=now)
         if not dry_run:
             work.commit()
+    if as_json:
+        show_one(
+            {"id": obligation, "closed_by": actor, "closed_at": now, "dry_run": dry_run}, [], as_json=True
+        )
+        return
     # The reason is on record; on the screen it would only tell whoever stands behind.
     click.echo(f"{obligation} {'会结束（试算，没有写入）' if dry_run else '已结束，原因已记下'}。")
 

@@ -128,9 +128,12 @@ def _kept_too(work: UnitOfWork, obligation: Obligation, made: datetime) -> list[
 
 
 def kept_with(work: UnitOfWork, proof: Evidence) -> list[str]:
-    """Return the ids of every debt of the person that this call or visit proves."""
-    group = group_of(work, resolve(work, work.debts.get(proof.obligation).person))
-    theirs = (one.id for entry in group for one in work.debts.of_person(entry))
+    """Return the ids of what a call or visit keeps: one debt, or both routine ones of a person."""
+    one = work.debts.get(proof.obligation)
+    if one.kind not in OF_REGISTER:
+        return [one.id]
+    group = group_of(work, resolve(work, one.person))
+    theirs = [o.id for entry in group for o in work.debts.of_person(entry) if o.kind in OF_REGISTER]
     return [o for o in theirs if any(e.reference == proof.reference for e in work.debts.evidence(o))]
 
 
