@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from callcenter.domain.books import CASES, HANDOVERS
+from callcenter.domain.books import CASES, HANDOVERS, SHIFT_SHEETS
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseState
 from callcenter.domain.handover import HandoverState
@@ -12,8 +12,7 @@ from callcenter.domain.ledger import DebtAct
 from callcenter.domain.levels import Level
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.handling import OF_RISK, history
-from callcenter.service.followup.settling import URGENT_PRIORITY
-from scheduler.obligations import Kind, Obligation
+from scheduler.obligations import URGENT_PRIORITY, Kind, Obligation
 from scheduler.risk_ladder import RiskRules
 
 _STANDING = (CaseState.OPEN, CaseState.ACTIVE, CaseState.WATCH)
@@ -84,10 +83,10 @@ def _is_taken_on(work: UnitOfWork, one: Obligation) -> bool:
 
 
 def unaccepted(work: UnitOfWork, now: datetime, within: timedelta) -> tuple[str, ...]:
-    """Return the hand-overs that nobody accepted by name within so long, the oldest first (R45)."""
-    sent = work.book(HANDOVERS).where(state=HandoverState.OPEN)
-    late = (one for one in sent if one.sent_at + within < now)
-    return tuple(one.id for one in sorted(late, key=lambda one: (one.sent_at, one.id)))
+    """Return the hand-overs, of calls, cases and shifts, nobody accepted within so long, oldest first (R45)."""
+    sent = [(one.sent_at, one.id) for one in work.book(HANDOVERS).where(state=HandoverState.OPEN)]
+    written = [(one.at, one.id) for one in work.book(SHIFT_SHEETS).where(state="open")]
+    return tuple(name for at, name in sorted([*sent, *written]) if at + within < now)
 
 
 def _since(case: Case) -> datetime:

@@ -1,0 +1,175 @@
+"""`queue tonight`, `queue forecast`, `hardship coverage`: what lies ahead, and whom the register reached."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from actors import enlist
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from callcenter.bootstrap import App
+from callcenter.cli.hardship import hardship
+from callcenter.cli.queue import queue
+from callcenter.config import Settings
+from callcenter.domain.people import Consent, ConsentKind, FileStatus, HardshipFile, Person, Phone
+from callcenter.memory import MemoryStore
+from callcenter.ports import UnitOfWork
+from callcenter.service.followup.debts import rules_of, sweep
+from scheduler.cadence import SHANGHAI
+from scheduler.obligations import Evidence, EvidenceKind, Kind
+
+MORNING = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)
+#: File -> name, number, grade, district, first day, agreed to automated calls.
+FILES = {
+    "WX-001": ("沈建国", "13800001111", "深度困难", "梁溪区", date(2026, 9, 1), True),
+    "WX-002": ("周秀英", "13900002222", "相对困难", "滨湖区", date(2026, 8, 5), False),
+    "WX-003": ("钱小妹", "13700003333", "深度困难", "梁溪区", date(2026, 10, 20), True),
+    "WX-004": ("顾福生", "13600004444", "深度困难", "", date(2026, 11, 10), True),
+}
+
+
+def fill(work: UnitOfWork, settings: Settings) -> None:
+    enlist(work)
+    for file_no, (name, number, grade, district, since, agreed) in FILES.items():
+        person = f"p-{file_no}"
+        work.people.add(Person(id=person, code=f"P-{file_no}", name=name, phones=(Phone(number=number),)))
+        work.people.put_file(
+            HardshipFile(
+                file_no=file_no,
+                person=person,
+                grade=grade,
+                status=FileStatus.ACTIVE,
+                since=since,
+                district=district,
+            )
+        )
+        said = datetime.combine(since, time(), SHANGHAI)
+        work.people.add_consent(
+            Consent(person=person, kind=ConsentKind.IVR_CHECKIN, granted=agreed, at=said, channel="paper")
+        )
+    sweep(work, MORNING, rules=rules_of(settings))
+
+
+@pytest.fixture
+def app() -> App:
+    """A line with four files: two check-ins are owed a machine may make, one that people have to."""
+    app = App(settings=Settings())
+    store = MemoryStore()
+    app.__dict__["store"] = store
+    app.clock = lambda: MORNING.astimezone(UTC)  # type: ignore[method-assign]
+    with store() as work:
+        fill(work, app.settings)
+        work.commit()
+    return app
+
+
+def typed(app: App, command: object, *words: str, actor: str = "s001") -> str:
+    done = CliRunner().invoke(command, [*words], obj=app, env={"HOTLINE_ACTOR": actor})  # type: ignore[arg-type]
+    assert done.exit_code == 0, done.output
+    assert max(map(cell_len, done.output.splitlines())) <= 80 or "--json" in words
+    return done.output
+
+
+def test_tonight_says_whom_the_dialler_will_ring_when_and_whom_people_have_to(app: App) -> None:
+    found = json.loads(typed(app, queue, "tonight", "--json"))
+    first = [one["code"] for one in found["tries"] if one["n"] == 1]
+    assert first == ["P-WX-001", "P-WX-003"]
+    assert all(one["at"].startswith("2026-11-24") for one in found["tries"])
+    assert "no_automation" in [one["why"] for one in found["people"]]
+    with app.store() as work:
+        assert not work.debts.attempts_since(MORNING - timedelta(days=1))
+
+
+def test_tonight_is_read_by_people_masked(app: App) -> None:
+    said = typed(app, queue, "tonight")
+    assert "沈**" in said
+    assert "沈建国" not in said
+    assert "无人接听" in said
+
+
+def test_a_day_that_is_over_cannot_be_looked_ahead_at(app: App) -> None:
+    done = CliRunner().invoke(
+        queue, ["tonight", "--day", "2026-11-20"], obj=app, env={"HOTLINE_ACTOR": "s001"}
+    )
+    assert done.exit_code != 0
+    assert "已经过去" in str(done.exception)
+
+
+def test_with_nothing_kept_in_four_weeks_all_will_be_late_and_the_hours_are_told(app: App) -> None:
+    found = json.loads(typed(app, queue, "forecast", "--until", "2026-12-31", "--json"))
+    assert found["owed"] == found["late"] > found["late_now"] > 0
+    assert not found["measured"]
+    assert found["more_hours_a_week"] > 0
+    # A debt of 20 minutes at a time, as the site reckons: the pace that is needed, five days a week.
+    assert found["more_hours_a_week"] == pytest.approx(found["needed_per_workday"] * 5 / 3)
+
+
+def test_the_pace_is_what_people_and_machine_really_kept(app: App) -> None:
+    with app.store() as work:
+        debts = work.debts.open(kind=Kind.HARDSHIP)
+        for n in range(20):
+            by_machine = n % 2 == 0
+            proof = Evidence(
+                id=f"ev-{n}",
+                obligation=debts[n % len(debts)].id,
+                kind=EvidenceKind.IVR_KEY if by_machine else EvidenceKind.HOME_VISIT,
+                at=MORNING - timedelta(days=1 + n),
+                reference=f"走访{n}",
+                by="ivr" if by_machine else "c017",
+            )
+            assert work.debts.add_evidence(proof)
+        work.commit()
+    found = json.loads(typed(app, queue, "forecast", "--json"))
+    assert (found["machine_kept"], found["people_kept"], found["measured"]) == (10, 10, True)
+    assert 0.4 < found["people_per_workday"] < 0.6
+
+
+def test_a_forecast_ends_before_the_next_holiday(app: App) -> None:
+    app.clock = lambda: datetime(2026, 9, 10, 10, tzinfo=SHANGHAI)  # type: ignore[method-assign]
+    found = json.loads(typed(app, queue, "forecast", "--json"))
+    assert found["until"] == "2026-09-24"  # Mid-Autumn begins on the 25th
+    assert "到 2026-09-24" in typed(app, queue, "forecast")
+
+
+def test_coverage_by_grade_begins_with_the_gravest_and_a_clerk_may_read_it(app: App) -> None:
+    with app.store() as work:
+        (debt,) = (o for o in work.debts.open(person="p-WX-001") if o.kind is Kind.HARDSHIP)
+        proof = Evidence(
+            id="ev-1",
+            obligation=debt.id,
+            kind=EvidenceKind.HOME_VISIT,
+            at=MORNING - timedelta(days=3),
+            reference="走访1",
+            by="c017",
+        )
+        work.debts.add_evidence(proof)
+        work.commit()
+    found = json.loads(typed(app, hardship, "coverage", "--json", actor="k001"))
+    parts = {part["name"]: part for part in found["parts"]}
+    assert list(parts) == ["深度困难", "相对困难"]
+    assert (parts["深度困难"]["in_file"], parts["深度困难"]["contacted"]) == (3, 1)
+    assert found["total"]["in_file"] == 4
+    by_district = json.loads(typed(app, hardship, "coverage", "--by", "district", "--json"))
+    assert {part["name"]: part["in_file"] for part in by_district["parts"]} == {
+        "（未填）": 1,
+        "梁溪区": 2,
+        "滨湖区": 1,
+    }
+    assert "33%" in typed(app, hardship, "coverage")
+
+
+def test_coverage_by_month_has_a_line_for_each_month_and_no_column_of_today(app: App) -> None:
+    found = json.loads(typed(app, hardship, "coverage", "--by", "month", "--since", "2026-09-15", "--json"))
+    assert [part["name"] for part in found["parts"]] == ["2026-09", "2026-10", "2026-11"]
+    assert "已逾期" not in typed(app, hardship, "coverage", "--by", "month")
+
+
+def test_the_dates_of_a_span_in_the_wrong_order_are_refused(app: App, tmp_path: Path) -> None:
+    words = ["coverage", "--since", "2026-11-20", "--until", "2026-11-01"]
+    done = CliRunner().invoke(hardship, words, obj=app, env={"HOTLINE_ACTOR": "k001"})
+    assert done.exit_code != 0
+    assert "颠倒" in str(done.exception)
