@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,6 +19,8 @@ from callcenter.service.followup.debts import rules_of
 from callcenter.words import DECISION_WORDS, RESULT_WORDS
 from scheduler.obligations import Obligation, Result
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _HANDLED = [("id", "编号"), ("owner", "负责"), ("snoozed_until", "推迟到"), ("escalated_at", "上报于")]
 _WAIVERS = [
     ("id", "编号"),
@@ -31,7 +34,7 @@ _PAUSE = [("state_text", "自动拨打"), ("by", "谁停的"), ("at", "停于"),
 debt_argument = click.argument("obligation", metavar="编号")
 
 
-def reason_option(what: str, *, required: bool = True) -> Any:
+def reason_option(what: str, *, required: bool = True) -> Callable[[F], F]:
     """Return the option that takes why somebody does it."""
     return click.option("--reason", required=required, default=None if required else "", help=what)
 
