@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from importlib.metadata import version
 from itertools import takewhile
+from typing import assert_never
 
 import chinese_calendar
 import holidays
@@ -35,13 +36,28 @@ class Source(StrEnum):
     WEEKDAYS = "weekdays"
 
 
+class Festival(StrEnum):
+    """Days on which no machine calls anybody, by rule."""
+
+    #: 除夕 to 初三.
+    SPRING = "spring"
+    #: 清明: a day of grief.
+    TOMBS = "tombs"
+    #: 高考, 7 to 9 June: families sit with their children.
+    EXAMS = "exams"
+
+
+#: What a site keeps if it says nothing.
+FESTIVALS = frozenset({Festival.SPRING, Festival.TOMBS})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
     """What a date is, and how far that can be trusted."""
 
     date: date
     is_workday: bool
-    #: R-rule of domain.md §5: no automated calls on 除夕 to 初三 and on 清明.
+    #: No automated calls: a festival, or a day the site names.
     is_left_in_peace: bool
     source: Source
 
@@ -62,13 +78,18 @@ class Calendar:
     """Workdays as the site keeps them. `site` maps a date to True (work) or False (off)."""
 
     site: Mapping[date, bool] | None = None
+    #: Days on which the site lets no machine call, whatever else they are.
+    peace: frozenset[date] = frozenset()
+    #: And those that follow from a rule; a day the site calls a workday is none of them.
+    festivals: frozenset[Festival] = FESTIVALS
 
     def day(self, when: date) -> Day:
-        """Return what `when` is. The site's word also decides whether it is left in peace."""
+        """Return what `when` is. The site's own word goes before every table and rule."""
+        named = when in self.peace
         if self.site is not None and when in self.site:
-            return Day(date=when, is_workday=self.site[when], is_left_in_peace=False, source=Source.SITE)
+            return Day(date=when, is_workday=self.site[when], is_left_in_peace=named, source=Source.SITE)
         source, is_workday = _ask_tables(when)
-        peace = when in _peace_of(when.year)
+        peace = named or any(when in _days_of(festival, when.year) for festival in self.festivals)
         return Day(date=when, is_workday=is_workday, is_left_in_peace=peace, source=source)
 
     def is_workday(self, when: date) -> bool:
@@ -147,12 +168,16 @@ def _statutory(year: int) -> Mapping[date, str]:
 
 
 @lru_cache(maxsize=64)
-def _peace_of(year: int) -> frozenset[date]:
-    """Return 除夕, 初一 to 初三 and 清明. Empty where the lunar calendar is not covered."""
+def _days_of(festival: Festival, year: int) -> frozenset[date]:
+    """Return a festival's days. Empty where the lunar calendar is not covered."""
     named = _statutory(year)
-    spring = [day for day, name in named.items() if "春节" in name]
-    tombs = {day for day, name in named.items() if name.startswith("清明节") and "补" not in name}
-    if not spring:
-        return frozenset(tombs)
-    first = min(spring)
-    return frozenset(tombs | {first + _ONE_DAY * n for n in range(-1, 3)})
+    match festival:
+        case Festival.SPRING:
+            spring = [day for day, name in named.items() if "春节" in name]
+            return frozenset(min(spring) + _ONE_DAY * n for n in range(-1, 3)) if spring else frozenset()
+        case Festival.TOMBS:
+            return frozenset(d for d, name in named.items() if name.startswith("清明节") and "补" not in name)
+        case Festival.EXAMS:
+            return frozenset(date(year, 6, day) for day in (7, 8, 9))
+        case _:
+            assert_never(festival)
