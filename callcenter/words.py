@@ -8,7 +8,7 @@ from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Outcome
 from callcenter.domain.cases import CASE_WORDS as CASE_WORDS
 from callcenter.domain.cases import RESCUE_WORDS as RESCUE_WORDS
-from callcenter.domain.ledger import DebtAct, Decision
+from callcenter.domain.ledger import DebtAct, Decision, Plan, PlanKind
 from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
 from callcenter.domain.listening import ListenMode
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
@@ -109,6 +109,16 @@ KIND_WORDS = {
     Kind.VISIT: "上门走访",
     Kind.VERIFY: "人工核实",
 }
+PLAN_WORDS = {PlanKind.TREATMENT: "治疗就诊", PlanKind.COUNSELLING: "咨询会谈", PlanKind.OTHER: "其他"}
+
+
+def rhythm_words(plan: Plan) -> str:
+    """Return how often a plan calls for a contact."""
+    if plan.every_months is not None:
+        return f"每 {plan.every_months} 个月一次"
+    return f"每 {plan.every_days} 天一次"
+
+
 #: Units of a step after a call.
 _UNITS = {"h": "小时", "d": "天", "mo": "个月"}
 _STEP = re.compile(r"([0-9]+)(h|d|mo)")
@@ -166,6 +176,7 @@ PHONE_WORDS = {
     PhoneStatus.SUSPENDED: "停机",
     PhoneStatus.WRONG: "打错了,不再拨打",
     PhoneStatus.QUARANTINED: "停拨,待人工核实",
+    PhoneStatus.CHANGED: "已换号,不再拨打",
 }
 CONSENT_WORDS = {
     ConsentKind.IVR_CHECKIN: "自动回访",

@@ -69,14 +69,14 @@ def import_list(
 
 
 @hardship.command("list")
-@click.option("--left", is_flag=True, help="只列出已退档的，供人工核对")
+@click.option("--left", is_flag=True, help="只列出已退档、还没有人核对的")
 @actor_option
 @json_option
 @pass_app
 def list_files(app: App, left: bool, actor: str, as_json: bool) -> None:
     """列出档案。"""
     with app.store() as work:
-        found = debt_rows.files(work, actor=actor, left=left)
+        found = debt_rows.files(work, actor=actor, now=app.clock(), left=left)
     show_rows(found, _LIST, as_json)
 
 

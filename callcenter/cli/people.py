@@ -13,6 +13,7 @@ from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import Person
 from callcenter.service.people import people as service
 from callcenter.service.people.profiles import Profile, profile
+from callcenter.service.people.wishes import refusal_words
 from callcenter.words import (
     CASE_WORDS,
     CONSENT_WORDS,
@@ -20,7 +21,6 @@ from callcenter.words import (
     LEVEL_WORDS,
     PHONE_WORDS,
     SPEECH_WORDS,
-    SUPPRESSION_WORDS,
     WISH_WORDS,
 )
 
@@ -32,6 +32,7 @@ _ELSEWHERE = {
     "care": "people_change",
     "consent": "people_change",
     "optout": "people_change",
+    "optin": "people_change",
     "plan": "people_change",
     "merge": "people_merging",
     "unmerge": "people_merging",
@@ -183,12 +184,15 @@ def _profile_row(found: Profile) -> dict[str, object]:
                 "status": p.status.value,
                 "safe_to_call": p.safe_to_call,
                 "confirmed": p.is_known,
+                "agreed": p.has_agreement,
+                "verified_at": p.verified_at,
             }
             for p in found.phones
         ],
         "phones_text": _lines(
             f"{p.place}. {p.number} {PHONE_WORDS[p.status]}"
             f"{'' if p.safe_to_call else ',不宜拨打'}{'' if p.is_known else ',待督导核实'}"
+            f"{',有约定' if p.has_agreement else ''}"
             for p in found.phones
         ),
         "speaks": found.speaks,
@@ -200,8 +204,14 @@ def _profile_row(found: Profile) -> dict[str, object]:
             f"{CONSENT_WORDS[kind]}:{'同意' if granted else '撤回'}"
             for kind, granted in found.consents.items()
         ),
-        "suppressions": [kind.value for kind in found.suppressions],
-        "suppressions_text": _lines(SUPPRESSION_WORDS[kind] for kind in found.suppressions),
+        "suppressions": sorted({wish.kind.value for wish in found.suppressions}),
+        "refusals": [
+            {"kind": w.kind.value, "topic": w.topic or None, "until": w.until} for w in found.suppressions
+        ],
+        "suppressions_text": _lines(
+            f"{refusal_words(w.kind, w.topic)}{f',至 {local(w.until)}' if w.until else ''}"
+            for w in found.suppressions
+        ),
         "files": [{"grade": grade, "status": status.value} for grade, status in found.files],
         "files_text": _lines(f"{grade} {status.value}" for grade, status in found.files),
         "case": case

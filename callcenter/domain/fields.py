@@ -90,6 +90,10 @@ FILE_FIELDS: Mapping[str, DataClass] = {
     "grade": _HARDSHIP,
     "status": _HARDSHIP,
     "since": _HARDSHIP,
+    "exit_reason": _HARDSHIP,
+    "exit_confirmed_by": _HARDSHIP,
+    "notice_to": _HARDSHIP,
+    "review_due": _HARDSHIP,
     "phone": _IDENTITY,
     # Found out by calling, and the clerk's to mend (R33).
     "phone_status": _HARDSHIP,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import time
 
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case
-from callcenter.domain.people import Person, Phone, PhoneSource, PhoneStatus
+from callcenter.domain.people import Person, Phone, PhoneSource, PhoneStatus, SafeContact
 from callcenter.domain.privacy import Merge
 
 #: What the kept entry takes over where it says nothing itself.
@@ -14,6 +15,7 @@ _FILLED = ("name", "birth_month", "birth_year", "speaks")
 
 
 #: How a number is known, the surest first: what was learned on the line outlives every list.
+Spans = tuple[tuple[time, time], ...]
 _SUREST = (PhoneSource.LINE, PhoneSource.REGISTER, PhoneSource.HAND)
 
 
@@ -75,7 +77,39 @@ def _careful(phone: Phone, other: Phone | None) -> Phone:
         safe_to_call=phone.safe_to_call and other.safe_to_call,
         source=min(phone.source, other.source, key=_SUREST.index),
         listed=phone.listed or other.listed,
+        verified_at=phone.verified_at or other.verified_at,
+        agreed=_agreed(phone.agreed, other.agreed),
     )
+
+
+def _agreed(own: SafeContact, theirs: SafeContact) -> SafeContact:
+    """Return what holds where one number had two agreements: only what both allow.
+
+    Where no hour suits both, the kept entry's hours hold.
+    """
+    nothing = SafeContact()
+    if own == nothing or theirs == nothing:
+        return theirs if own == nothing else own
+    common = _common(own.windows, theirs.windows)
+    return SafeContact(
+        label=own.label or theirs.label,
+        voicemail=own.voicemail and theirs.voicemail,
+        sms=own.sms and theirs.sms,
+        windows=common or own.windows or theirs.windows,
+        say_name=own.say_name or theirs.say_name,
+        code_word=own.code_word or theirs.code_word,
+    )
+
+
+def _common(own: Spans, theirs: Spans) -> Spans:
+    """Return the hours that are in a span of both; over midnight a span counts as two."""
+    pairs = ((max(a, c), min(b, d)) for a, b in _days_of(own) for c, d in _days_of(theirs))
+    return tuple((begin, end) for begin, end in pairs if begin < end)
+
+
+def _days_of(spans: Spans) -> Spans:
+    split = (((a, b),) if a < b else ((a, time.max), (time.min, b)) for a, b in spans)
+    return tuple(span for parts in split for span in parts)
 
 
 def _unmerged(phone: Phone, was: Person, before: Person) -> Phone:
@@ -88,7 +122,9 @@ def _as_now(phone: Phone, present: Phone | None, was: Person) -> Phone | None:
     """Return a number that goes back; None if it was taken away since."""
     if present is None:
         return None
-    return phone if present in was.phones else replace(phone, status=present.status)
+    if present in was.phones:
+        return phone
+    return replace(phone, status=present.status, agreed=present.agreed, verified_at=present.verified_at)
 
 
 def one_case(going: Case, closing: Case) -> Case:

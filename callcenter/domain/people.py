@@ -148,7 +148,8 @@ class SuppressionKind(StrEnum):
 class Suppression:
     """An opt-out, or (`lifted`) the person's own word that it no longer holds. Append-only.
 
-    The newest of a kind and topic counts. Survives re-import (R32).
+    Of a kind and topic the one that holds longest counts, until the person lifts them. Survives re-import
+    (R32).
     """
 
     person: str
@@ -163,9 +164,23 @@ class Suppression:
 
 
 def in_force(said: Sequence[Suppression], now: datetime) -> tuple[Suppression, ...]:
-    """Return the opt-outs that hold at `now`, of statements oldest first: the newest of a kind and topic."""
-    newest = {(one.kind, one.topic): one for one in said}
-    return tuple(o for o in newest.values() if not o.lifted and (o.until is None or o.until > now))
+    """Return the opt-outs that hold at `now`, of statements oldest first: one for each kind and topic.
+
+    What was said once for ever is not shortened by a later word that holds a week: only lifting ends it.
+    """
+    standing: dict[tuple[SuppressionKind, str], Suppression] = {}
+    for one in said:
+        key = (one.kind, one.topic)
+        if one.lifted:
+            standing.pop(key, None)
+        elif key not in standing or lasts_as_long(one, standing[key]):
+            standing[key] = one
+    return tuple(one for one in standing.values() if one.until is None or one.until > now)
+
+
+def lasts_as_long(one: Suppression, other: Suppression) -> bool:
+    """Tell whether an opt-out holds at least as long as another."""
+    return one.until is None or (other.until is not None and one.until >= other.until)
 
 
 #: Languages of the prompts besides Mandarin: `zh_wx` is 无锡话.
@@ -222,6 +237,10 @@ class FileStatus(StrEnum):
     ACTIVE = "在档"
     WATCH = "脱困观察期"
     CLOSED = "退档"
+
+
+#: Of these files' people a routine contact is owed.
+OWED_STATUSES = frozenset({FileStatus.ACTIVE, FileStatus.WATCH})
 
 
 class ExitReason(StrEnum):

@@ -126,7 +126,7 @@ def test_r32_who_refused_calls_on_that_telephone_is_not_rung_by_way_of_the_list(
         assert [(s.kind, s.reason) for s in work.people.suppressions(person.id)] == [
             (SuppressionKind.AUTOMATION, "")
         ]
-        assert not has_ivr_consent(work, person.id)
+        assert not has_ivr_consent(work, person.id, now)
 
 
 def test_r32_a_worker_who_moves_in_with_a_telephone_is_bound_by_what_was_refused_on_it(
@@ -182,7 +182,9 @@ def seen(store: Store, actor: str, now: datetime) -> str:
     """Return all that somebody sees of the file."""
     with store() as work:
         facts = line_facts(work, now, None, Rules())
-        return str(files(work, actor=actor)) + str(one_file(work, "WX-001", facts, actor=actor))
+        return str(files(work, actor=actor, now=facts.now)) + str(
+            one_file(work, "WX-001", facts, actor=actor)
+        )
 
 
 def test_r39_numbers_the_register_never_held_are_not_shown_to_the_clerk(store: Store, now: datetime) -> None:
@@ -236,7 +238,7 @@ def test_r39_a_withdrawal_on_the_line_is_kept_and_not_told(store: Store, now: da
     diff = bring(store, now + timedelta(days=1), agrees)
     assert (diff.changed, diff.unchanged) == ((), 1)
     with store() as work:
-        assert not has_ivr_consent(work, zhao(work).id)
+        assert not has_ivr_consent(work, zhao(work).id, now)
 
 
 def test_r39_a_list_with_a_number_that_the_line_learned_of_another_worker_is_no_clash(

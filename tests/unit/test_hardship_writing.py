@@ -31,7 +31,7 @@ def test_a_first_import_adds_people_files_consents_and_debts(work: MemoryUnit, t
     diff = bring(work, read(tmp_path, HEAD, SHEN, ZHOU))
     assert ([c.file_no for c in diff.new], diff.changed, diff.unchanged) == (["WX-001", "WX-002"], (), 0)
     assert len(sweep(work, NOW).opened) == 2
-    consents = [has_ivr_consent(work, f.person) for f in work.people.files()]
+    consents = [has_ivr_consent(work, f.person, NOW) for f in work.people.files()]
     assert consents == [True, False]
     assert {e.actor for e in work.audit.recent(9) if e.verb == "hardship.add"} == {"k001"}
 
@@ -97,11 +97,11 @@ def test_r32_an_older_list_does_not_grant_a_withdrawn_consent_again(work: Memory
     )
     work.people.add_consent(withdrawn)
     diff = bring(work, entries, at=NOW + timedelta(days=1))
-    assert not has_ivr_consent(work, person)
+    assert not has_ivr_consent(work, person, NOW)
     assert diff.changed == (), "that they said otherwise on the line is not the clerk's to learn (R39)"
     bring(work, read(tmp_path, HEAD, SHEN.replace("是,2026-09-01", "否,")), at=NOW - timedelta(days=30))
     bring(work, entries, at=NOW + timedelta(days=2))
-    assert not has_ivr_consent(work, person)
+    assert not has_ivr_consent(work, person, NOW)
 
 
 def test_a_consent_given_anew_after_a_withdrawal_counts(work: MemoryUnit, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_consent_given_anew_after_a_withdrawal_counts(work: MemoryUnit, tmp_pa
             Consent(person=person, kind=ConsentKind.IVR_CHECKIN, granted=granted, at=at, channel="paper")
         )
     bring(work, read(tmp_path, HEAD, SHEN.replace("是,2026-09-01", "是,2026-10-01")))
-    assert has_ivr_consent(work, person)
+    assert has_ivr_consent(work, person, NOW)
 
 
 def test_r33_a_number_found_wrong_stays_wrong_through_an_import(work: MemoryUnit, tmp_path: Path) -> None:

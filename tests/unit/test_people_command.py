@@ -189,6 +189,8 @@ def test_numbers_are_added_and_marked_and_a_wrong_one_is_left_alone_everywhere(a
         "status": "wrong",
         "safe_to_call": False,
         "confirmed": False,
+        "agreed": False,
+        "verified_at": None,
     }
 
 

@@ -81,7 +81,7 @@ def test_consent_is_what_was_said_last_by_either(store: Store, now: datetime) ->
         work.commit()
     one_person(store, now + timedelta(hours=1))
     with store() as work:
-        assert not has_ivr_consent(work, "p1")
+        assert not has_ivr_consent(work, "p1", now)
         assert [c.person for c in work.people.consents("p1")] == ["p1", "p2"]
 
 

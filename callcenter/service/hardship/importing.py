@@ -28,6 +28,7 @@ from callcenter.domain.people import (
     PhoneSource,
     PhoneStatus,
     Suppression,
+    in_force,
 )
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -180,8 +181,8 @@ class _Planner:
         found: dict[object, Consent | Suppression] = {}
         others = (one for number in entry.phones if number not in known for one in self._known(number))
         for one in others:
-            for wish in self._work.people.suppressions(one.id):
-                found[wish.kind] = replace(wish, person=person_id, reason="")
+            for wish in in_force(self._work.people.suppressions(one.id), self._now):
+                found[wish.kind, wish.topic] = replace(wish, person=person_id, reason="")
             said = [c for c in self._work.people.consents(one.id) if c.kind is ConsentKind.IVR_CHECKIN]
             if said and not said[-1].granted:
                 found[said[-1].kind] = replace(said[-1], person=person_id)

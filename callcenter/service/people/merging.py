@@ -16,7 +16,7 @@ from callcenter.domain.books import CASE_EVENTS, CASES, MERGES, RESCUES
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason
 from callcenter.domain.merging import emptied, joined, one_case, own_case, parted
-from callcenter.domain.people import Consent, ConsentKind, Person
+from callcenter.domain.people import Consent, ConsentKind, Person, in_force
 from callcenter.domain.privacy import Merge
 from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
@@ -24,6 +24,7 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.people.blocking import lift_for_case
 from callcenter.service.people.entries import entry, group_of, named, open_cases
 from callcenter.service.people.people import checked_reason
+from callcenter.service.people.wishes import bind_again
 from scheduler.obligations import Kind, Obligation
 
 #: Why the later of two routine debts ended.
@@ -167,10 +168,12 @@ def _carry_out(work: UnitOfWork, done: Merge) -> None:
     for case_id in moved["case"]:
         work.book(CASES).put(replace(work.book(CASES).get(case_id), person=kept))
     _move_files(work, moved["file"], kept)
+    said = [work.people.suppressions(entry) for entry in (kept, merged)]
     # First the numbers leave one entry, so that each has one owner at any moment.
     work.people.update(emptied(done.merged_before, kept))
     work.people.update(joined(done.kept_before, done.merged_before))
     work.book(MERGES).add(done)
+    bind_again(work, kept, said, done.at)
     _make_one_case(work, done)
     lift_for_case(work, kept, now=done.at)
 
@@ -241,7 +244,7 @@ def _take_apart(work: UnitOfWork, done: Merge, back: dict[str, tuple[str, ...]],
     for case_id in back["case"]:
         work.book(CASES).put(replace(work.book(CASES).get(case_id), person=done.merged))
     _move_files(work, back["file"], done.merged)
-    _bind_both(work, done)
+    _bind_both(work, done, now)
     kept, merged = parted(work.people.get(done.kept), done.kept_before, done.merged_before)
     spoken = work.people.get(done.merged).spoken
     work.people.update(kept)
@@ -272,11 +275,11 @@ def _part_cases(work: UnitOfWork, done: Merge, now: datetime) -> None:
         _log(work, closing, "reopened", done.by, now, "合并拆开")
 
 
-def _bind_both(work: UnitOfWork, done: Merge) -> None:
-    """Say again for the parted entry what was refused while both were one (R32)."""
-    for wish in work.people.suppressions(done.kept):
-        if wish.person == done.kept and wish.at > done.at:
-            work.people.add_suppression(replace(wish, person=done.merged))
+def _bind_both(work: UnitOfWork, done: Merge, now: datetime) -> None:
+    """Say again for the parted entry what was refused while both were one (R32); what was lifted is not."""
+    since = [w for w in work.people.suppressions(done.kept) if w.person == done.kept and w.at > done.at]
+    for wish in in_force(since, now):
+        work.people.add_suppression(replace(wish, person=done.merged))
     last: dict[ConsentKind, Consent] = {}
     for said in work.people.consents(done.kept):
         if said.person == done.kept and said.at > done.at:

@@ -6,35 +6,26 @@ in the audit; it names the person and the field.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
-from callcenter.domain.access import Verb, may
+from callcenter.domain.access import Verb
 from callcenter.domain.numbers import normalise
-from callcenter.domain.people import (
-    Consent,
-    ConsentKind,
-    Person,
-    Phone,
-    PhoneSource,
-    PhoneStatus,
-    Speech,
-    Suppression,
-    SuppressionKind,
-)
+from callcenter.domain.people import Person, Phone, Speech
 from callcenter.domain.reasons import checked_reason, storable
-from callcenter.domain.users import Role, User
-from callcenter.errors import Conflict, Forbidden, NotFound, Refused
+from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.names import code_to_keep, short_pseudonym
 from callcenter.service.people.entries import caller_of, group_of, resolve
-from callcenter.service.people.nearness import asked_for, changed_by, check_changes
+from callcenter.service.people.nearness import changed_by
+from callcenter.service.people.phones import add_phone, change_phone, status_elsewhere
+from callcenter.service.people.wishes import CHANNELS, opt_in, opt_out, record_consent
 
 __all__ = [
+    "CHANNELS",
     "add_phone",
     "caller_of",
     "change_care",
@@ -44,6 +35,7 @@ __all__ = [
     "give_code",
     "group_of",
     "new_person",
+    "opt_in",
     "opt_out",
     "record_consent",
     "resolve",
@@ -52,7 +44,6 @@ __all__ = [
 
 #: Tries at a free pseudonym of four letters, and after that of six.
 _TRIES = 20
-_MOST_PHONES = 10
 
 
 @guarded(Verb.PEOPLE_CHANGE)
@@ -63,7 +54,7 @@ def new_person(work: UnitOfWork, *, number: str | None, actor: str, now: datetim
     """
     allow(work, actor, Verb.PEOPLE_CHANGE)
     known = normalise(number)
-    phones = (Phone(number=known, status=_status_elsewhere(work, known)),) if known else ()
+    phones = (Phone(number=known, status=status_elsewhere(work, known)),) if known else ()
     for turn in range(2 * _TRIES):
         code = short_pseudonym(4 if turn < _TRIES else 6)
         if work.people.by_code(code) is None:
@@ -129,73 +120,6 @@ def give_code(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) ->
 
 
 @guarded(Verb.PEOPLE_CHANGE)
-def add_phone(
-    work: UnitOfWork, person_id: str, number: str, *, safe_to_call: bool = True, actor: str, now: datetime
-) -> Person:
-    """Add a number, tried last. What is known of it elsewhere (wrong, vacant) stays known (R33).
-
-    What a counsellor types may be dialled, but who calls from it is nobody's caller, and makes nobody
-    near, until a supervisor made sure (decision 0025).
-    """
-    person = changed_by(work, person_id, verb=Verb.PEOPLE_CHANGE, actor=actor, now=now)
-    known = normalise(number)
-    if known is None:
-        raise Refused("号码应是 3 至 15 位数字,可带 +86、空格或短横。")
-    if any(phone.number == known for phone in person.phones):
-        raise Conflict("这个号码已经登记在此人名下。")
-    if len(person.phones) >= _MOST_PHONES:
-        raise Refused(f"一个人最多登记 {_MOST_PHONES} 个号码。")
-    is_sure = Role.SUPERVISOR in work.users.get(actor).roles
-    phone = Phone(
-        number=known,
-        status=_status_elsewhere(work, known),
-        safe_to_call=safe_to_call,
-        source=PhoneSource.LINE if is_sure else PhoneSource.HAND,
-    )
-    changed = replace(person, phones=(*person.phones, phone))
-    work.people.update(changed)
-    _note(work, actor, "people.phone_add", person, now, field="phones")
-    return changed
-
-
-@guarded(Verb.PEOPLE_CHANGE)
-def change_phone(
-    work: UnitOfWork,
-    person_id: str,
-    place: int,
-    *,
-    safe_to_call: bool | None = None,
-    status: PhoneStatus | None = None,
-    confirmed: bool = False,
-    actor: str,
-    now: datetime,
-    reason: str = "",
-) -> Person:
-    """Change what holds for the number at this place (1-based); a status needs a reason.
-
-    Found wrong, a number is left alone wherever it stands (R33). That it is right again is said of this
-    person only: it needs somebody who made sure. `confirmed`: a supervisor made sure that a number
-    somebody typed is theirs.
-    """
-    person = changed_by(work, person_id, verb=Verb.PEOPLE_CHANGE, actor=actor, now=now)
-    if confirmed and Role.SUPERVISOR not in work.users.get(actor).roles:
-        raise Forbidden("号码是不是本人的,由督导核实后确认。")
-    if not 1 <= place <= len(person.phones):
-        raise NotFound(f"没有第 {place} 个号码。先用 hotline people show 查看。")
-    if status is not None:
-        checked_reason(reason)
-    if status is not None and status is not PhoneStatus.OK:
-        work.people.set_phone_status(person.phones[place - 1].number, status)
-        person = work.people.get(person.id)
-    changed = _with_phone(person, place, safe_to_call, status, confirmed)
-    work.people.update(changed)
-    given = {"status": status is not None, "safe_to_call": safe_to_call is not None, "confirmed": confirmed}
-    for field in (name for name, is_given in given.items() if is_given):
-        _note(work, actor, "people.phone_change", person, now, field=field, reason=reason)
-    return changed
-
-
-@guarded(Verb.PEOPLE_CHANGE)
 def change_care(
     work: UnitOfWork,
     person_id: str,
@@ -220,63 +144,6 @@ def change_care(
     return changed
 
 
-#: By which way somebody said it. This and the script's version stand in clear: never in one's own words.
-CHANNELS = ("电话", "当面", "表格", "短信", "微信", "网上")
-_SCRIPT = re.compile(r"[A-Za-z0-9._-]{0,20}", re.ASCII)
-
-
-@guarded(Verb.PEOPLE_CONSENT)
-def record_consent(
-    work: UnitOfWork,
-    person_id: str,
-    kind: ConsentKind,
-    granted: bool,
-    *,
-    channel: str,
-    script_version: str = "",
-    actor: str,
-    now: datetime,
-) -> Consent:
-    """Append what somebody agreed to or took back; the last statement of a kind counts (PIPL art. 15)."""
-    user = allow(work, actor, Verb.PEOPLE_CONSENT)
-    if channel not in CHANNELS or not _SCRIPT.fullmatch(script_version):
-        ways = "、".join(CHANNELS)
-        raise Refused(f"同意的途径是其中一种:{ways};话术版本只写字母、数字和 . _ -(如 2026-1)。")
-    person = _of_whom(work, user, person_id, now)
-    said = Consent(
-        person=person.id,
-        kind=kind,
-        granted=granted,
-        at=now,
-        channel=channel,
-        script_version=script_version,
-    )
-    work.people.add_consent(said)
-    _note(work, actor, "people.consent" if granted else "people.withdraw", person, now, field=kind)
-    return said
-
-
-@guarded(Verb.PEOPLE_CONSENT)
-def opt_out(
-    work: UnitOfWork, person_id: str, kind: SuppressionKind, *, actor: str, now: datetime, reason: str = ""
-) -> Suppression:
-    """Append an opt-out. It works at once, binds every entry of theirs, and survives imports (R32)."""
-    user = allow(work, actor, Verb.PEOPLE_CONSENT)
-    person = _of_whom(work, user, person_id, now)
-    wish = Suppression(person=person.id, kind=kind, at=now, reason=storable(reason))
-    work.people.add_suppression(wish)
-    _note(work, actor, "people.optout", person, now, field=kind, reason=reason)
-    return wish
-
-
-def _of_whom(work: UnitOfWork, user: User, name: str, now: datetime) -> Person:
-    """Return whose wishes somebody may write down: whom they work with; a clerk, of those with a file."""
-    person = asked_for(work, name, user=user)
-    if may(user.roles, Verb.PEOPLE_CHANGE):
-        check_changes(work, user, person, now)
-    return person
-
-
 def _found(work: UnitOfWork, code: str, number: str, pseudonym: str) -> list[Person]:
     if number:
         known = normalise(number)
@@ -289,28 +156,6 @@ def _found(work: UnitOfWork, code: str, number: str, pseudonym: str) -> list[Per
 def _digits(spoken: str) -> str:
     """Return the digits of a code however it was typed: in groups, in full width."""
     return "".join(str(int(sign)) for sign in spoken if sign.isdecimal())
-
-
-def _status_elsewhere(work: UnitOfWork, number: str) -> PhoneStatus:
-    """Return what we know of a number from others who have it; what is bad anywhere is bad here."""
-    known = [
-        phone.status for one in work.people.having(number) for phone in one.phones if phone.number == number
-    ]
-    return next((status for status in known if status is not PhoneStatus.OK), PhoneStatus.OK)
-
-
-def _with_phone(
-    person: Person, place: int, safe_to_call: bool | None, status: PhoneStatus | None, confirmed: bool
-) -> Person:
-    before = person.phones[place - 1]
-    is_made_sure = confirmed and before.source is PhoneSource.HAND
-    after = replace(
-        before,
-        safe_to_call=before.safe_to_call if safe_to_call is None else safe_to_call,
-        status=before.status if status is None else status,
-        source=PhoneSource.LINE if is_made_sure else before.source,
-    )
-    return replace(person, phones=(*person.phones[: place - 1], after, *person.phones[place:]))
 
 
 def _note(

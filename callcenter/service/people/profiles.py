@@ -16,8 +16,11 @@ from callcenter.domain.people import (
     FileStatus,
     Person,
     PhoneStatus,
+    SafeContact,
     Speech,
-    SuppressionKind,
+    Suppression,
+    consents_now,
+    in_force,
 )
 from callcenter.domain.privacy import CallerPlan
 from callcenter.domain.risk import Level
@@ -44,6 +47,9 @@ class PhoneLine:
     safe_to_call: bool
     #: False: a counsellor typed it, and no supervisor has made sure yet.
     is_known: bool = True
+    #: Something was agreed about calling it (`hotline people phone show`).
+    has_agreement: bool = False
+    verified_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,9 +74,10 @@ class Profile:
     no_ivr: bool
     #: They keep a code of ours; which one, is not shown.
     has_code: bool
-    #: What they said last, by kind; a kind they never spoke of is not here.
+    #: What holds by their last word, by kind; a kind they never spoke of is not here.
     consents: Mapping[ConsentKind, bool]
-    suppressions: tuple[SuppressionKind, ...]
+    #: The opt-outs in force.
+    suppressions: tuple[Suppression, ...]
     files: tuple[tuple[str, FileStatus], ...]
     owed: tuple[Obligation, ...]
     case: CaseLine | None
@@ -100,7 +107,7 @@ def profile(
         work.audit.append(AuditEntry(actor=actor, verb="people.see", object=f"person:{person.id}", at=now))
     sessions = tuple(reversed(work.sessions.of_person(person.id)))
     lately = calls_lately(work, person, sessions, since=now - timedelta(days=rules.repeat_days))
-    said = {c.kind: c.granted for c in work.people.consents(person.id)}
+    said = consents_now(work.people.consents(person.id), now)
     cases = open_cases(work, person)
     return Profile(
         id=person.id,
@@ -111,7 +118,7 @@ def profile(
         no_ivr=person.no_ivr,
         has_code=any(work.people.get(i).spoken is not None for i in group_of(work, person)),
         consents=said,
-        suppressions=tuple(sorted({s.kind for s in work.people.suppressions(person.id)})),
+        suppressions=in_force(work.people.suppressions(person.id), now),
         files=tuple((f.grade, f.status) for f in work.people.files_of(person.id)),
         owed=tuple(work.debts.open(person=person.id)),
         case=_case(cases[0]) if cases else None,
@@ -149,6 +156,8 @@ def _phones(person: Person) -> tuple[PhoneLine, ...]:
             status=phone.status,
             safe_to_call=phone.safe_to_call,
             is_known=phone.is_known,
+            has_agreement=phone.agreed != SafeContact(),
+            verified_at=phone.verified_at,
         )
         for place, phone in enumerate(person.phones, 1)
     )

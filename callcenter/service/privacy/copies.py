@@ -16,7 +16,7 @@ from callcenter.domain.books import ASSESSMENTS, FORMS, HANDOVERS, SESSION_VERSI
 from callcenter.domain.calls import CallRecord, Direction
 from callcenter.domain.handover import HandoverState, is_to_agency
 from callcenter.domain.instruments import load_instruments
-from callcenter.domain.people import Person
+from callcenter.domain.people import Person, SafeContact
 from callcenter.domain.privacy import RequestKind, RequestState
 from callcenter.domain.risk import Assessment
 from callcenter.domain.sessions import SessionRow
@@ -25,10 +25,12 @@ from callcenter.errors import Forbidden, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.entries import group_of, named, own_numbers
+from callcenter.service.people.phones import agreement_words
+from callcenter.service.people.wishes import refusal_words
 from callcenter.service.privacy.export_files import FileKind
 from callcenter.service.privacy.exports import Kind, Made, make
 from callcenter.service.privacy.requests import close, still_open
-from callcenter.words import CONSENT_WORDS, KIND_WORDS, SPEECH_WORDS, SUPPRESSION_WORDS
+from callcenter.words import CONSENT_WORDS, KIND_WORDS, SPEECH_WORDS
 from scheduler.obligations import OF_CASES
 
 _MOST_CALLS = 10_000
@@ -104,7 +106,11 @@ def copy_of(work: UnitOfWork, person: Person, zone: tzinfo, *, with_facts: bool)
     """Return what we keep of somebody, as tables in plain words. For whoever was let through."""
     sheets = (
         Sheet(title="基本资料", headings=("项目", "内容"), rows=tuple(_about(work, person))),
-        Sheet(title="同意与拒绝", headings=("时间", "事项", "表示"), rows=tuple(_wishes(work, person, zone))),
+        Sheet(
+            title="同意与拒绝",
+            headings=("时间", "事项", "表示", "话术与凭据"),
+            rows=tuple(_wishes(work, person, zone)),
+        ),
         Sheet(
             title="通话登记", headings=("时间", "方向", "时长(分钟)"), rows=tuple(_calls(work, person, zone))
         ),
@@ -131,6 +137,8 @@ def _about(work: UnitOfWork, person: Person) -> Iterator[tuple[Cell, ...]]:
     yield "姓名", person.name or "没有登记"
     for phone in person.phones:
         yield "电话", phone.number
+        if phone.agreed != SafeContact():
+            yield "电话约定", agreement_words(phone.agreed)
     yield "出生年份", person.birth_year or "没有登记"
     yield "出生月份", person.birth_month or "没有登记"
     yield "语言", SPEECH_WORDS[person.speaks]
@@ -139,9 +147,16 @@ def _about(work: UnitOfWork, person: Person) -> Iterator[tuple[Cell, ...]]:
 
 def _wishes(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:
     for said in work.people.consents(person.id):
-        yield _when(said.at, zone), CONSENT_WORDS[said.kind], "同意" if said.granted else "撤回"
+        word = ("同意" if said.granted else "撤回") + _until(said.expires_at, zone)
+        proof = " ".join(filter(None, (said.script_version, said.evidence)))
+        yield _when(said.at, zone), CONSENT_WORDS[said.kind], word, proof
     for wish in work.people.suppressions(person.id):
-        yield _when(wish.at, zone), SUPPRESSION_WORDS[wish.kind], "拒绝"
+        word = "恢复" if wish.lifted else "拒绝" + _until(wish.until, zone)
+        yield _when(wish.at, zone), refusal_words(wish.kind, wish.topic), word, ""
+
+
+def _until(moment: datetime | None, zone: tzinfo) -> str:
+    return f",至 {_when(moment, zone)}" if moment is not None else ""
 
 
 def _calls(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:
