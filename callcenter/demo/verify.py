@@ -162,8 +162,10 @@ def _debts(stage: Stage, played: Played) -> list[Finding]:
     with stage.app.store() as work:
         owed: dict[str, set[Kind]] = {}
         now = stage.app.clock()
-        for debt in (debt for debt in work.debts.open() if debt.due_at <= now):  # the next period is not due
-            owed.setdefault(work.people.get(debt.person).phones[0].number, set()).add(debt.kind)
+        for debt in work.debts.open():
+            # The next period is not due, and no call ends the visit that everybody on the register is owed.
+            if debt.due_at <= now and debt.kind is not Kind.VISIT:
+                owed.setdefault(work.people.get(debt.person).phones[0].number, set()).add(debt.kind)
         fine = work.people.by_number(FINE)
         proven = fine is not None and fine.id in work.debts.last_contacts()
     called = {number: len(calls) for number, calls in played.checkins.items()}
