@@ -5,7 +5,7 @@ Two worlds: the store (synchronous, one unit of work per decision) and telephony
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,7 +22,8 @@ from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus,
 from callcenter.domain.reconcile import FAMILIES, Seat
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
-from scheduler.obligations import Attempt, ClosingKind, Evidence, Kind, Obligation, Result
+from callcenter.ports_bulk import PeopleInBulk
+from scheduler.obligations import Attempt, Closing, ClosingKind, Evidence, Kind, Obligation, Result
 from scheduler.outlook import Load
 
 T = TypeVar("T")
@@ -140,6 +141,10 @@ class Calls(Protocol):
     def between(self, start: datetime, end: datetime) -> Sequence[CallRecord]: ...
     def open_calls(self) -> Sequence[CallRecord]: ...
     def of_number(self, number: str, limit: int = 20) -> Sequence[CallRecord]: ...
+    def known_numbers(self, numbers: Iterable[str]) -> frozenset[str]:
+        """Return those of the numbers from or to which there was a call."""
+        ...
+
     def forget_number(self, number: str) -> int:
         """Blank a number, and what was left by key, in every call from or to it; return how many."""
         ...
@@ -158,6 +163,10 @@ class Sessions(Protocol):
     def of_call(self, call_id: str) -> SessionRow | None: ...
     def get(self, session_id: str) -> SessionRow: ...
     def of_person(self, person: str) -> Sequence[SessionRow]: ...
+    def about(self, persons: Iterable[str]) -> frozenset[str]:
+        """Return those of the people of whom there is a record."""
+        ...
+
     def update(self, session: SessionRow, *, seen: int) -> None:
         """Replace the head if its version is still `seen`, or raise `Conflict`."""
         ...
@@ -180,7 +189,7 @@ class Journal(Protocol):
         ...
 
 
-class People(Protocol):
+class People(PeopleInBulk, Protocol):
     """Workers, their phones, consents, suppressions and hardship files."""
 
     def add(self, person: Person) -> None: ...
@@ -202,6 +211,10 @@ class People(Protocol):
     def add_consent(self, consent: Consent) -> None: ...
     def merged(self, person_id: str) -> Sequence[str]:
         """Return the ids of the entries that were merged into this one, also by way of others."""
+        ...
+
+    def parts_of(self, persons: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return, per person, their own id and those of `merged`."""
         ...
 
     def consents(self, person_id: str) -> Sequence[Consent]:
@@ -236,6 +249,10 @@ class People(Protocol):
         """Return `files_of` several people at once; who has none is not there."""
         ...
 
+    def files_of_household(self, household: str) -> Sequence[HardshipFile]:
+        """Return the files of a household, open and closed ones, by number."""
+        ...
+
     def touch(self, persons: Iterable[str]) -> None:
         """Have the next sweep look at these people's files, and at those of whom they are part.
 
@@ -243,8 +260,11 @@ class People(Protocol):
         """
         ...
 
-    def touch_all(self) -> None:
-        """Have the next sweeps look at every file: the rules have changed."""
+    def touch_next(self, after: str, limit: int) -> str | None:
+        """Have the next sweep look at the files of the `limit` people after one; return the last of them.
+
+        None: there is nobody after them. So everybody is looked at, some at a time, once rules change.
+        """
         ...
 
     def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
@@ -258,6 +278,13 @@ class People(Protocol):
     def put_file(self, file: HardshipFile) -> None: ...
     def file(self, file_no: str) -> HardshipFile | None: ...
     def files(self) -> Sequence[HardshipFile]: ...
+    def files_named(self, numbers: Iterable[str]) -> dict[str, HardshipFile]:
+        """Return those of the files that are here, by number."""
+        ...
+
+    def count_unchecked(self) -> int:
+        """Count the files that left and that nobody has looked at since (R34)."""
+        ...
 
 
 class Debts(Protocol):
@@ -282,6 +309,33 @@ class Debts(Protocol):
 
     def open_of(self, persons: Iterable[str]) -> dict[str, Sequence[Obligation]]:
         """Return `open(person=...)` of several people at once; who is owed nothing is not there."""
+        ...
+
+    def page(
+        self,
+        now: datetime,
+        *,
+        until: datetime | None = None,
+        kinds: Collection[Kind] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Obligation]:
+        """Return the first open obligations that are due by `until` (now), the most pressing first (R29).
+
+        Urgent ones, then those whose last call got lost, then the oldest breach, then what is due by weight
+        (`priority`, less what misses `raised`) and date; what is not due yet comes by its date.
+        """
+        ...
+
+    def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
+        """Count the open obligations that are due by `until`, and stop counting at `most`."""
+        ...
+
+    def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
+        """Compare files and open routine debts of `limit` people with a file, after one by id.
+
+        Returns those of them who are owed and have no open debt of one of `kinds`, or have an open routine
+        debt and no file that calls for it; and the last one compared, None at the end.
+        """
         ...
 
     def of_person(self, person: str) -> Sequence[Obligation]:
@@ -317,6 +371,10 @@ class Debts(Protocol):
         at: datetime,
         kind: ClosingKind = ClosingKind.OTHER,
     ) -> None: ...
+    def close_many(self, closings: Mapping[str, Closing]) -> None:
+        """End several, by id; raise `Conflict` if one of them was closed before."""
+        ...
+
     def handle(self, changed: Obligation) -> None:
         """Save `owner`, `snoozed_until`, `escalated_at` and `raised` of an obligation, and nothing else."""
         ...
@@ -332,12 +390,11 @@ class Debts(Protocol):
         """Return, per person and kind, the end of the last period that a supervisor waived."""
         ...
 
-    def derived_by(self) -> str | None:
-        """Return by which rules everything was derived last (`callcenter.service.followup.sweeping`)."""
+    def remembered(self, key: str) -> str | None:
+        """Return what the ledger keeps of itself: by which rules it was derived, how far it was compared."""
         ...
 
-    def set_derived_by(self, rules: str) -> None: ...
-
+    def remember(self, key: str, value: str) -> None: ...
     def add_attempt(self, attempt: Attempt) -> None: ...
     def update_attempt(self, attempt: Attempt) -> None: ...
     def attempt(self, attempt_id: str) -> Attempt | None: ...
@@ -347,13 +404,27 @@ class Debts(Protocol):
         ...
 
     def attempts_in_doubt(self) -> Sequence[Attempt]: ...
-    def attempts_since(self, since: datetime) -> int: ...
+    def dialled_since(self, since: datetime) -> Sequence[tuple[datetime, str | None]]:
+        """Return when calls were dialled at `since` or later, and which of our numbers each showed (R37)."""
+        ...
+
+    def last_outcomes(self, limit: int) -> Sequence[tuple[datetime, Result]]:
+        """Return when the newest attempts with a result were dialled, and how they ended; newest first."""
+        ...
+
+    def tried_since(self, persons: Iterable[str], since: datetime) -> dict[str, Sequence[Attempt]]:
+        """Return, per person, the attempts of `since` or later at whatever they were owed, oldest first."""
+        ...
+
     def last_by_hand(self) -> dict[str, tuple[datetime, str]]:
         """Return, per obligation somebody tried by hand, when and by whom it was tried last."""
         ...
 
     def add_evidence(self, evidence: Evidence) -> bool: ...
     def evidence(self, obligation_id: str) -> Sequence[Evidence]: ...
+    def evidence_of(self, obligations: Iterable[str]) -> dict[str, Sequence[Evidence]]:
+        """Return `evidence` of several obligations at once; what nothing proves is not there."""
+        ...
 
 
 class Figures(Protocol):
@@ -392,6 +463,10 @@ class Book(Protocol[T]):
         """Add a value; raise `Conflict` if its id is taken."""
         ...
 
+    def add_many(self, values: Iterable[T]) -> None:
+        """Add those values whose ids are free; the others stay as they stand."""
+        ...
+
     def get(self, value_id: str) -> T:
         """Return a value, or raise `NotFound`."""
         ...
@@ -406,6 +481,10 @@ class Book(Protocol[T]):
 
     def where(self, *, up_to: Mapping[str, Any] | None = None, **equal: Any) -> Sequence[T]:
         """Return the values whose clear columns are equal to these and at most those, by id."""
+        ...
+
+    def among(self, name: str, wanted: Iterable[Any]) -> Sequence[T]:
+        """Return the values of which a clear column is one of these, by id."""
         ...
 
     def outline(self, *, up_to: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:

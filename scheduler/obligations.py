@@ -80,6 +80,8 @@ class Result(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: What is at most this is urgent: it stands before everything else.
+URGENT_PRIORITY = 1
 #: `Attempt.by` of a call that no human places.
 BY_IVR = "ivr"
 

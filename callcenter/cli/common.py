@@ -22,12 +22,18 @@ from callcenter.cli.folding import WIDTH, fold, visible
 from callcenter.cli.token import read_token
 from callcenter.errors import Forbidden, Refused
 from callcenter.service.access import acting
+from callcenter.service.followup.debt_rows import MOST
 from callcenter.service.staff import signin
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 pass_app = click.make_pass_decorator(App)
 
+#: What a list shows where nobody says how much.
+PAGE = 50
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=0), default=PAGE, show_default=True, help="最多列出几条；0：全部"
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="输出 JSON(英文键,格式稳定)")
 
 
@@ -46,6 +52,14 @@ def actor_option(command: F) -> F:
         return command(*args, actor=known_actor(app, actor), **kwargs)
 
     return checked  # type: ignore[return-value]
+
+
+def counted(shown: int, more: int) -> str:
+    """Say how many a list shows, and how many stand behind its first page."""
+    if not more:
+        return f"共 {shown} 件。"
+    behind = f"{more} 件以上" if more >= MOST else f"{more} 件"
+    return f"列出 {shown} 件，后面还有 {behind}（--limit 0 全部列出）。"
 
 
 def known_actor(app: App, actor: str | None) -> str:

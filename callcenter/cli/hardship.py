@@ -9,12 +9,24 @@ from typing import cast
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, console, json_option, pass_app, plain, show_one, show_rows
+from callcenter.cli.common import (
+    actor_option,
+    console,
+    counted,
+    json_option,
+    limit_option,
+    pass_app,
+    plain,
+    say,
+    show_one,
+    show_rows,
+)
 from callcenter.cli.hardship_coverage import coverage_
 from callcenter.service.followup import debt_rows
 from callcenter.service.followup.debts import line_facts, rules_of, sweep
 from callcenter.service.hardship.fields import Field, parse_mapping
 from callcenter.service.hardship.importing import Change, Diff, import_entries, read_list
+from scheduler.obligations import Kind
 
 _LIST = [
     ("file_no", "档案编号"),
@@ -26,8 +38,11 @@ _LIST = [
     ("district", "区县"),
     ("consent", "自动回访"),
 ]
+#: In a list of the register's debts, where a visit stands beside a call.
+_SHORT_KINDS = {Kind.HARDSHIP.value: "联系", Kind.VISIT.value: "走访"}
 _OWED = [
     ("file_no", "档案编号"),
+    ("kind", "事由"),
     ("name", "姓名"),
     ("grade", "类别"),
     ("owed_since", "应联系"),
@@ -82,24 +97,28 @@ def list_files(app: App, left: bool, actor: str, as_json: bool) -> None:
 
 @hardship.command()
 @click.option("--all", "all_of_them", is_flag=True, help="还没到期的也列出")
+@limit_option
 @actor_option
 @json_option
 @pass_app
-def owed(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
-    """列出该联系而还没有联系到的人：从何时起，为何还没有，上次结果。
+def owed(app: App, all_of_them: bool, limit: int, actor: str, as_json: bool) -> None:
+    """列出该联系、该走访而还没有的人：从何时起，为何还没有，上次结果。
 
     帮扶录入员只看到谁该联系、从何时起。
     """
     with app.store() as work:
         facts = line_facts(work, app.clock(), None, rules_of(app.settings))
-        found = debt_rows.owed(work, facts, actor=actor, all_of_them=all_of_them)
-    show_rows(found.rows, _seen(_OWED, found.rows), as_json)
+        found = debt_rows.owed(work, facts, actor=actor, all_of_them=all_of_them, limit=limit or None)
+    rows = found.rows if as_json else [_said_kind(row) for row in found.rows]
+    show_rows(rows, _seen(_OWED, rows), as_json)
     if not as_json:
-        console().print(f"共 {len(found.rows)} 人。")
+        say(counted(len(found.rows), found.more))
         if found.left:
-            console().print(
-                f"另有 {found.left} 份档案已退档，其回访已结束，请核对：hotline hardship list --left"
-            )
+            say(f"另有 {found.left} 份档案已退档，其回访已结束，请核对：hotline hardship list --left")
+
+
+def _said_kind(row: Mapping[str, object]) -> Mapping[str, object]:
+    return {**row, "kind": _SHORT_KINDS.get(str(row["kind"]), row["kind"])}
 
 
 @hardship.command()

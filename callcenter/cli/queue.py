@@ -9,7 +9,18 @@ from datetime import datetime
 import click
 
 from callcenter.bootstrap import App, Telephony
-from callcenter.cli.common import actor_option, console, json_option, pass_app, show_one, show_rows
+from callcenter.cli.common import (
+    PAGE,
+    actor_option,
+    console,
+    counted,
+    json_option,
+    limit_option,
+    pass_app,
+    say,
+    show_one,
+    show_rows,
+)
 from callcenter.cli.hardship import plain_row
 from callcenter.cli.queue_acts import ACTS
 from callcenter.cli.queue_ahead import forecast_, tonight_
@@ -93,17 +104,23 @@ for act in ACTS:
 
 @queue.command("list")
 @click.option("--all", "all_of_them", is_flag=True, help="还没到期的也列出")
+@limit_option
 @actor_option
 @json_option
 @pass_app
-def list_queue(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
+def list_queue(app: App, all_of_them: bool, limit: int, actor: str, as_json: bool) -> None:
     """列出该办的事：紧急的最先，然后是结果不明的、逾期最久的，再按轻重和到期。
 
     今天稍后到期的另列一栏。级：本人个案的级别，数越小越危险。
     """
     with app.store() as work:
         facts = _facts(app, work)
-        found = debt_rows.queue(work, facts, actor=actor, all_of_them=all_of_them, today=True)
+        found = debt_rows.queue(
+            work, facts, actor=actor, all_of_them=all_of_them, today=True, limit=limit or None
+        )
+        more = debt_rows.queue_behind(
+            work, facts, len(found), actor=actor, all_of_them=all_of_them, today=True
+        )
     if as_json:
         show_rows([_row(v) for v in found], _LIST, as_json=True)
         return
@@ -113,7 +130,7 @@ def list_queue(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
     if later:
         console().print("还没到期：" if all_of_them else "今天到期，时间还没到：")
         show_rows([_row(v) for v in later], _LIST)
-    console().print(f"共 {len(found)} 件。说明：hotline queue why 编号")
+    say(f"{counted(len(found), more)}说明：hotline queue why 编号")
 
 
 @queue.command("next")
@@ -123,8 +140,10 @@ def list_queue(app: App, all_of_them: bool, actor: str, as_json: bool) -> None:
 def next_one(app: App, actor: str, as_json: bool) -> None:
     """显示工作人员该办的下一件。"""
     with app.store() as work:
-        found = debt_rows.queue(work, _facts(app, work), actor=actor)  # what is due, and nothing later
-    human = next((v for v in found if v.step.who is Who.HUMAN), None)
+        facts = _facts(app, work)
+        # What is due, and nothing later; most days the first page has somebody.
+        pages = (debt_rows.queue(work, facts, actor=actor, limit=limit) for limit in (PAGE, None))
+        human = next((v for page in pages for v in page if v.step.who is Who.HUMAN), None)
     if human is None:
         click.echo("null" if as_json else "现在没有要工作人员办的事。")
         return

@@ -316,13 +316,21 @@ hardship_files = Table(
     _moment("look_at", null=True),
     Index(None, "person"),
     Index(None, "household"),
-    Index(None, "district", "grade"),
+    Index("ix_hardship_files_district", "district", "grade"),
 )
 Index(
     "ix_hardship_files_look_at",
     hardship_files.c.look_at,
     sqlite_where=text("look_at IS NOT NULL"),
     postgresql_where=text("look_at IS NOT NULL"),
+)
+#: Files that left and that nobody has looked at since (R34).
+_UNCHECKED = text("status = '退档' AND exit_confirmed_by IS NULL")
+Index(
+    "ix_hardship_files_left",
+    hardship_files.c.file_no,
+    sqlite_where=_UNCHECKED,
+    postgresql_where=_UNCHECKED,
 )
 
 obligations = Table(
@@ -381,6 +389,10 @@ Index(
     postgresql_where=_STANDS,
 )
 Index("ix_obligations_open_due", obligations.c.due_at, sqlite_where=_STANDS, postgresql_where=_STANDS)
+_PRESSING = text("closed_at IS NULL AND proven_at IS NULL AND priority <= 1")
+Index(
+    "ix_obligations_pressing", obligations.c.due_at, sqlite_where=_PRESSING, postgresql_where=_PRESSING
+)
 
 attempts = Table(
     "attempts",
@@ -408,6 +420,9 @@ Index(
     sqlite_where=text("result IS NULL"),
     postgresql_where=text("result IS NULL"),
 )
+#: Calls of a machine's whose end nobody knows.
+_LOST = text("result = 'unknown' AND \"by\" = 'ivr'")
+Index("ix_attempts_lost", attempts.c.obligation, sqlite_where=_LOST, postgresql_where=_LOST)
 
 evidence = Table(
     "evidence",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +27,11 @@ class MemoryBook(Generic[T]):
         if key in self._rows:
             raise Conflict(f"编号为 {key} 的{self._book.called}已存在。")
         self._rows[key] = checked(value)
+
+    def add_many(self, values: Iterable[T]) -> None:
+        """Add those values whose ids are free; the others stay as they stand."""
+        for value in values:
+            self._rows.setdefault(str(value.id), checked(value))  # type: ignore[attr-defined]
 
     def get(self, value_id: str) -> T:
         """Return a value, or raise `NotFound`."""
@@ -56,6 +61,11 @@ class MemoryBook(Generic[T]):
         if not asked <= self._book.clear.keys():
             raise KeyError(f"{self._book.table} cannot be searched by {sorted(asked)}")
         return [self._rows[key] for key in sorted(self._rows) if _fits(self._rows[key], equal, up_to or {})]
+
+    def among(self, name: str, wanted: Iterable[Any]) -> Sequence[T]:
+        """Return the values of which a clear column is one of these, by id."""
+        asked = set(wanted)
+        return [value for value in self.where() if getattr(value, name) in asked]
 
     def outline(self, *, up_to: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the ids and clear columns of all values, without opening any."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from callcenter.domain.moments import check_aware
+from callcenter.domain.people import OWED_STATUSES, SuppressionKind
 from callcenter.errors import Conflict, NotFound, Refused
-from callcenter.memory.people import MemoryPeople
+from callcenter.memory.people import AT_ONCE, MemoryPeople, people_after
 from callcenter.memory.state import State, checked
 from scheduler.obligations import (
     OF_REGISTER,
@@ -19,7 +20,9 @@ from scheduler.obligations import (
     Kind,
     Lease,
     Obligation,
+    Result,
 )
+from scheduler.urgency import is_lost, rank
 
 
 class MemoryDebts:
@@ -69,6 +72,34 @@ class MemoryDebts:
             if one.person in wanted:
                 found.setdefault(one.person, []).append(one)
         return dict(found)
+
+    def page(
+        self,
+        now: datetime,
+        *,
+        until: datetime | None = None,
+        kinds: Collection[Kind] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Obligation]:
+        """Return the first open obligations that are due by `until` (now), the most pressing first (R29)."""
+        check_aware(now)
+        due = (o for o in self.open() if o.due_at <= (until or now) and (kinds is None or o.kind in kinds))
+        return sorted(due, key=lambda o: rank(o, now, in_doubt=is_lost(self.attempts(o.id))))[:limit]
+
+    def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
+        """Count the open obligations that are due by `until`, and stop counting at `most`."""
+        return len(self.page(until, kinds=kinds, limit=most))
+
+    def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
+        """Compare files and open routine debts of `limit` people after one; return whom they differ for."""
+        _, last = people_after(self._state, after, limit)
+        wishes = (s for s in self._state.suppressions if s.kind is SuppressionKind.TOPIC)
+        spared = {s.person for s in wishes} | {p for p, at in self._state.looks.items() if at <= AT_ONCE}
+        owed = {f.person for f in self._state.files.values() if f.status in OWED_STATUSES}
+        held = {kind: {o.person for o in self.open(kind=kind)} for kind in OF_REGISTER}
+        found = {p for kind in kinds for p in owed - held[kind] - spared}
+        found |= {p for theirs in held.values() for p in theirs - owed}
+        return sorted(p for p in found if p > after and (last is None or p <= last)), last
 
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""
@@ -148,6 +179,11 @@ class MemoryDebts:
         if one.kind in OF_REGISTER:
             MemoryPeople(self._state).touch([one.person])
 
+    def close_many(self, closings: Mapping[str, Closing]) -> None:
+        """End several without contact; raise `Conflict` if one was closed before."""
+        for which, one in closings.items():
+            self.close(which, one.reason, one.by, one.at, one.kind)
+
     def handle(self, changed: Obligation) -> None:
         """Save who has it, until when it was put off, when it was handed up, and how far misses raised it."""
         names = ("owner", "snoozed_until", "escalated_at", "raised")
@@ -175,13 +211,13 @@ class MemoryDebts:
         waived = (o for o in every if o.closing and o.closing.kind is ClosingKind.WAIVED)
         return {(o.person, o.kind): o.window_end for o in waived if o.person in wanted}
 
-    def derived_by(self) -> str | None:
-        """Return by which rules everything was derived last."""
-        return next(iter(self._state.derived_by), None)
+    def remembered(self, key: str) -> str | None:
+        """Return what the ledger keeps of itself under a key."""
+        return self._state.remembered.get(key)
 
-    def set_derived_by(self, rules: str) -> None:
-        """Note by which rules everything is derived from now on."""
-        self._state.derived_by[:] = [rules]
+    def remember(self, key: str, value: str) -> None:
+        """Keep something of the ledger itself under a key."""
+        self._state.remembered[key] = value
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
@@ -215,9 +251,26 @@ class MemoryDebts:
         unsettled = (a for a in self._state.attempts.values() if a.in_doubt)
         return sorted(unsettled, key=lambda a: (a.planned_at, a.id))
 
-    def attempts_since(self, since: datetime) -> int:
-        """Count the attempts dialled (or, not yet dialled, planned) at `since` or later."""
-        return sum((a.dialled_at or a.planned_at) >= since for a in self._state.attempts.values())
+    def dialled_since(self, since: datetime) -> Sequence[tuple[datetime, str | None]]:
+        """Return when calls were dialled at `since` or later, and which of our numbers each showed."""
+        return sorted(
+            ((a.at, a.did) for a in self._state.attempts.values() if a.at >= since), key=lambda one: one[0]
+        )
+
+    def last_outcomes(self, limit: int) -> Sequence[tuple[datetime, Result]]:
+        """Return when the newest attempts with a result were dialled, and how they ended; newest first."""
+        settled = [a for a in self._state.attempts.values() if a.result is not None]
+        newest = sorted(settled, key=lambda a: (a.planned_at, a.id), reverse=True)[:limit]
+        return [(a.at, a.result) for a in newest if a.result is not None]
+
+    def tried_since(self, persons: Iterable[str], since: datetime) -> dict[str, Sequence[Attempt]]:
+        """Return, per person, the attempts of `since` or later at whatever they were owed, oldest first."""
+        wanted, found = set(persons), dict[str, list[Attempt]]()
+        for attempt in sorted(self._state.attempts.values(), key=lambda a: (a.planned_at, a.id)):
+            person = self._state.obligations[attempt.obligation].person
+            if person in wanted and attempt.planned_at >= since:
+                found.setdefault(person, []).append(attempt)
+        return dict(found)
 
     def last_by_hand(self) -> dict[str, tuple[datetime, str]]:
         """Return, per obligation somebody tried by hand, when and by whom it was tried last."""
@@ -245,6 +298,10 @@ class MemoryDebts:
         proofs = (e for e in self._state.evidence.values() if e.obligation == obligation_id)
         return sorted(proofs, key=lambda e: (e.at, e.id))
 
+    def evidence_of(self, obligations: Iterable[str]) -> dict[str, Sequence[Evidence]]:
+        """Return what proves several obligations; what nothing proves is not there."""
+        return {o: proofs for o in obligations if (proofs := self.evidence(o))}
+
 
 def _identity(obligation: Obligation) -> tuple[Kind, str, str, datetime]:
     return obligation.kind, obligation.person, obligation.origin, obligation.due_at
@@ -259,4 +316,5 @@ def _is_free(obligation: Obligation, now: datetime) -> bool:
 
 
 def _waits(obligation: Obligation, now: datetime) -> bool:
-    return obligation.next_at is not None and obligation.next_at > now
+    until = (obligation.next_at, obligation.snoozed_until)
+    return any(at is not None and at > now for at in until)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
+from callcenter.domain.people import Consent, FileStatus, HardshipFile, Person, PhoneStatus, Suppression
 from callcenter.errors import Conflict, NotFound
 from callcenter.memory.line import same_number
 from callcenter.memory.state import State, checked
 
 #: A look that is due whatever the time.
-_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MemoryPeople:
@@ -89,6 +89,10 @@ class MemoryPeople:
             found |= near
         return sorted(found)
 
+    def parts_of(self, persons: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return, per person, their own id and those of the entries merged into theirs."""
+        return {person: frozenset((person, *self.merged(person))) for person in persons}
+
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return the statements of a person and of the entries merged into theirs, oldest first."""
         group = {person_id, *self.merged(person_id)}
@@ -139,15 +143,21 @@ class MemoryPeople:
         """Return several people's files; who has none is not there."""
         return {p: found for p in persons if (found := self.files_of(p))}
 
+    def files_of_household(self, household: str) -> Sequence[HardshipFile]:
+        """Return the files of a household, by number."""
+        return [file for file in self.files() if file.household == household]
+
     def touch(self, persons: Iterable[str]) -> None:
         """Have the next sweep look at these people's files, and at those of whom they are part."""
         for person_id in persons:
             for one in (person_id, *self._above(person_id), *self.merged(person_id)):
-                self._state.looks[one] = _AT_ONCE
+                self._state.looks[one] = AT_ONCE
 
-    def touch_all(self) -> None:
-        """Have the next sweeps look at every file."""
-        self._state.looks.update(dict.fromkeys(self._state.people, _AT_ONCE))
+    def touch_next(self, after: str, limit: int) -> str | None:
+        """Have the next sweep look at the files of the `limit` people after one; return the last of them."""
+        some, last = people_after(self._state, after, limit)
+        self._state.looks.update(dict.fromkeys(some, AT_ONCE))
+        return last
 
     def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
         """Return people with a file that a sweep has to look at by `now`."""
@@ -182,9 +192,25 @@ class MemoryPeople:
         """Return a file."""
         return self._state.files.get(file_no)
 
+    def files_named(self, numbers: Iterable[str]) -> dict[str, HardshipFile]:
+        """Return those of the files that are here, by number."""
+        return {no: self._state.files[no] for no in numbers if no in self._state.files}
+
+    def count_unchecked(self) -> int:
+        """Count the files that left and that nobody has looked at since (R34)."""
+        left = (file for file in self._state.files.values() if file.status is FileStatus.CLOSED)
+        return sum(file.exit_confirmed_by is None for file in left)
+
     def files(self) -> Sequence[HardshipFile]:
         """Return every file, by number."""
         return [self._state.files[no] for no in sorted(self._state.files)]
+
+
+def people_after(state: State, after: str, limit: int) -> tuple[list[str], str | None]:
+    """Return the next `limit` people with a file after one, by id, and the last of them if more come."""
+    waiting = sorted({file.person for file in state.files.values() if file.person > after})
+    some = waiting[: limit + 1]
+    return some, some[-1] if len(some) > limit else None
 
 
 def _has(person: Person, number: str) -> bool:

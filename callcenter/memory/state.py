@@ -42,8 +42,8 @@ class State:
     files: dict[str, HardshipFile] = field(default_factory=dict)
     #: Person -> when the sweep has to look at their files.
     looks: dict[str, datetime] = field(default_factory=dict)
-    #: By which rules the ledger was derived last: one entry at most.
-    derived_by: list[str] = field(default_factory=list)
+    #: What the ledger keeps of itself.
+    remembered: dict[str, str] = field(default_factory=dict)
     #: Erased person -> numbers that stay barred. Only the database knows how to keep no more than hashes.
     erased: dict[str, frozenset[str]] = field(default_factory=dict)
     obligations: dict[str, Obligation] = field(default_factory=dict)

@@ -107,7 +107,7 @@ TELLING = (
     "9999",
     "紧急",
     "P-7F3K/",
-    "reason",
+    "\"reason\"",
     "拨打",
     "why",
 )
@@ -243,8 +243,8 @@ def test_every_key_of_every_row_has_a_class(app: DeskApp) -> None:
     everything = frozenset(DataClass)
     assert VISIBLE[Role.SUPERVISOR] == everything
     [file] = app.json(hardship, "list", by="s001")
-    [owed] = app.json(hardship, "owed", "--all", by="s001")
+    owed, visit = app.json(hardship, "owed", "--all", by="s001")
     [shown] = app.json(hardship, "show", "WX-1", by="s001")
     assert set(file) | set(shown) | {"chain"} == set(FILE_FIELDS)
-    assert set(owed) == set(DEBT_FIELDS)
+    assert set(owed) == set(visit) == set(DEBT_FIELDS)
     assert set(app.json(user, "show", "c017", by="s001")[0]) == set(USER_FIELDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, delete, select, update
 from sqlalchemy.exc import DBAPIError
 
 from callcenter.db.crypto import FieldCipher
-from callcenter.db.repositories.base import Repository, Row
+from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.db.tables import books
 from callcenter.domain.books import BOOKS, BookOf
 from callcenter.errors import Conflict, NotFound, Refused
@@ -34,6 +34,11 @@ class SqlBook(Repository, Generic[T]):
         """Add a value; raise `Conflict` if its id is taken."""
         if not self._insert_new(self._table, {"id": _id(value), **self._row(value)}):
             raise Conflict(f"编号为 {_id(value)} 的{self._book.called}已存在。")
+
+    def add_many(self, values: Iterable[T]) -> None:
+        """Add those values whose ids are free; the others stay as they stand."""
+        for chunk in chunks(values):
+            self._insert_all_new(self._table, [{"id": _id(one), **self._row(one)} for one in chunk])
 
     def get(self, value_id: str) -> T:
         """Return a value, or raise `NotFound`."""
@@ -68,6 +73,13 @@ class SqlBook(Repository, Generic[T]):
         for name, most in (up_to or {}).items():
             query = query.where(self._table.c[name] <= most)
         return [self._value(row) for row in self._all(query)]
+
+    def among(self, name: str, wanted: Iterable[Any]) -> Sequence[T]:
+        """Return the values of which a clear column is one of these, by id."""
+        found = []
+        for chunk in chunks(wanted):
+            found += self._all(select(self._table).where(self._table.c[name].in_(chunk)))
+        return [self._value(row) for row in sorted(found, key=lambda row: str(row["id"]))]
 
     def outline(self, *, up_to: Mapping[str, Any] | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the ids and clear columns of all values, without opening any."""

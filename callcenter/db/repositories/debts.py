@@ -1,42 +1,43 @@
-"""Obligations, attempts and evidence."""
+"""Obligations: what is owed, who works on it, and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 
 from callcenter.db import tables
-from callcenter.db.repositories.base import Repository, Row, chunks
-from callcenter.db.repositories.looks import touch
+from callcenter.db.repositories import looks
+from callcenter.db.repositories.attempts import SqlAttempts
+from callcenter.db.repositories.base import Row, chunks
+from callcenter.db.repositories.debt_pages import due_by, shelves
 from callcenter.db.tables import attempts, obligations
 from callcenter.domain.moments import check_aware
-from callcenter.errors import Conflict, NotFound, Refused
+from callcenter.errors import Conflict, NotFound
 from scheduler.obligations import (
-    BY_IVR,
     OF_REGISTER,
-    Attempt,
-    CauseSource,
     Closing,
     ClosingKind,
-    Evidence,
-    EvidenceKind,
     Kind,
     Lease,
     Mode,
     Obligation,
-    Result,
 )
 
-#: Under this key stands by which rules the ledger was derived.
-_RULES = "rules"
 #: "debt": one sweep at a time adds routine debts.
 _LOCK = 0x64656274
+#: Columns that an ended obligation has and an open one has not.
+_CLOSED = ("closed_at", "closing_reason", "closed_by", "closed_as")
+_CLOSE = (
+    update(obligations)
+    .where(obligations.c.id == bindparam("which"), obligations.c.closed_at.is_(None))
+    .values({name: bindparam(name) for name in _CLOSED})
+)
 
 
-class SqlDebts(Repository):
+class SqlDebts(SqlAttempts):
     """What is owed. No column says "done": that follows from evidence and closing (I4, I12)."""
 
     def add(self, obligation: Obligation) -> bool:
@@ -99,6 +100,35 @@ class SqlDebts(Repository):
                 found.setdefault(row["person"], []).append(self._obligation(row))
         return dict(found)
 
+    def page(
+        self,
+        now: datetime,
+        *,
+        until: datetime | None = None,
+        kinds: Collection[Kind] | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Obligation]:
+        """Return the first open obligations that are due by `until` (now), the most pressing first (R29)."""
+        rows: list[Row] = []
+        for shelf in shelves(check_aware(now), until or now, kinds):
+            left = None if limit is None else limit - len(rows)
+            if left == 0:
+                break
+            rows += self._all(shelf.limit(left))
+        return [self._obligation(row) for row in rows]
+
+    def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
+        """Count the open obligations that are due by `until`, and stop counting at `most`."""
+        some = due_by(until, kinds).limit(most).subquery()
+        return self._connection.scalar(select(func.count()).select_from(some)) or 0
+
+    def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
+        """Compare files and open routine debts of `limit` files after a person; return whom they differ for.
+
+        The second is the person up to whom everybody was compared; None at the end.
+        """
+        return looks.astray(self._connection, after, limit, kinds)
+
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""
         theirs = select(obligations).where(obligations.c.person == person)
@@ -116,14 +146,13 @@ class SqlDebts(Repository):
         is_it = obligations.c.id == obligation_id
         self._connection.execute(update(obligations).where(is_it).values(person=person))
         if moved.kind in OF_REGISTER:
-            touch(self._connection, [moved.person, person])
+            looks.touch(self._connection, [moved.person, person])
 
     def reopen(self, obligation_id: str) -> None:
         """Take a closing back, or raise `NotFound`."""
         reopened = self.get(obligation_id)
-        unclosed = dict.fromkeys(("closed_at", "closing_reason", "closed_by", "closed_as"))
         is_it = obligations.c.id == obligation_id
-        self._connection.execute(update(obligations).where(is_it).values(**unclosed))
+        self._connection.execute(update(obligations).where(is_it).values(**dict.fromkeys(_CLOSED)))
         self._touch(reopened.id)
 
     def forget(self, person: str) -> None:
@@ -139,6 +168,7 @@ class SqlDebts(Repository):
         ready = _open().where(
             obligations.c.due_at <= now,
             or_(obligations.c.next_at.is_(None), obligations.c.next_at <= now),
+            or_(obligations.c.snoozed_until.is_(None), obligations.c.snoozed_until <= now),
             _is_free(now),
         )
         return [self._obligation(row) for row in self._all(_urgent_first(ready).limit(limit))]
@@ -189,21 +219,23 @@ class SqlDebts(Repository):
         kind: ClosingKind = ClosingKind.OTHER,
     ) -> None:
         """End it without contact, by a name; raise `Conflict` if it was closed before."""
-        standing = update(obligations).where(
-            obligations.c.id == obligation_id, obligations.c.closed_at.is_(None)
-        )
-        sealed = self._cipher.seal(reason, "obligations.closing_reason")
-        closed = standing.values(closed_at=at, closing_reason=sealed, closed_by=by, closed_as=kind.value)
-        if self._connection.execute(closed).rowcount != 1:
+        closed = self._closing_row(Closing(at=at, reason=reason, by=by, kind=kind))
+        if self._connection.execute(_CLOSE, {"which": obligation_id, **closed}).rowcount != 1:
             self.get(obligation_id)
             raise Conflict(f"待办 {obligation_id} 早已关闭。")
         self._touch(obligation_id)
 
-    def _touch(self, obligation_id: str) -> None:
-        """Have the sweep look at whose routine debt began or ended."""
-        routine = obligations.c.kind.in_([kind.value for kind in OF_REGISTER])
-        whose = select(obligations.c.person).where(obligations.c.id == obligation_id, routine)
-        touch(self._connection, self._connection.scalars(whose).all())
+    def close_many(self, closings: Mapping[str, Closing]) -> None:
+        """End several without contact; raise `Conflict` if one was closed before, and close none."""
+        if not closings:
+            return
+        done = self._connection.execute(
+            _CLOSE.execution_options(preserve_rowcount=True),
+            [{"which": which, **self._closing_row(one)} for which, one in closings.items()],
+        )
+        if done.rowcount != len(closings):
+            raise Conflict("其中有待办早已关闭。")
+        self._touch(*closings)
 
     def handle(self, changed: Obligation) -> None:
         """Save who has it, until when it was put off, when it was handed up, and how far misses raised it."""
@@ -244,98 +276,20 @@ class SqlDebts(Repository):
             found.update(((person, Kind(kind)), end) for person, kind, end in rows)
         return found
 
-    def derived_by(self) -> str | None:
-        """Return by which rules everything was derived last."""
-        noted = select(tables.ledger_state.c.value).where(tables.ledger_state.c.key == _RULES)
+    def remembered(self, key: str) -> str | None:
+        """Return what the ledger keeps of itself under a key."""
+        noted = select(tables.ledger_state.c.value).where(tables.ledger_state.c.key == key)
         value: str | None = self._connection.scalar(noted)
         return value
 
-    def set_derived_by(self, rules: str) -> None:
-        """Note by which rules everything is derived from now on."""
-        put = self._insert(tables.ledger_state).values(key=_RULES, value=rules)
-        self._connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"value": rules}))
-
-    def add_attempt(self, attempt: Attempt) -> None:
-        """Write an attempt; raise `Conflict` if its id or its number within the obligation is taken."""
-        self.get(attempt.obligation)
-        if not self._insert_new(attempts, self._attempt_row(attempt)):
-            raise Conflict(f"外呼 {attempt.id}(第 {attempt.n} 次)已有记录。")
-
-    def update_attempt(self, attempt: Attempt) -> None:
-        """Replace an attempt, or raise `NotFound`."""
-        change = update(attempts).where(attempts.c.id == attempt.id).values(**self._attempt_row(attempt))
-        if self._connection.execute(change).rowcount != 1:
-            raise NotFound(f"没有外呼 {attempt.id}。")
-
-    def attempt(self, attempt_id: str) -> Attempt | None:
-        """Return an attempt."""
-        row = self._first(select(attempts).where(attempts.c.id == attempt_id))
-        return self._attempt(row) if row else None
-
-    def attempts(self, obligation_id: str) -> Sequence[Attempt]:
-        """Return the attempts at an obligation, in order."""
-        made = select(attempts).where(attempts.c.obligation == obligation_id)
-        return [self._attempt(row) for row in self._all(made.order_by(attempts.c.n))]
-
-    def attempts_of(self, ids: Iterable[str]) -> dict[str, Sequence[Attempt]]:
-        """Return the attempts at several obligations, in order; what was never tried is not there."""
-        found: dict[str, list[Attempt]] = {}
-        for chunk in chunks(ids):
-            made = select(attempts).where(attempts.c.obligation.in_(chunk))
-            for row in self._all(made.order_by(attempts.c.obligation, attempts.c.n)):
-                found.setdefault(row["obligation"], []).append(self._attempt(row))
-        return dict(found)
-
-    def attempts_in_doubt(self) -> Sequence[Attempt]:
-        """Return the attempts without a result, oldest first."""
-        unsettled = select(attempts).where(attempts.c.result.is_(None))
-        return [
-            self._attempt(row) for row in self._all(unsettled.order_by(attempts.c.planned_at, attempts.c.id))
-        ]
-
-    def attempts_since(self, since: datetime) -> int:
-        """Count the attempts dialled (or, not yet dialled, planned) at `since` or later."""
-        began = func.coalesce(attempts.c.dialled_at, attempts.c.planned_at)
-        made = select(func.count()).select_from(attempts).where(began >= since)
-        return self._connection.scalar(made) or 0
-
-    def last_by_hand(self) -> dict[str, tuple[datetime, str]]:
-        """Return, per obligation somebody tried by hand, when and by whom it was tried last."""
-        by_hand = select(attempts.c.obligation, attempts.c.planned_at, attempts.c.by)
-        found = by_hand.where(attempts.c.by != BY_IVR).order_by(attempts.c.planned_at, attempts.c.n)
-        return {row["obligation"]: (row["planned_at"], row["by"]) for row in self._all(found)}
-
-    def add_evidence(self, evidence: Evidence) -> bool:
-        """Store a proof; return False if this reference proves this obligation already.
-
-        Raises `Refused` without a reference and `NotFound` without its obligation.
-        """
-        if not evidence.reference.strip():
-            raise Refused("佐证必须写明依据(通话或家访的编号)。")
-        self.get(evidence.obligation)
-        row = {
-            "id": evidence.id,
-            "obligation": evidence.obligation,
-            "kind": evidence.kind.value,
-            "at": evidence.at,
-            "reference": evidence.reference,
-            "by": evidence.by,
-        }
-        if not self._insert_new(tables.evidence, row):
-            return False
-        self._touch(evidence.obligation)
-        return True
-
-    def evidence(self, obligation_id: str) -> Sequence[Evidence]:
-        """Return what proves an obligation, oldest first."""
-        proofs = select(tables.evidence).where(tables.evidence.c.obligation == obligation_id)
-        return [
-            _evidence(row) for row in self._all(proofs.order_by(tables.evidence.c.at, tables.evidence.c.id))
-        ]
+    def remember(self, key: str, value: str) -> None:
+        """Keep something of the ledger itself under a key."""
+        put = self._insert(tables.ledger_state).values(key=key, value=value)
+        self._connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
     def _row(self, owed: Obligation) -> Row:
-        closing, lease = owed.closing, owed.lease
-        reason = closing.reason if closing else None
+        lease = owed.lease
+        closed = self._closing_row(owed.closing) if owed.closing else dict.fromkeys(_CLOSED)
         return {
             "id": owed.id,
             "person": owed.person,
@@ -347,10 +301,7 @@ class SqlDebts(Repository):
             "origin": owed.origin,
             "detail": self._cipher.seal(owed.detail or None, "obligations.detail"),
             "created_at": owed.created_at,
-            "closed_at": closing.at if closing else None,
-            "closing_reason": self._cipher.seal(reason, "obligations.closing_reason"),
-            "closed_by": closing.by if closing else None,
-            "closed_as": closing.kind.value if closing else None,
+            **closed,
             "lease_owner": lease.owner if lease else None,
             "lease_until": lease.until if lease else None,
             "fence": lease.fence if lease else 0,
@@ -382,28 +333,9 @@ class SqlDebts(Repository):
             raised=row["raised"],
         )
 
-    def _attempt_row(self, attempt: Attempt) -> Row:
-        return {
-            "id": attempt.id,
-            "obligation": attempt.obligation,
-            "n": attempt.n,
-            "planned_at": attempt.planned_at,
-            "by": attempt.by,
-            "dialled_at": attempt.dialled_at,
-            "result": attempt.result.value if attempt.result else None,
-            "settled_at": attempt.settled_at,
-            "cause": attempt.cause,
-            "callee": self._cipher.seal(attempt.callee, "attempts.callee"),
-            "did": attempt.did,
-            "cause_source": attempt.cause_source.value if attempt.cause_source else None,
-            "early_media": attempt.early_media,
-        }
-
-    def _attempt(self, row: Row) -> Attempt:
-        result = None if row["result"] is None else Result(row["result"])
-        callee = self._cipher.open(row["callee"], "attempts.callee")
-        source = None if row["cause_source"] is None else CauseSource(row["cause_source"])
-        return Attempt(**{**row, "result": result, "callee": callee, "cause_source": source})
+    def _closing_row(self, closing: Closing) -> Row:
+        sealed = self._cipher.seal(closing.reason, "obligations.closing_reason")
+        return dict(zip(_CLOSED, (closing.at, sealed, closing.by, closing.kind.value), strict=True))
 
     def _closing(self, row: Row) -> Closing | None:
         if row["closed_at"] is None:
@@ -438,7 +370,3 @@ def _lease(row: Row) -> Lease | None:
     if row["lease_owner"] is None:
         return None
     return Lease(owner=row["lease_owner"], until=row["lease_until"], fence=row["fence"])
-
-
-def _evidence(row: Row) -> Evidence:
-    return Evidence(**{**row, "kind": EvidenceKind(row["kind"])})

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Select, or_, select, update
 
 from callcenter.db.repositories.base import chunks
-from callcenter.db.tables import books, hardship_files, people
+from callcenter.db.tables import books, hardship_files, obligations, people, suppressions
+from callcenter.domain.people import OWED_STATUSES, SuppressionKind
+from scheduler.obligations import OF_REGISTER, Kind
 
 #: A look that is due whatever the time.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
-_LOOKED = (
-    update(hardship_files)
-    .where(hardship_files.c.person == bindparam("whose"))
-    .values(look_at=bindparam("at"))
-)
+#: Statuses of files whose people are owed.
+_OWED = [status.value for status in OWED_STATUSES]
 
 
 def touch(connection: Connection, persons: Iterable[str]) -> None:
@@ -27,23 +27,77 @@ def touch(connection: Connection, persons: Iterable[str]) -> None:
         connection.execute(update(hardship_files).where(theirs).values(look_at=AT_ONCE))
 
 
-def touch_all(connection: Connection) -> None:
-    """Have the next sweeps look at every file."""
-    connection.execute(update(hardship_files).values(look_at=AT_ONCE))
+def touch_next(connection: Connection, after: str, limit: int) -> str | None:
+    """Have the next sweep look at the files of the `limit` people after one; return the last of them."""
+    last = _end_of(connection, after, limit)
+    theirs = [hardship_files.c.person > after, *([hardship_files.c.person <= last] if last else [])]
+    connection.execute(update(hardship_files).where(*theirs).values(look_at=AT_ONCE))
+    return last
+
+
+def astray(
+    connection: Connection, after: str, limit: int, kinds: Collection[Kind]
+) -> tuple[Sequence[str], str | None]:
+    """Return for whom of the `limit` people after one files and open routine debts differ, and the last.
+
+    Not whom a wish of their own keeps without a debt, nor whom the next sweep looks at anyway.
+    """
+    last = _end_of(connection, after, limit)
+    found: set[str] = set()
+    for query in (*(_owed_nothing(kind) for kind in kinds), _of_no_file()):
+        person = query.selected_columns[0]
+        theirs = query.where(person > after, *([person <= last] if last else []))
+        found.update(connection.scalars(theirs))
+    return sorted(found), last
+
+
+def _end_of(connection: Connection, after: str, limit: int) -> str | None:
+    """Return the last of the `limit` people with a file after one; None: nobody comes after them."""
+    whose = select(hardship_files.c.person).where(hardship_files.c.person > after)
+    last: str | None = connection.scalar(whose.order_by(hardship_files.c.person).offset(limit).limit(1))
+    return last
+
+
+def _owed_nothing(kind: Kind) -> Select[Any]:
+    file, owed = hardship_files.c, obligations.c
+    stands = select(owed.id).where(
+        owed.person == file.person,
+        owed.kind == kind.value,
+        owed.closed_at.is_(None),
+        owed.proven_at.is_(None),
+    )
+    wish = select(suppressions.c.seq).where(
+        suppressions.c.person == file.person, suppressions.c.kind == SuppressionKind.TOPIC.value
+    )
+    unmarked = or_(file.look_at.is_(None), file.look_at > AT_ONCE)
+    return select(file.person).where(file.status.in_(_OWED), unmarked, ~stands.exists(), ~wish.exists())
+
+
+def _of_no_file() -> Select[Any]:
+    file, owed = hardship_files.c, obligations.c
+    held = select(file.file_no).where(file.person == owed.person, file.status.in_(_OWED))
+    routine = owed.kind.in_([kind.value for kind in OF_REGISTER])
+    return select(owed.person).where(
+        routine, owed.closed_at.is_(None), owed.proven_at.is_(None), ~held.exists()
+    )
 
 
 def to_look_at(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
     """Return people with a file that a sweep has to look at by `now`."""
-    first = func.min(hardship_files.c.look_at)
     due = select(hardship_files.c.person).where(hardship_files.c.look_at <= now)
-    grouped = due.group_by(hardship_files.c.person).order_by(first, hardship_files.c.person)
-    return connection.scalars(grouped.limit(limit)).all()
+    # Somebody with two files may come twice: then the page is one shorter, and no million is sorted.
+    return list(dict.fromkeys(connection.scalars(due.order_by(hardship_files.c.look_at).limit(limit))))
 
 
 def looked(connection: Connection, again: Mapping[str, datetime | None]) -> None:
     """Note when each of these people's files has to be looked at again."""
-    if again:
-        connection.execute(_LOOKED, [{"whose": person, "at": at} for person, at in again.items()])
+    by_time: dict[datetime | None, list[str]] = {}
+    for person, at in again.items():
+        by_time.setdefault(at, []).append(person)
+    for at, persons in by_time.items():
+        for chunk in chunks(persons):
+            theirs = hardship_files.c.person.in_(chunk)
+            connection.execute(update(hardship_files).where(theirs).values(look_at=at))
 
 
 def parts_of(connection: Connection, persons: Iterable[str]) -> dict[str, set[str]]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -43,9 +44,11 @@ from callcenter.errors import Conflict, NotFound
 
 #: Rows of `phones` that are no telephones: the code a person keeps, and what is left of an erased number
 #: whose person had opted out: a keyed mark (R32). Neither is ever shown or dialled.
-_SPOKEN, _ERASED = "spoken", "erased"
-_IS_PHONE = phones.c.status.not_in((_SPOKEN, _ERASED))
+_SPOKEN, ERASED = "spoken", "erased"
+IS_PHONE = phones.c.status.not_in((_SPOKEN, ERASED))
 _SPOKEN_PLACE = -1
+#: In the words of its index.
+_UNCHECKED = "status = '退档' AND exit_confirmed_by IS NULL"
 
 
 class SqlPeople(Repository):
@@ -62,7 +65,7 @@ class SqlPeople(Repository):
         change = update(people).where(people.c.id == person.id).values(**self._row(person))
         if self._connection.execute(change).rowcount != 1:
             raise NotFound(f"没有职工 {person.id}。")
-        is_theirs = (phones.c.person == person.id) & (phones.c.status != _ERASED)
+        is_theirs = (phones.c.person == person.id) & (phones.c.status != ERASED)
         self._connection.execute(delete(phones).where(is_theirs))
         self._put_phones(person)
 
@@ -115,21 +118,20 @@ class SqlPeople(Repository):
     def add_consent(self, consent: Consent) -> None:
         """Append a statement of consent; raise `NotFound` if the person is not here."""
         self._check_known(consent.person)
-        row = {
-            "person": consent.person,
-            "kind": consent.kind.value,
-            "granted": consent.granted,
-            "at": consent.at,
-            "channel": consent.channel,
-            "script_version": consent.script_version,
-            "evidence": consent.evidence,
-            "expires_at": consent.expires_at,
-        }
-        self._connection.execute(insert(consents).values(**row))
+        self._connection.execute(insert(consents).values(**consent_row(consent)))
 
     def merged(self, person_id: str) -> Sequence[str]:
         """Return the ids of the entries that were merged into this one, also by way of others."""
         return sorted(set(self._group_of(person_id)) - {person_id})
+
+    def parts_of(self, persons: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return, per person, their own id and those of the entries merged into theirs."""
+        found: dict[str, set[str]] = {}
+        for chunk in chunks(persons):
+            for part, wholes in self._whose(chunk).items():
+                for whole in wholes:
+                    found.setdefault(whole, set()).add(part)
+        return {person: frozenset(parts) for person, parts in found.items()}
 
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return the statements of a person and of the entries merged into theirs, oldest first."""
@@ -139,16 +141,7 @@ class SqlPeople(Repository):
     def add_suppression(self, suppression: Suppression) -> None:
         """Append an opt-out; raise `NotFound` if the person is not here."""
         self._check_known(suppression.person)
-        row = {
-            "person": suppression.person,
-            "kind": suppression.kind.value,
-            "at": suppression.at,
-            "reason": self._cipher.seal(suppression.reason, "suppressions.reason"),
-            "until": suppression.until,
-            "topic": suppression.topic,
-            "lifted": suppression.lifted,
-        }
-        self._connection.execute(insert(suppressions).values(**row))
+        self._connection.execute(insert(suppressions).values(**self._suppression_row(suppression)))
         looks.touch(self._connection, [suppression.person])
 
     def suppressions(self, person_id: str) -> Sequence[Suppression]:
@@ -164,11 +157,11 @@ class SqlPeople(Repository):
 
     def _erased_with_numbers_of(self, group: list[str]) -> list[str]:
         """Return the erased people of whose numbers somebody has one, whichever key hashed it."""
-        theirs = select(phones.c.number).where(phones.c.person.in_(group), _IS_PHONE)
+        theirs = select(phones.c.number).where(phones.c.person.in_(group), IS_PHONE)
         numbers = (self._cipher.open(sealed, "phones.number") for sealed in self._connection.scalars(theirs))
         marks = (self._mark_of(number) for number in numbers if number)
         hashes = [one for mark in marks for one in self._cipher.lookups(mark)]
-        left = select(phones.c.person).where(phones.c.number_hash.in_(hashes), phones.c.status == _ERASED)
+        left = select(phones.c.person).where(phones.c.number_hash.in_(hashes), phones.c.status == ERASED)
         return list(self._connection.scalars(left)) if hashes else []
 
     def forget(self, person_id: str) -> int:
@@ -176,7 +169,7 @@ class SqlPeople(Repository):
         person = self.get(person_id)
         if self.suppressions(person_id):
             self._keep_marks(person)
-        is_theirs = (phones.c.person == person_id) & (phones.c.status != _ERASED)
+        is_theirs = (phones.c.person == person_id) & (phones.c.status != ERASED)
         self._connection.execute(delete(phones).where(is_theirs))
         blank = Person(id=person.id, code=person.code, no_ivr=person.no_ivr, merged_into=person.merged_into)
         self._connection.execute(update(people).where(people.c.id == person_id).values(**self._row(blank)))
@@ -186,12 +179,12 @@ class SqlPeople(Repository):
 
     def _keep_marks(self, person: Person) -> None:
         """Leave of each number a keyed mark alone, behind what was left before."""
-        is_left = (phones.c.person == person.id) & (phones.c.status == _ERASED)
+        is_left = (phones.c.person == person.id) & (phones.c.status == ERASED)
         lowest = self._connection.scalar(select(func.min(phones.c.place)).where(is_left))
         first = _SPOKEN_PLACE - 1 if lowest is None else lowest - 1
         for n, number in enumerate(sorted({phone.number for phone in person.phones})):
             mark = Phone(number=self._mark_of(number), safe_to_call=False)
-            row = {**self._phone_row(person.id, first - n, mark), "status": _ERASED}
+            row = {**self._phone_row(person.id, first - n, mark), "status": ERASED}
             self._connection.execute(insert(phones).values(**row))
 
     def _mark_of(self, number: str) -> str:
@@ -217,17 +210,33 @@ class SqlPeople(Repository):
 
     def suppressions_of(self, persons: Iterable[str]) -> dict[str, Sequence[Suppression]]:
         """Return what binds several people, oldest first; whom nothing binds is not there."""
-        asked = list(persons)
-        if self._connection.scalar(select(phones.c.person).where(phones.c.status == _ERASED).limit(1)):
-            return {p: bound for p in asked if (bound := self.suppressions(p))}  # numbers are compared
         found: dict[str, list[Suppression]] = {}
-        for chunk in chunks(asked):
+        for chunk in chunks(persons):
             whose = self._whose(chunk)
+            for erased, known in self._erased_beside(whose).items():
+                whose.setdefault(erased, set()).update(known)
             said = select(suppressions).where(suppressions.c.person.in_(whose))
             for row in self._all(said.order_by(suppressions.c.at, suppressions.c.seq)):
                 for person in whose[row["person"]]:
                     found.setdefault(person, []).append(self._suppression(row))
         return dict(found)
+
+    def _erased_beside(self, whose: Mapping[str, set[str]]) -> dict[str, set[str]]:
+        """Return the erased people whose numbers these entries have: id -> to which of us that belongs."""
+        by_hash: dict[bytes, set[str]] = {}
+        for some in chunks(whose):
+            theirs = select(phones.c.person, phones.c.number).where(phones.c.person.in_(some), IS_PHONE)
+            for person, sealed in self._connection.execute(theirs):
+                mark = self._mark_of(self._cipher.open(sealed, "phones.number") or "")
+                for one in self._cipher.lookups(mark):
+                    by_hash.setdefault(one, set()).update(whose[person])
+        found: dict[str, set[str]] = {}
+        for hashes in chunks(by_hash):
+            left = select(phones.c.person, phones.c.number_hash)
+            marks = left.where(phones.c.number_hash.in_(hashes), phones.c.status == ERASED)
+            for person, one in self._connection.execute(marks):
+                found.setdefault(person, set()).update(by_hash[one])
+        return found
 
     def _whose(self, persons: Sequence[str]) -> dict[str, set[str]]:
         """Return these people and the entries merged into theirs: id -> to which of them it belongs."""
@@ -245,13 +254,18 @@ class SqlPeople(Repository):
                 found.setdefault(row["person"], []).append(self._file(row))
         return dict(found)
 
+    def files_of_household(self, household: str) -> Sequence[HardshipFile]:
+        """Return the files of a household, by number."""
+        theirs = select(hardship_files).where(hardship_files.c.household == household)
+        return [self._file(row) for row in self._all(theirs.order_by(hardship_files.c.file_no))]
+
     def touch(self, persons: Iterable[str]) -> None:
         """Have the next sweep look at these people's files, and at those of whom they are part."""
         looks.touch(self._connection, persons)
 
-    def touch_all(self) -> None:
-        """Have the next sweeps look at every file."""
-        looks.touch_all(self._connection)
+    def touch_next(self, after: str, limit: int) -> str | None:
+        """Have the next sweep look at the files of the `limit` people after one; return the last of them."""
+        return looks.touch_next(self._connection, after, limit)
 
     def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
         """Return people with a file that a sweep has to look at by `now`."""
@@ -264,21 +278,7 @@ class SqlPeople(Repository):
     def put_file(self, file: HardshipFile) -> None:
         """Upsert a file by its number; raise `NotFound` if its person is not here."""
         self._check_known(file.person)
-        row = {
-            "person": file.person,
-            "grade": str(file.grade),
-            "status": file.status.value,
-            "since": file.since,
-            "district": file.district,
-            "union_unit": file.union_unit,
-            "liaison": self._cipher.seal(file.liaison, "hardship_files.liaison"),
-            "household": file.household,
-            "notice_from": file.notice_from,
-            "notice_to": file.notice_to,
-            "review_due": file.review_due,
-            "exit_reason": file.exit_reason.value if file.exit_reason else None,
-            "exit_confirmed_by": file.exit_confirmed_by,
-        }
+        row = self._file_row(file)
         put = self._insert(hardship_files).values(file_no=file.file_no, **row)
         if self.file(file.file_no) == file:
             return
@@ -290,6 +290,19 @@ class SqlPeople(Repository):
         row = self._first(select(hardship_files).where(hardship_files.c.file_no == file_no))
         return self._file(row) if row else None
 
+    def files_named(self, numbers: Iterable[str]) -> dict[str, HardshipFile]:
+        """Return those of the files that are here, by number."""
+        found: dict[str, HardshipFile] = {}
+        for chunk in chunks(numbers):
+            named = select(hardship_files).where(hardship_files.c.file_no.in_(chunk))
+            found.update((row["file_no"], self._file(row)) for row in self._all(named))
+        return found
+
+    def count_unchecked(self) -> int:
+        """Count the files that left and that nobody has looked at since (R34)."""
+        unchecked = select(func.count()).select_from(hardship_files).where(text(_UNCHECKED))
+        return self._connection.scalar(unchecked) or 0
+
     def files(self) -> Sequence[HardshipFile]:
         """Return every file, by number."""
         return [self._file(row) for row in self._all(select(hardship_files).order_by("file_no"))]
@@ -299,19 +312,22 @@ class SqlPeople(Repository):
             raise NotFound(f"没有职工 {person_id}。")
 
     def _is_number(self, number: str) -> ColumnElement[bool]:
-        return phones.c.number_hash.in_(self._cipher.lookups(number)) & _IS_PHONE
+        return phones.c.number_hash.in_(self._cipher.lookups(number)) & IS_PHONE
 
     def _one(self, ids: Select[Any]) -> Person | None:
         person_id = self._connection.scalar(ids)
         return None if person_id is None else self.get(person_id)
 
     def _put_phones(self, person: Person) -> None:
+        self._insert_many(phones, self._phone_rows(person))
+
+    def _phone_rows(self, person: Person) -> list[Row]:
+        """Return the rows of somebody's telephones, and of the code they keep."""
         rows = [self._phone_row(person.id, n, phone) for n, phone in enumerate(person.phones)]
         if person.spoken is not None:
             code = Phone(number=_spoken(person.spoken), safe_to_call=False)
             rows.append({**self._phone_row(person.id, _SPOKEN_PLACE, code), "status": _SPOKEN})
-        if rows:
-            self._connection.execute(insert(phones), rows)
+        return rows
 
     def _people(self, rows: Iterable[Row], numbers: Iterable[Row]) -> list[Person]:
         """Return people with their phones, and with the codes they keep."""
@@ -320,7 +336,7 @@ class SqlPeople(Repository):
         for row in numbers:
             if row["status"] == _SPOKEN:
                 kept[row["person"]] = (self._cipher.open(row["number"], "phones.number") or "")[1:]
-            elif row["status"] != _ERASED:
+            elif row["status"] != ERASED:
                 theirs[row["person"]].append(self._phone(row))
         return [self._person(row, tuple(theirs[row["id"]]), kept.get(row["id"])) for row in rows]
 
@@ -381,6 +397,17 @@ class SqlPeople(Repository):
             agreed=_agreed(self._cipher.open(row["agreed"], "phones.agreed")),
         )
 
+    def _suppression_row(self, suppression: Suppression) -> Row:
+        return {
+            "person": suppression.person,
+            "kind": suppression.kind.value,
+            "at": suppression.at,
+            "reason": self._cipher.seal(suppression.reason, "suppressions.reason"),
+            "until": suppression.until,
+            "topic": suppression.topic,
+            "lifted": suppression.lifted,
+        }
+
     def _suppression(self, row: Row) -> Suppression:
         return Suppression(
             person=row["person"],
@@ -391,6 +418,24 @@ class SqlPeople(Repository):
             topic=row["topic"],
             lifted=row["lifted"],
         )
+
+    def _file_row(self, file: HardshipFile) -> Row:
+        """Return a file's columns without its number."""
+        return {
+            "person": file.person,
+            "grade": str(file.grade),
+            "status": file.status.value,
+            "since": file.since,
+            "district": file.district,
+            "union_unit": file.union_unit,
+            "liaison": self._cipher.seal(file.liaison, "hardship_files.liaison"),
+            "household": file.household,
+            "notice_from": file.notice_from,
+            "notice_to": file.notice_to,
+            "review_due": file.review_due,
+            "exit_reason": file.exit_reason.value if file.exit_reason else None,
+            "exit_confirmed_by": file.exit_confirmed_by,
+        }
 
     def _file(self, row: Row) -> HardshipFile:
         return HardshipFile(
@@ -432,6 +477,20 @@ def _group() -> Select[Any]:
 _GROUP = _group()
 
 
+def consent_row(consent: Consent) -> Row:
+    """Return a statement's columns."""
+    return {
+        "person": consent.person,
+        "kind": consent.kind.value,
+        "granted": consent.granted,
+        "at": consent.at,
+        "channel": consent.channel,
+        "script_version": consent.script_version,
+        "evidence": consent.evidence,
+        "expires_at": consent.expires_at,
+    }
+
+
 def _consent(row: Row) -> Consent:
     return Consent(
         person=row["person"],
@@ -454,5 +513,5 @@ def _written(agreed: SafeContact) -> str | None:
     return None if agreed == _NOTHING_AGREED else _AGREED.dump_json(agreed).decode()
 
 
-def _agreed(text: str | None) -> SafeContact:
-    return _NOTHING_AGREED if text is None else _AGREED.validate_json(text)
+def _agreed(written: str | None) -> SafeContact:
+    return _NOTHING_AGREED if written is None else _AGREED.validate_json(written)

@@ -6,22 +6,31 @@ it ended, nor that anything else is owed (R39).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 
 from callcenter.domain.access import DataClass, Verb, sees
 from callcenter.domain.fields import DEBT_FIELDS, FILE_FIELDS, class_of, visible
+from callcenter.domain.hardship_files import is_unconfirmed
 from callcenter.domain.numbers import mask_name, mask_number
-from callcenter.domain.people import FileStatus, HardshipFile, Person, Phone, PhoneStatus
-from callcenter.domain.users import User
+from callcenter.domain.people import HardshipFile, Person, Phone, PhoneStatus
+from callcenter.domain.users import Role, User
 from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup import debt_views
 from callcenter.service.followup.debt_views import DebtView
 from callcenter.service.followup.debts import LineFacts, has_ivr_consent, sweep
-from scheduler.obligations import Kind
+from callcenter.service.followup.sweeping import PEEK, sweep_people
+from scheduler.obligations import OF_REGISTER, Attempt, Kind
 
 Row = dict[str, object]
+
+
+#: What a list counts of what it does not show; past it, it says "or more".
+MOST = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,19 +39,42 @@ class Owed:
 
     rows: tuple[Row, ...]
     left: int
+    #: How many stand behind these rows, `MOST` at most.
+    more: int = 0
 
 
 @guarded(Verb.QUEUE_SEE)
 def queue(
-    work: UnitOfWork, facts: LineFacts, *, actor: str, all_of_them: bool = False, today: bool = False
+    work: UnitOfWork,
+    facts: LineFacts,
+    *,
+    actor: str,
+    all_of_them: bool = False,
+    today: bool = False,
+    limit: int | None = None,
 ) -> list[DebtView]:
-    """Return the open debts that are due, the most pressing first (R29); raise `Forbidden`.
+    """Return the first open debts that are due, the most pressing first (R29); raise `Forbidden`.
 
     `today`: also what falls due before midnight; `all_of_them`: everything.
     """
-    user = allow(work, actor, Verb.QUEUE_SEE)
-    found = debt_views.queue(work, facts, all_of_them=all_of_them, today=today)
-    return [view for view in found if _tells(user, view)]
+    kinds = _kinds_told(allow(work, actor, Verb.QUEUE_SEE))
+    return debt_views.queue(work, facts, all_of_them=all_of_them, today=today, kinds=kinds, limit=limit)
+
+
+@guarded(Verb.QUEUE_SEE)
+def queue_behind(
+    work: UnitOfWork,
+    facts: LineFacts,
+    shown: int,
+    *,
+    actor: str,
+    all_of_them: bool = False,
+    today: bool = False,
+) -> int:
+    """Count what stands in the queue behind the first `shown`, up to `MOST`; raise `Forbidden`."""
+    kinds = _kinds_told(allow(work, actor, Verb.QUEUE_SEE))
+    until = debt_views.until_when(facts, all_of_them=all_of_them, today=today)
+    return work.debts.count_due(until, kinds, most=shown + MOST) - shown
 
 
 @guarded(Verb.QUEUE_SEE)
@@ -60,26 +92,34 @@ def why(work: UnitOfWork, shown: DebtView, facts: LineFacts, *, actor: str) -> l
 
 
 @guarded(Verb.HARDSHIP_SEE)
-def owed(work: UnitOfWork, facts: LineFacts, *, actor: str, all_of_them: bool = False) -> Owed:
-    """Return the workers who are owed a routine contact (or all who will be), oldest first.
+def owed(
+    work: UnitOfWork, facts: LineFacts, *, actor: str, all_of_them: bool = False, limit: int | None = None
+) -> Owed:
+    """Return the first workers who are owed a routine contact or visit (or all who will be), oldest first.
 
-    Sweeps, so that the list is right even if nobody swept today: the caller does not commit.
+    Sweeps, so that the list is right even if nobody swept today: the caller does not commit. Of very many
+    whose files changed at once the round sweeps the rest.
     """
     user = allow(work, actor, Verb.HARDSHIP_SEE)
-    sweep(work, facts.now, rules=facts.rules)
-    views = debt_views.owed(work, facts, all_of_them=all_of_them)
-    left = sum(file.status is FileStatus.CLOSED for file in work.people.files())
-    return Owed(rows=tuple(_debt_row(user, view) for view in views), left=left)
+    sweep(work, facts.now, rules=facts.rules, pages=PEEK)
+    views = debt_views.owed(work, facts, all_of_them=all_of_them, limit=limit)
+    until = debt_views.until_when(facts, all_of_them=all_of_them)
+    known = len(views) if limit is None else work.debts.count_due(until, OF_REGISTER, most=len(views) + MOST)
+    return Owed(
+        rows=tuple(_debt_row(user, view) for view in views),
+        left=work.people.count_unchecked(),
+        more=known - len(views),
+    )
 
 
 @guarded(Verb.HARDSHIP_SEE)
-def files(work: UnitOfWork, *, actor: str, left: bool = False) -> list[Row]:
-    """Return the hardship files (`left`: only those that left) as rows; raise `Forbidden`."""
+def files(work: UnitOfWork, *, actor: str, now: datetime, left: bool = False) -> list[Row]:
+    """Return the hardship files as rows (`left`: those that left unconfirmed); raise `Forbidden`."""
     user = allow(work, actor, Verb.HARDSHIP_SEE)
     return [
-        visible(user.roles, _file_row(work, user, file, person), FILE_FIELDS)
+        visible(user.roles, _file_row(work, user, file, person, now), FILE_FIELDS)
         for file, person in debt_views.files(work)
-        if not left or file.status is FileStatus.CLOSED
+        if not left or is_unconfirmed(file)
     ]
 
 
@@ -93,11 +133,11 @@ def one_file(work: UnitOfWork, file_no: str, facts: LineFacts, *, actor: str) ->
     file = work.people.file(file_no)
     if file is None:
         raise NotFound(f"没有编号为 {file_no} 的档案。用 hotline hardship list 查看。")
-    sweep(work, facts.now, rules=facts.rules)
+    sweep_people(work, [file.person], facts.now, facts.rules)
     person = work.people.get(file.person)
-    views = [debt_views.view(work, one, facts) for one in work.debts.open(person=person.id)]
+    views = debt_views.views(work, work.debts.open(person=person.id), facts)
     mine = [view for view in views if _tells(user, view)]
-    row = _file_row(work, user, file, person) | {
+    row = _file_row(work, user, file, person, facts.now) | {
         "union_unit": file.union_unit,
         "liaison": mask_name(file.liaison) if file.liaison else None,
         "owed": any(view.is_owed and view.obligation.kind is Kind.HARDSHIP for view in mine),
@@ -110,44 +150,71 @@ def one_file(work: UnitOfWork, file_no: str, facts: LineFacts, *, actor: str) ->
 
 def whole_row(shown: DebtView) -> Row:
     """Return one debt as a row, masked, of all classes: for who works the queue."""
-    last = shown.last_attempt
-    return {
-        "id": shown.id,
-        "file_no": shown.file.file_no if shown.file else None,
-        "code": shown.person.code,
-        "name": shown.who,
-        "phone": shown.phone,
-        "kind": shown.obligation.kind,
-        "level": shown.level,
-        "owner": shown.owner,
-        "marks": list(shown.marks),
-        "grade": shown.file.grade if shown.file else None,
-        "district": shown.file.district if shown.file else None,
-        "owed_since": shown.obligation.due_at.astimezone(shown.situation.rules.windows.zone).date(),
-        "due_at": shown.obligation.due_at,
-        "breach_at": shown.obligation.window_end,
-        "overdue_days": shown.overdue.days if shown.overdue is not None else None,
-        "is_due": shown.is_owed,
-        "who_next": shown.step.who,
-        "next_at": shown.step.not_before or shown.obligation.next_at,
-        "why": shown.step.why,
-        "refused_by": [v.gate.value for v in shown.refused],
-        "reason": shown.reason,
-        "attempts": len(shown.situation.attempts),
-        "last_attempt_at": last.at if last else None,
-        "last_attempt": last.id if last else None,
-        "last_result_code": last.result if last else None,
-        "last_result": shown.last_result,
-        "last_contact": shown.last_contact,
-    }
+    return {key: said(shown) for key, said in _SAID.items()}
 
 
 def _debt_row(user: User, shown: DebtView) -> Row:
-    row = whole_row(shown)
+    """Return the keys that a user may see, and no other is even worked out."""
+    row = visible(user.roles, {key: said(shown) for key, said in _said_to(user.roles)}, DEBT_FIELDS)
     if not sees(user.roles, DataClass.COUNSELLING):
         told = [p.number for p in _told_phones(user, shown.person) if p.status is PhoneStatus.OK]
         row["phone"] = mask_number(told[0]) if told else "无"
-    return visible(user.roles, row, DEBT_FIELDS)
+    return row
+
+
+def _of_last(said: Callable[[Attempt], object]) -> Callable[[DebtView], object]:
+    return lambda shown: said(shown.last_attempt) if shown.last_attempt else None
+
+
+def _of_file(said: Callable[[HardshipFile], object]) -> Callable[[DebtView], object]:
+    return lambda shown: said(shown.file) if shown.file else None
+
+
+def _day_owed(shown: DebtView) -> object:
+    return shown.obligation.due_at.astimezone(shown.situation.rules.windows.zone).date()
+
+
+#: Key of a row -> what stands there.
+_SAID: Mapping[str, Callable[[DebtView], object]] = {
+    "id": lambda shown: shown.id,
+    "file_no": _of_file(lambda file: file.file_no),
+    "code": lambda shown: shown.person.code,
+    "name": lambda shown: shown.who,
+    "phone": lambda shown: shown.phone,
+    "kind": lambda shown: shown.obligation.kind,
+    "level": lambda shown: shown.level,
+    "owner": lambda shown: shown.owner,
+    "marks": lambda shown: list(shown.marks),
+    "grade": _of_file(lambda file: file.grade),
+    "district": _of_file(lambda file: file.district),
+    "owed_since": _day_owed,
+    "due_at": lambda shown: shown.obligation.due_at,
+    "breach_at": lambda shown: shown.obligation.window_end,
+    "overdue_days": lambda shown: shown.overdue.days if shown.overdue is not None else None,
+    "is_due": lambda shown: shown.is_owed,
+    "who_next": lambda shown: shown.step.who,
+    "next_at": lambda shown: shown.step.not_before or shown.obligation.next_at,
+    "why": lambda shown: shown.step.why,
+    "refused_by": lambda shown: [v.gate.value for v in shown.refused],
+    "reason": lambda shown: shown.reason,
+    "attempts": lambda shown: len(shown.situation.attempts),
+    "last_attempt_at": _of_last(lambda last: last.at),
+    "last_attempt": _of_last(lambda last: last.id),
+    "last_result_code": _of_last(lambda last: last.result),
+    "last_result": lambda shown: shown.last_result,
+    "last_contact": lambda shown: shown.last_contact,
+}
+
+
+@cache
+def _said_to(roles: frozenset[Role]) -> tuple[tuple[str, Callable[[DebtView], object]], ...]:
+    keys = visible(roles, dict.fromkeys(_SAID), DEBT_FIELDS)
+    return tuple((key, said) for key, said in _SAID.items() if key in keys)
+
+
+def _kinds_told(user: User) -> frozenset[Kind]:
+    """Return the kinds of debts that a user may know of at all."""
+    return frozenset(kind for kind in Kind if sees(user.roles, class_of(kind)))
 
 
 def _tells(user: User, shown: DebtView) -> bool:
@@ -161,7 +228,7 @@ def _told_phones(user: User, person: Person) -> list[Phone]:
     return [phone for phone in person.phones if sees_all or phone.listed]
 
 
-def _file_row(work: UnitOfWork, user: User, file: HardshipFile, person: Person) -> Row:
+def _file_row(work: UnitOfWork, user: User, file: HardshipFile, person: Person, now: datetime) -> Row:
     phones = _told_phones(user, person)
     return {
         "file_no": file.file_no,
@@ -170,9 +237,13 @@ def _file_row(work: UnitOfWork, user: User, file: HardshipFile, person: Person) 
         "grade": file.grade,
         "status": file.status,
         "since": file.since,
+        "exit_reason": file.exit_reason,
+        "exit_confirmed_by": file.exit_confirmed_by,
+        "notice_to": file.notice_to,
+        "review_due": file.review_due,
         "phone": " ".join(mask_number(p.number) for p in phones) or None,
         "phone_status": [p.status.value for p in phones],
         "district": file.district,
-        "consent": has_ivr_consent(work, person.id),
+        "consent": has_ivr_consent(work, person.id, now),
         "human_only": person.no_ivr,
     }

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from callcenter.domain.books import CASES
-from callcenter.domain.cases import Case, CaseState
+from callcenter.domain.cases import Case
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup.ahead import file_no_of, read_ahead, worst_cases
 from callcenter.service.followup.case_steps import case_of, step_name
 from callcenter.service.followup.debts import LineFacts, has_ivr_consent, situation_of
-from callcenter.service.followup.settling import URGENT_PRIORITY, details_of, numbers_for
+from callcenter.service.followup.missed import why_missed
+from callcenter.service.followup.planning import why_planned
+from callcenter.service.followup.settling import details_of, numbers_for
 from callcenter.service.followup.sweeping import due_of
-from callcenter.service.people.entries import open_cases, resolve
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
 from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
-from scheduler.ladder import WHY_SENTENCES, Step, Who, Why, priority
+from scheduler.ladder import WHY_SENTENCES, Step, Who, Why
 from scheduler.obligations import OF_REGISTER, Attempt, Kind, Mode, Obligation
 from scheduler.risk_ladder import counts_from
+from scheduler.urgency import is_lost, rank
 
 #: Gates whose refusal says nothing about the person, least telling last.
 _TELLING = [
@@ -41,7 +45,6 @@ _SHORT = {
     Why.HUMAN_HAS_IT: "已转人工",
     Why.LADDER_EXHAUSTED: "已转人工",
 }
-_STANDING = (CaseState.OPEN, CaseState.ACTIVE, CaseState.WATCH)
 #: What to do for somebody whom no number reaches.
 _WITHOUT_NUMBER = (
     "没有可拨的号码：请补登号码（hotline people phone），或找紧急联系人、单位、社区，或上门走访。"
@@ -58,7 +61,7 @@ _PROMISES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class DebtView:
     """One debt as it stands, with everything a list or an explanation needs."""
 
@@ -66,14 +69,29 @@ class DebtView:
     person: Person = field(repr=False)
     file: HardshipFile | None
     situation: Situation = field(repr=False)
-    step: Step
-    verdicts: tuple[Verdict, ...]
-    #: The verdicts that bind a person who dials.
-    for_humans: tuple[Verdict, ...]
-    priority: int
     last_contact: datetime | None
     #: The person's worst open case, whatever this debt is.
     case: Case | None = field(default=None, repr=False)
+
+    @cached_property
+    def step(self) -> Step:
+        """Return who tries next, and why."""
+        return step_of(self.situation)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return what every gate says of an automated call now."""
+        return check(self.situation)
+
+    @cached_property
+    def for_humans(self) -> tuple[Verdict, ...]:
+        """Return the verdicts that bind a person who dials."""
+        return check_human(self.situation)
+
+    @property
+    def priority(self) -> int:
+        """Return how urgent it is, what misses raised it by included (R35): smaller is more."""
+        return self.obligation.priority - self.obligation.raised
 
     @property
     def id(self) -> str:
@@ -191,62 +209,54 @@ class DebtView:
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Return the place in the queue: urgent, in doubt, then R29 (breach, priority, due).
-
-        What is not due yet comes by its time alone: a step in half a year is not before tonight's.
-        """
-        doubtful = self.step.why is Why.IN_DOUBT
-        breached = self.overdue is not None
-        breach = (
-            self.obligation.window_end if breached else datetime.max.replace(tzinfo=self.situation.now.tzinfo)
-        )
-        urgent = self.obligation.priority <= URGENT_PRIORITY and self.is_owed
-        return (
-            not urgent,
-            not doubtful,
-            not breached,
-            breach,
-            not self.is_owed,
-            self.priority if self.is_owed else 0,
-            self.obligation.due_at,
-            self.priority,
-            self.id,
-        )
+        """Return the place in the queue: urgent, in doubt, then R29 (`Debts.page` knows the same order)."""
+        return rank(self.obligation, self.situation.now, in_doubt=is_lost(self.situation.attempts))
 
 
 def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
     """Return one debt as it stands."""
-    cases = open_cases(work, resolve(work, obligation.person))
-    return _view(work, obligation, facts, cases[0] if cases else None)
+    return views(work, [obligation], facts)[0]
+
+
+def views(work: UnitOfWork, obligations: Sequence[Obligation], facts: LineFacts) -> list[DebtView]:
+    """Return debts as they stand, in the order given, everything about them read together."""
+    ahead = read_ahead(work, obligations)
+    cases = worst_cases(ahead, {one.person for one in obligations})
+    return [_view(ahead, one, facts, cases.get(one.person)) for one in obligations]
 
 
 def _view(work: UnitOfWork, obligation: Obligation, facts: LineFacts, case: Case | None) -> DebtView:
-    situation = situation_of(work, obligation, facts)
     # R39: a routine debt is reckoned from routine contacts alone, and so is its place in a clerk's list.
     kind = obligation.kind if obligation.kind in OF_REGISTER else None
-    last = work.debts.last_contact(obligation.person, kind)
     return DebtView(
         obligation=obligation,
         person=work.people.get(obligation.person),
         file=file_of(work, obligation),
-        situation=situation,
-        step=step_of(situation),
-        verdicts=check(situation),
-        for_humans=check_human(situation),
-        priority=priority(obligation, situation.attempts, answered_before=last is not None),
-        last_contact=last,
+        situation=situation_of(work, obligation, facts),
+        last_contact=work.debts.last_contact(obligation.person, kind),
         case=case,
     )
 
 
 def queue(
-    work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False, today: bool = False
+    work: UnitOfWork,
+    facts: LineFacts,
+    *,
+    all_of_them: bool = False,
+    today: bool = False,
+    kinds: Collection[Kind] | None = None,
+    limit: int | None = None,
 ) -> list[DebtView]:
-    """Return the open debts that are due (`today`: or will be before midnight; or all), R29's order."""
-    until = _midnight_after(facts) if today else facts.now
-    chosen = [o for o in work.debts.open() if all_of_them or o.due_at <= until]
-    cases = _worst_cases(work)
-    return sorted((_view(work, o, facts, cases.get(o.person)) for o in chosen), key=lambda v: v.rank)
+    """Return the first open debts that are due (`today`: or will be before midnight; or all), R29's order."""
+    until = until_when(facts, all_of_them=all_of_them, today=today)
+    return views(work, work.debts.page(facts.now, until=until, kinds=kinds, limit=limit), facts)
+
+
+def until_when(facts: LineFacts, *, all_of_them: bool = False, today: bool = False) -> datetime:
+    """Return up to when a list looks ahead."""
+    if all_of_them:
+        return datetime.max.replace(tzinfo=UTC)
+    return _midnight_after(facts) if today else facts.now
 
 
 def _midnight_after(facts: LineFacts) -> datetime:
@@ -255,26 +265,16 @@ def _midnight_after(facts: LineFacts) -> datetime:
     return wall.replace(hour=23, minute=59, second=59, microsecond=999999)
 
 
-def _worst_cases(work: UnitOfWork) -> dict[str, Case]:
-    """Return, per person (merges followed), the worst of their open cases."""
-    found: dict[str, Case] = {}
-    standing = [case for state in _STANDING for case in work.book(CASES).where(state=state)]
-    for case in sorted(standing, key=lambda case: (-case.level, case.id)):
-        for person in {case.person, resolve(work, case.person).id}:
-            found[person] = case
-    return found
-
-
-def owed(work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False) -> list[DebtView]:
-    """Return the hardship workers who are owed a contact (or all who will be), oldest first."""
-    return [v for v in queue(work, facts, all_of_them=all_of_them) if v.obligation.kind is Kind.HARDSHIP]
+def owed(
+    work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False, limit: int | None = None
+) -> list[DebtView]:
+    """Return the first hardship workers who are owed a contact or a visit (or all who will be)."""
+    return queue(work, facts, all_of_them=all_of_them, kinds=OF_REGISTER, limit=limit)
 
 
 def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
     """Return the file a routine debt comes from."""
-    if obligation.kind not in OF_REGISTER:
-        return None
-    return work.people.file(obligation.origin.split("#")[0])
+    return work.people.file(file_no_of(obligation)) if obligation.kind in OF_REGISTER else None
 
 
 def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
@@ -296,6 +296,12 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
     if case_of(one) is not None:
         return [*_why_followed(work, one, facts), end]
+    if one.kind is Kind.PLANNED:
+        return [*why_planned(work, one, facts), end]
+    if one.kind is Kind.MISSED_CALL:
+        return [*why_missed(one, facts.rules), end]
+    if one.kind is Kind.VERIFY:
+        return [*_why_asked(one), end]
     if file is None:
         what = "没有来得及与人通话" if "urgent" in details_of(one) else _PROMISES[one.kind]
         said = f"{_wall(one.created_at, facts)} 的通话里{what}（通话 {one.origin}）。"
@@ -320,7 +326,7 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     contact = _wall(shown.last_contact, facts) if shown.last_contact else "没有"
     moved = "" if due.at.date() == due.period_end else "遇休息日，提前到最近的工作日。"
     day = facts.rules.calendar.day(due.period_end)
-    consent = "有" if has_ivr_consent(work, one.person) else "没有"
+    consent = "有" if has_ivr_consent(work, one.person, facts.now) else "没有"
     return [
         f"档案 {file.file_no}：{file.grade}，{file.status.value}，自 {file.since} 起。",
         f"最近一次有凭据的联系：{contact}。",
@@ -329,6 +335,21 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
         f"{_wall(one.due_at, facts)} 起应联系；{end}",
         f"同意自动回访：{consent}。",
     ]
+
+
+def _why_asked(one: Obligation) -> list[str]:
+    """Say what a person has to make sure of."""
+    about, _, named = one.origin.partition("/")
+    match about:
+        case "grade":
+            return [
+                f"档案 {named} 的困难类别在本站没有规则，算不出何时该联系。",
+                "请改正档案的类别，或在配置 hardship.grades 里写上这一类。",
+            ]
+        case "exit":
+            return [f"档案 {named} 已退档，要有人核对。"]
+        case _:
+            return ["拨打时查出一个号码不对，要有人核实。"]
 
 
 def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[str]:

@@ -2,16 +2,19 @@
 
 What is owed follows from files, evidence, waivers and opt-outs alone, so that a sweep may run at any time
 and any number of times. It looks only at people of whom something changed since the last one, or whose day
-has come (`People.to_look_at`), and at everybody once the rules themselves have changed.
+has come (`People.to_look_at`), and at everybody, some at a time, once the rules themselves have changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 
 from callcenter.domain.people import (
+    OWED_STATUSES,
     ExitReason,
     FileStatus,
     Grade,
@@ -23,17 +26,24 @@ from callcenter.domain.people import (
 from callcenter.errors import Conflict
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.settling import SYSTEM, note
+from callcenter.service.followup.verifying import WITHIN, ask_about_exit, drop_answered
 from callcenter.service.names import digest
 from scheduler.cadence import Cadence, Due, next_due
 from scheduler.gates import Rules
-from scheduler.obligations import ClosingKind, Kind, Mode, Obligation
+from scheduler.obligations import Closing, ClosingKind, Kind, Mode, Obligation
+
+log = logging.getLogger(__name__)
 
 #: People looked at together.
 PAGE = 500
+#: Pages that somebody who only looks waits for; the next round does the rest.
+PEEK = 2
 #: What is being worked on this minute is looked at in the next.
 _SOON = timedelta(minutes=1)
-#: Statuses of files whose people are owed.
-_OWED = frozenset({FileStatus.ACTIVE, FileStatus.WATCH})
+#: Under this key stands by which rules everything was derived; behind `@`, up to whom it was so far.
+_RULES = "rules"
+#: Beginning of `Obligation.origin` where a file's grade has no rule here.
+_OF_GRADE = "grade/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,27 +55,44 @@ class Swept:
     moved: tuple[str, ...] = ()
     #: Ended because the file left, or the person refused: a human confirms (R34).
     left: tuple[str, ...] = ()
+    #: How many people were looked at.
+    looked: int = 0
+
+    def __add__(self, other: Swept) -> Swept:
+        """Return both together."""
+        return Swept(
+            opened=self.opened + other.opened,
+            moved=self.moved + other.moved,
+            left=self.left + other.left,
+            looked=self.looked + other.looked,
+        )
+
+    @property
+    def changed(self) -> int:
+        """Return how many debts began or ended."""
+        return len(self.opened) + len(self.moved) + len(self.left)
 
 
 def sweep(work: UnitOfWork, now: datetime, *, rules: Rules | None = None, pages: int | None = None) -> Swept:
     """Bring the routine debts up to date: per person one contact and one visit at a time.
 
     What is being worked on this minute is left for the next sweep. `pages`: no more than so many times
-    `PAGE` people, for a caller who commits between. The caller commits.
+    `PAGE` people, for a caller who commits between or only looks. The caller commits.
     """
     rules = rules or Rules()
-    _look_everywhere_after_a_change(work, rules)
-    changes: list[Swept] = []
-    while pages is None or len(changes) < pages:
+    mark, done = _fingerprint(rules), Swept()
+    for _ in count() if pages is None else range(pages):
+        _look_further(work, mark)
         persons = work.people.to_look_at(now, PAGE)
         if not persons:
             break
-        changes.append(_Page(work, persons, now, rules).swept())
-    return Swept(
-        opened=tuple(o for one in changes for o in one.opened),
-        moved=tuple(o for one in changes for o in one.moved),
-        left=tuple(o for one in changes for o in one.left),
-    )
+        done += _Page(work, persons, now, rules).swept()
+    return done
+
+
+def sweep_people(work: UnitOfWork, persons: Iterable[str], now: datetime, rules: Rules) -> Swept:
+    """Bring the routine debts of these people up to date, whatever waits to be looked at."""
+    return _Page(work, list(persons), now, rules).swept()
 
 
 def is_leased(obligation: Obligation, now: datetime) -> bool:
@@ -73,17 +100,29 @@ def is_leased(obligation: Obligation, now: datetime) -> bool:
     return obligation.lease is not None and obligation.lease.until > now
 
 
-def _look_everywhere_after_a_change(work: UnitOfWork, rules: Rules) -> None:
+def kinds_of(rules: Rules) -> tuple[Kind, ...]:
+    """Return what the register owes people; visits only where the site makes them."""
+    return (Kind.HARDSHIP, Kind.VISIT) if rules.visit_every else (Kind.HARDSHIP,)
+
+
+def _fingerprint(rules: Rules) -> str:
     table = sorted((day.isoformat(), is_work) for day, is_work in (rules.calendar.site or {}).items())
     what = (sorted(rules.cadences.items()), rules.visit_every, table, str(rules.windows.zone))
-    fingerprint = digest(f"{what}/{rules.calendar.edition}")
-    if work.debts.derived_by() != fingerprint:
-        work.people.touch_all()
-        work.debts.set_derived_by(fingerprint)
+    return digest(f"{what}/{rules.calendar.edition}")
+
+
+def _look_further(work: UnitOfWork, mark: str) -> None:
+    """Have some more people looked at, if the rules have changed since everybody was."""
+    known = work.debts.remembered(_RULES) or ""
+    if known == mark:
+        return
+    rules, _, after = known.partition("@")
+    last = work.people.touch_next(after if rules == mark else "", PAGE)
+    work.debts.remember(_RULES, mark if last is None else f"{mark}@{last}")
 
 
 class _Page:
-    """Several people at once: everything about them is read together."""
+    """Several people at once: everything about them is read together, and written together."""
 
     def __init__(self, work: UnitOfWork, persons: Sequence[str], now: datetime, rules: Rules) -> None:
         self._work, self._persons, self._now, self._rules = work, persons, now, rules
@@ -92,40 +131,48 @@ class _Page:
         self._wishes = work.people.suppressions_of(persons)
         self._waived = work.debts.waived_until(persons)
         # R39: what follows from a call for help moves no routine debt, or the clerk would see it was there.
-        self._contacts = {kind: work.debts.last_contacts(kind, persons) for kind in _kinds(rules)}
+        self._contacts = {kind: work.debts.last_contacts(kind, persons) for kind in kinds_of(rules)}
         self._busy = {a.obligation for a in work.debts.attempts_in_doubt()}
         self._new: list[Obligation] = []
         self._moved: list[Obligation] = []
         self._left: list[str] = []
+        self._unknown: list[Obligation] = []
+        self._ended: dict[str, Closing] = {}
 
     def swept(self) -> Swept:
         """Look at everybody of the page and write what follows."""
         again = {person: self._look_at(person) for person in self._persons}
-        opened, moved = self._added(self._new), self._added(self._moved)
+        self._work.debts.close_many(self._ended)
+        opened, moved = self._added(self._new, "cadence"), self._added(self._moved, "cadence")
+        if self._added(self._unknown, "verify"):
+            log.error("grades without a rule", extra={"action": "sweep", "count": len(self._unknown)})
         self._work.people.looked(again)
-        return Swept(opened=opened, moved=moved, left=tuple(self._left))
+        return Swept(opened=opened, moved=moved, left=tuple(self._left), looked=len(again))
 
     def _look_at(self, person: str) -> datetime | None:
         """Decide about one person; return when to look at them again."""
-        standing = {o.kind: o for o in self._open.get(person, ()) if o.kind in _kinds(self._rules)}
+        drop_answered(self._work, self._open.get(person, ()), self._files.get(person, ()), self._now)
+        standing = {o.kind: o for o in self._open.get(person, ()) if o.kind in kinds_of(self._rules)}
         if any(o.id in self._busy or is_leased(o, self._now) for o in standing.values()):
             return self._now + _SOON
-        for kind in _kinds(self._rules):
+        self._ask_about_grades(person)
+        for kind in kinds_of(self._rules):
             self._decide(person, kind, standing.get(kind))
         ends = [w.until for w in self._wishes.get(person, ()) if w.until is not None and w.until > self._now]
         return min(ends, default=None)
 
     def _decide(self, person: str, kind: Kind, standing: Obligation | None) -> None:
         files = self._files.get(person, ())
-        owed = [file for file in files if file.status in _OWED]
+        owed = [file for file in files if file.status in OWED_STATUSES]
+        known = [file for file in owed if self._has_rule(file)]
         if not owed:
             self._leave(files, standing)
         elif (wish := _refusal(self._wishes.get(person, ()), kind, self._now)) is not None:
             self._end(standing, "本人不愿接听", ClosingKind.REFUSED, reason=f"refused since {wish.at.date()}")
-        else:
+        elif known:
             # One person is owed one routine contact, whatever their files say: the one that is owed soonest.
             since = self._since(person, kind)
-            dues = [(due_of(file, since, self._rules, kind), file) for file in owed]
+            dues = [(due_of(file, since, self._rules, kind), file) for file in known]
             due, file = min(dues, key=lambda one: (one[0].window_end, one[1].file_no))
             self._owe(kind, file, due, standing)
 
@@ -151,20 +198,35 @@ class _Page:
         words = f"档案已{file.status.value}" if file is not None else "档案已归他人名下"
         self._end(standing, words, ClosingKind.DIED if died else ClosingKind.LEFT, reason="file left")
         self._left.append(standing.id)
+        if file is not None:
+            ask_about_exit(self._work, file, self._now)
+
+    def _has_rule(self, file: HardshipFile) -> bool:
+        return _grade_of(file) in self._rules.cadences
+
+    def _ask_about_grades(self, person: str) -> None:
+        """Have a person look at a file whose grade has no rule; what is owed already stays owed."""
+        asked = {o.origin: o for o in self._open.get(person, ()) if o.origin.startswith(_OF_GRADE)}
+        files = (file for file in self._files.get(person, ()) if file.status in OWED_STATUSES)
+        unknown = {f"{_OF_GRADE}{file.file_no}" for file in files if not self._has_rule(file)}
+        for origin in sorted(unknown - asked.keys()):
+            self._unknown.append(_question(origin, person, self._now))
+        for origin in asked.keys() - unknown:
+            self._end(asked[origin], "困难类别已有规则", ClosingKind.VERIFIED, reason="grade has a rule")
 
     def _end(self, standing: Obligation | None, words: str, kind: ClosingKind, *, reason: str) -> None:
         if standing is None:
             return
-        self._work.debts.close(standing.id, words, SYSTEM, self._now, kind)
+        self._ended[standing.id] = Closing(at=self._now, reason=words, by=SYSTEM, kind=kind)
         verb = "obligation.supersede" if kind is ClosingKind.SUPERSEDED else "obligation.close"
         note(self._work, SYSTEM, verb, standing.id, self._now, reason=reason)
 
-    def _added(self, wanted: Sequence[Obligation]) -> tuple[str, ...]:
+    def _added(self, wanted: Sequence[Obligation], reason: str) -> tuple[str, ...]:
         """Add debts and return their ids. One of the same date that already ended stands in no way."""
         stored = self._work.debts.add_many(wanted)
         ids = [one.id if one.id in stored else self._added_anew(one) for one in wanted]
         for added in filter(None, ids):
-            note(self._work, SYSTEM, "obligation.open", added, self._now, reason="cadence")
+            note(self._work, SYSTEM, "obligation.open", added, self._now, reason=reason)
         return tuple(filter(None, ids))
 
     def _added_anew(self, wanted: Obligation) -> str | None:
@@ -178,16 +240,11 @@ class _Page:
         raise Conflict(f"file {wanted.origin}: its debt cannot be opened")
 
 
-def _kinds(rules: Rules) -> tuple[Kind, ...]:
-    """Return what the register owes people; visits only where the site makes them."""
-    return (Kind.HARDSHIP, Kind.VISIT) if rules.visit_every else (Kind.HARDSHIP,)
-
-
 def due_of(
     file: HardshipFile, last_contact: datetime | None, rules: Rules, kind: Kind = Kind.HARDSHIP
 ) -> Due:
     """Return when the next contact, or visit, is owed for a file."""
-    grade = Grade.WATCH.value if file.status is FileStatus.WATCH else file.grade
+    grade = _grade_of(file)
     visits = {grade: Cadence(every=rules.visit_every)}
     return next_due(
         grade,
@@ -196,6 +253,25 @@ def due_of(
         calendar=rules.calendar,
         zone=rules.windows.zone,
         cadences=visits if kind is Kind.VISIT else rules.cadences,
+    )
+
+
+def _grade_of(file: HardshipFile) -> str:
+    """Return by which grade's rule a file is owed."""
+    return Grade.WATCH.value if file.status is FileStatus.WATCH else str(file.grade)
+
+
+def _question(origin: str, person: str, now: datetime) -> Obligation:
+    """Return what has a person look at a file whose grade nobody knows here."""
+    return Obligation(
+        id=f"ob-{digest(f'verify/{origin}/{person}/{now.isoformat()}')}",
+        person=person,
+        kind=Kind.VERIFY,
+        due_at=now,
+        window_end=now + WITHIN,
+        mode=Mode.HUMAN_ONLY,
+        origin=origin,
+        created_at=now,
     )
 
 

@@ -64,6 +64,10 @@ COLUMNS: dict[str, tuple[tuple[str, sa.types.TypeEngine[Any], str | None], ...]]
 STANDS = sa.text("closed_at IS NULL AND proven_at IS NULL")
 LOOKED = sa.text("look_at IS NOT NULL")
 URGENT = ["window_end", "priority", "due_at", "id"]
+#: What is asked for first of all, and is always little.
+PRESSING = sa.text("closed_at IS NULL AND proven_at IS NULL AND priority <= 1")
+LOST = sa.text("result = 'unknown' AND \"by\" = 'ivr'")
+UNCHECKED = sa.text("status = '退档' AND exit_confirmed_by IS NULL")
 #: Index -> its table, columns and part of the table.
 INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
     "ix_evidence_at": ("evidence", ["at"], None),
@@ -74,6 +78,9 @@ INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
     "ix_obligations_open": ("obligations", URGENT, STANDS),
     "ix_obligations_open_kind": ("obligations", ["kind", *URGENT], STANDS),
     "ix_obligations_open_due": ("obligations", ["due_at"], STANDS),
+    "ix_obligations_pressing": ("obligations", ["due_at"], PRESSING),
+    "ix_attempts_lost": ("attempts", ["obligation"], LOST),
+    "ix_hardship_files_left": ("hardship_files", ["file_no"], UNCHECKED),
 }
 UNCLOSED = "ix_obligations_unclosed"
 #: Kinds of debts that this version knows first.

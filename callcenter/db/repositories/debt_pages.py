@@ -1,0 +1,60 @@
+"""The supervisor's order in SQL, shelf by shelf, so that a first page reads no more than a page.
+
+The order is that of `callcenter.service.followup.debt_views.DebtView.rank` (R29); each shelf walks an index
+of what is open, however much of it there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, select, text
+
+from callcenter.db.tables import attempts, obligations
+from scheduler.obligations import URGENT_PRIORITY, Kind
+
+_owed = obligations.c
+#: Taken off by misses (R35): smaller is more urgent.
+_weight = _owed.priority - _owed.raised
+# Words, not parameters: a database knows the parts of a table that have an index by their words.
+_IS_URGENT = text(f"obligations.priority <= {URGENT_PRIORITY}")
+_IS_LOST = text("attempts.result = 'unknown' AND attempts.\"by\" = 'ivr'")
+
+
+def shelves(now: datetime, until: datetime, kinds: Collection[Kind] | None) -> tuple[Select[Any], ...]:
+    """Return what is open and due by `until` in the supervisor's order, one query after another."""
+    ours, doubtful = _open(kinds), _owed.id.in_(_in_doubt())
+    breached, is_due = _owed.window_end < now, _owed.due_at <= now
+    is_urgent = _owed.priority <= URGENT_PRIORITY
+    plain = ours.where(~is_urgent, ~doubtful)
+    rest = (_weight, _owed.due_at, _owed.id)
+    breach = case((breached, _owed.window_end), else_=datetime.max.replace(tzinfo=now.tzinfo))
+    whole = (breach, case((is_due, 0), else_=1), case((is_due, _weight), else_=0), _owed.due_at, *rest)
+    return (
+        ours.where(_IS_URGENT, is_due).order_by(case((doubtful, 0), else_=1), *whole),
+        ours.where(doubtful, ~(is_urgent & is_due), _owed.due_at <= until).order_by(*whole),
+        plain.where(breached).order_by(_owed.window_end, *rest),
+        plain.where(is_due, ~breached).order_by(*rest),
+        ours.where(~is_due, _owed.due_at <= until, ~doubtful).order_by(_owed.due_at, _weight, _owed.id),
+    )
+
+
+def due_by(until: datetime, kinds: Collection[Kind] | None) -> Select[Any]:
+    """Return what is open and due by `until`, in no order."""
+    return _open(kinds).with_only_columns(_owed.id).where(_owed.due_at <= until)
+
+
+def _open(kinds: Collection[Kind] | None) -> Select[Any]:
+    query = select(obligations).where(_owed.closed_at.is_(None), _owed.proven_at.is_(None))
+    return query if kinds is None else query.where(_owed.kind.in_(sorted(kinds)))
+
+
+def _in_doubt() -> Select[Any]:
+    """Return the obligations whose last settled attempt was a machine's that nobody knows the end of."""
+    later = attempts.alias("later")
+    told = select(later.c.id).where(
+        later.c.obligation == attempts.c.obligation, later.c.n > attempts.c.n, later.c.result.is_not(None)
+    )
+    return select(attempts.c.obligation).where(_IS_LOST, ~told.exists())
