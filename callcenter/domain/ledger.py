@@ -55,6 +55,8 @@ class Plan:
     at: datetime
     #: How often it was anchored anew: a mark in the origins of its debts.
     round: int = 0
+    #: When it was anchored last: no day that was over by then is owed. None: when it was made.
+    anchored_at: datetime | None = None
     revision: int = 0
 
 

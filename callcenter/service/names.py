@@ -18,6 +18,11 @@ def digest(text: str) -> str:
     return b32encode(sha256(text.encode()).digest())[:12].decode().lower()
 
 
+def evidence_id(obligation_id: str, reference: str) -> str:
+    """Return the id of the proof that `reference` gives for an obligation."""
+    return f"ev-{digest(f'{obligation_id}/{reference}')}"
+
+
 def pseudonym(seed: str) -> str:
     """Return a person's code: `P-` and ten characters."""
     return f"P-{digest(seed)[:10].upper()}"

@@ -6,7 +6,7 @@ to be looked after is not erased: that would be forgetting them, not their data.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -21,12 +21,14 @@ from callcenter.domain.books import (
     EXPORTS,
     HANDOVERS,
     LISTENINGS,
+    PLANS,
     RECORDINGS,
     REQUESTS,
     SESSION_VERSIONS,
 )
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.handover import HandoverState
+from callcenter.domain.ledger import Plan, PlanState
 from callcenter.domain.people import FileStatus, Person
 from callcenter.domain.privacy import Export, Recording, RequestKind, RequestState
 from callcenter.domain.retention import FLOORS, Going, Rule
@@ -162,6 +164,7 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
         Item(what="电话号码", count=sum(len(one.phones) for one in entries)),
         Item(what="通话登记中的号码与留下的按键内容", count=len(_calls(work, person))),
         Item(what="约定(接听须知)", count=plans),
+        Item(what="联系计划的说明", count=sum(bool(p.note) for p in _plans(work, group))),
         Item(what="交接的登记(含告知对方的内容)", count=going[Rule.HANDOVERS]),
         Item(what="工作人员支持性谈话的备注", count=going[Rule.DEBRIEFS]),
         Item(what="督导听线的理由", count=going[Rule.LISTENINGS]),
@@ -237,6 +240,8 @@ def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
         yield "还有交接没有人接下,先请对方具名接下,或收回(hotline handover list)"
     if any(work.debts.open(person=entry) for entry in group):
         yield "还有应做的联系,先完成或结束"
+    if any(work.book(PLANS).where(person=entry, state=PlanState.ACTIVE) for entry in group):
+        yield "还有联系计划,先结束(hotline plans end)"
     if any(f.status is not FileStatus.CLOSED for entry in group for f in work.people.files_of(entry)):
         yield "困难档案还在册,先由帮扶部门退档"
     if any(one.id != request_id for one in open_requests_of(work, person)):
@@ -294,6 +299,10 @@ def _recordings(work: UnitOfWork, person: Person) -> list[Recording]:
     """
     calls, _ = _touched(work, person)
     return [recording for call in sorted(calls) for recording in work.book(RECORDINGS).where(call=call)]
+
+
+def _plans(work: UnitOfWork, group: Iterable[str]) -> list[Plan]:
+    return [plan for entry in group for plan in work.book(PLANS).where(person=entry)]
 
 
 def _copies(work: UnitOfWork, person: Person) -> list[Export]:

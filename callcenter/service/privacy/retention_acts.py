@@ -23,6 +23,7 @@ from callcenter.domain.books import (
     LISTENINGS,
     LOGINS,
     MERGES,
+    PLANS,
     RECORDINGS,
     REQUESTS,
     RESCUES,
@@ -208,6 +209,9 @@ def _forget(burial: Burial, entry: str) -> None:
     if work.book(CALLER_PLANS).one(entry) is not None:
         burial.stone(f"plan:{entry}", Rule.PEOPLE)
         work.book(CALLER_PLANS).remove(entry)
+    for contact_plan in work.book(PLANS).where(person=entry):
+        # That there was one stays with the debts it called for; what it was about does not.
+        work.book(PLANS).put(replace(contact_plan, note="", ended_because=""))
     for merge in _merges(work, entry):
         # That two entries are one stays: an opt-out of either has to bind the other (R32).
         work.book(MERGES).put(blanked(merge))
