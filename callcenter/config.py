@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from callcenter.config_debts import CalendarTable as CalendarTable
 from callcenter.config_debts import Hardship as Hardship
+from callcenter.config_debts import Ladder as Ladder
 from callcenter.config_debts import Outbound as Outbound
 from callcenter.config_faults import faults_of
 from callcenter.config_types import E164, DialNumber, Host, Pause, Port, Section, Span, known_zone
@@ -344,6 +345,7 @@ class Settings(BaseSettings):
     recording: Recording = Recording()
     escalation: Escalation = Escalation()
     outbound: Outbound = Outbound()
+    ladder: Ladder = Ladder()
     calendar: CalendarTable = CalendarTable()
     hardship: Hardship = Hardship()
     hours: Hours = Hours()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from callcenter.config_types import DialNumber, Section, Span
+from callcenter.config_types import DialNumber, Pause, Section, Span
+from scheduler.ladder_table import SHIPPED, LadderTable, Next, Part, Row, Then, faults_of
+from scheduler.obligations import Result
+
+T = TypeVar("T")
 
 
 class Outbound(Section):
@@ -32,12 +37,77 @@ class Outbound(Section):
     #: Counsellors always left for callers when one of them is to dial; somebody in danger is dialled anyway.
     reserved_seats: int = Field(default=0, ge=0, le=100)
     sweep: Span = timedelta(minutes=1)
+    #: What one contact by a person takes, until enough are on record to measure it.
+    contact: Span = timedelta(minutes=20)
+
+
+class LadderRow(Section):
+    """What follows on one result; what is left out is as shipped."""
+
+    then: Then | None = None
+    #: Seconds to wait, after the first rung, the second, and so on; the last one holds for all that follow.
+    wait: tuple[Pause, ...] | None = None
+    #: Into which part of the day each of them falls.
+    part: tuple[Part, ...] | None = None
+    counts: bool | None = None
+    quick: int | None = None
+    quick_wait: Span | None = None
+
+    def row(self, shipped: Row) -> Row:
+        """Return the row of the table; one that no longer tries again has no times."""
+        given = {name: getattr(self, name) for name in ("then", "counts", "quick", "quick_wait")}
+        changed = replace(shipped, **{name: value for name, value in given.items() if value is not None})
+        is_last = changed.then in {Then.HUMAN, Then.STOP_NUMBER}
+        return changed if is_last else replace(changed, nexts=self._nexts(shipped))
+
+    def _nexts(self, shipped: Row) -> tuple[Next, ...]:
+        waits = self.wait if self.wait is not None else tuple(one.wait for one in shipped.nexts)
+        parts = self.part if self.part is not None else tuple(one.part for one in shipped.nexts)
+        longest = max(len(waits), len(parts))
+        if not waits or not parts:
+            return () if not waits else tuple(Next(wait=wait) for wait in waits)
+        padded = zip(_stretched(waits, longest), _stretched(parts, longest), strict=True)
+        return tuple(Next(wait=wait, part=part) for wait, part in padded)
+
+
+def _stretched(given: tuple[T, ...], length: int) -> tuple[T, ...]:
+    return (*given, *given[-1:] * (length - len(given)))
+
+
+class Ladder(Section):
+    """What comes after each attempt by machine, until a person has it (R26, R27)."""
+
+    #: Automated tries in all; a busy line and its quick tries are one.
+    rungs: int = 3
+    #: Tries that used up no rung, after which a person looks.
+    faults: int = 8
+    #: By result of an attempt: what is not as shipped.
+    results: dict[Result, LadderRow] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Ladder:
+        found = faults_of(self._rows(), self.rungs, self.faults)
+        if found:
+            raise ValueError("；".join(found))
+        return self
+
+    def table(self) -> LadderTable:
+        """Return the whole table."""
+        return LadderTable(rows=self._rows(), rungs=self.rungs, faults=self.faults)
+
+    def _rows(self) -> dict[Result, Row]:
+        plain = LadderRow()
+        return {result: self.results.get(result, plain).row(row) for result, row in SHIPPED.items()}
 
 
 class CalendarTable(Section):
     """Days the site knows better than any published table: `2027-02-11 = "off"`."""
 
     days: dict[date, Literal["work", "off"]] = Field(default_factory=dict)
+    #: Days on which no machine calls anybody; people still do.
+    peace: tuple[date, ...] = ()
+    #: And those that follow from a rule: 除夕 to 初三, 清明; `exams` is 高考, 7 to 9 June.
+    festivals: tuple[Literal["spring", "tombs", "exams"], ...] = ("spring", "tombs")
 
 
 class Grade(Section):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 
@@ -27,6 +27,7 @@ from scheduler.gates import (
     refusals,
 )
 from scheduler.obligations import BY_IVR, Attempt, Obligation, Result
+from scheduler.our_numbers import number_for
 from scheduler.ports import Clock, Dialler, Ledger
 
 log = logging.getLogger(__name__)
@@ -68,22 +69,26 @@ class Dispatcher:
             done.append(await self.dispatch(obligation_id))
         return done
 
-    async def dispatch(self, obligation_id: str) -> Dispatched:
-        """Dial one obligation by IVR if every gate lets it pass."""
-        return await self._dispatch(obligation_id, BY_IVR)
+    async def dispatch(self, obligation_id: str, *, overridden: bool = False) -> Dispatched:
+        """Dial one obligation by IVR if every gate lets it pass.
 
-    async def preview(self, obligation_id: str, agent: str) -> Dispatched:
+        `overridden`: a supervisor's reason is on record to call outside the window, and only there (I5).
+        """
+        return await self._dispatch(obligation_id, BY_IVR, overridden)
+
+    async def preview(self, obligation_id: str, agent: str, *, overridden: bool = False) -> Dispatched:
         """Ring `agent` first and then the person, if the gates that bind humans let it pass."""
-        return await self._dispatch(obligation_id, agent)
+        return await self._dispatch(obligation_id, agent, overridden)
 
-    async def _dispatch(self, obligation_id: str, by: str) -> Dispatched:
+    async def _dispatch(self, obligation_id: str, by: str, overridden: bool) -> Dispatched:
         now, attempt_id = self.clock(), f"at-{token_hex(8)}"
         try:
             claimed = await asyncio.to_thread(self.ledger.claim, obligation_id, attempt_id, now, now + LEASE)
         except LeaseLost:
             return Dispatched(obligation=obligation_id, refused=(Verdict(gate=Gate.LEASED, passed=False),))
-        line = await self._line()
-        situation = await asyncio.to_thread(self.ledger.situation, claimed, self.clock(), line)
+        line = await self._line(None if by == BY_IVR else by)
+        seen = await asyncio.to_thread(self.ledger.situation, claimed, self.clock(), line)
+        situation = replace(seen, overridden=overridden)
         refused = refusals(check(situation) if by == BY_IVR else check_human(situation))
         if refused:
             return await self._hand_back(claimed, refused, by)
@@ -93,6 +98,8 @@ class Dispatcher:
         # A human who was refused does not move the machine's own plan.
         next_at = ask_again_at(refused, self.clock()) if by == BY_IVR else claimed.next_at
         await asyncio.to_thread(self.ledger.release, claimed, next_at)
+        gates = [v.gate for v in refused]
+        await asyncio.to_thread(self.ledger.refused, claimed.id, gates, self.clock())
         codes = ",".join(v.gate.value for v in refused)
         log.info("not dialled", extra={"action": "gate", "obligation": claimed.id, "reason": codes})
         return Dispatched(obligation=claimed.id, refused=refused)
@@ -115,13 +122,14 @@ class Dispatcher:
         overview = await asyncio.to_thread(self.ledger.overview, self.clock(), await self._line())
         refused = refusals(check_line(overview)) if overview is not None else ()
         if refused:
+            await asyncio.to_thread(self.ledger.refused, None, [v.gate for v in refused], self.clock())
             codes = ",".join(v.gate.value for v in refused)
             log.info("the line refuses", extra={"action": "gate", "reason": codes})
         return bool(refused)
 
-    async def _line(self) -> Line | None:
+    async def _line(self, caller: str | None = None) -> Line | None:
         try:
-            return await self.dialler.line()
+            return await self.dialler.line(caller)
         except LineUnreachable:
             return None
 
@@ -130,5 +138,11 @@ def _attempt(situation: Situation, attempt_id: str, by: str) -> Attempt:
     n = max((a.n for a in situation.attempts), default=0) + 1
     now: datetime = situation.now
     return Attempt(
-        id=attempt_id, obligation=situation.obligation.id, n=n, planned_at=now, by=by, dialled_at=now
+        id=attempt_id,
+        obligation=situation.obligation.id,
+        n=n,
+        planned_at=now,
+        by=by,
+        dialled_at=now,
+        did=number_for(situation),
     )

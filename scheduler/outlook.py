@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 
 from scheduler.gates import Gate, Line, Situation, Verdict, ask_again_at, check, refusals
 from scheduler.obligations import BY_IVR, Attempt, Mode, Result
+from scheduler.our_numbers import number_for
 
 #: How long a call that nobody answers holds its channel.
 _HELD = timedelta(minutes=1)
@@ -114,12 +115,13 @@ class _Night:
             dialled_at=at,
             result=self._assume,
             settled_at=at + _HELD,
+            did=number_for(situation),
         )
         self._now = [self._after(one, made, situation.obligation.person) for one in self._now]
 
     def _after(self, one: Situation, made: Attempt, person: str) -> Situation:
         """Return a situation in which that call was placed: from our number, perhaps to that person."""
-        counted = replace(one, dialled_today=one.dialled_today + 1)
+        counted = one.with_call(made)
         if one.obligation.id == made.obligation:
             return replace(counted, attempts=(*one.attempts, made))
         if one.obligation.person == person:

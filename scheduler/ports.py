@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from scheduler.gates import Line, Situation
+from scheduler.gates import Gate, Line, Situation
 from scheduler.obligations import Attempt, Obligation, Result
 
 #: Returns an aware instant.
@@ -36,6 +36,10 @@ class Ledger(Protocol):
         """Give it back; a lease that is no longer ours is left alone."""
         ...
 
+    def refused(self, obligation_id: str | None, gates: Sequence[Gate], now: datetime) -> None:
+        """Keep which gates refused last: one obligation, or (None) everything that is due."""
+        ...
+
     def begin(self, claimed: Obligation, attempt: Attempt) -> None:
         """Write the attempt, before any dialling; raise `LeaseLost` if the lease is no longer ours."""
         ...
@@ -48,8 +52,11 @@ class Ledger(Protocol):
 class Dialler(Protocol):
     """The telephone, as far as one attempt is concerned."""
 
-    async def line(self) -> Line:
-        """Return the live line; raise `LineUnreachable` if it cannot be seen."""
+    async def line(self, caller: str | None = None) -> Line:
+        """Return the live line; raise `LineUnreachable` if it cannot be seen.
+
+        `caller`: who is about to dial, and so takes no call of anybody else's.
+        """
         ...
 
     async def place(self, attempt: Attempt) -> None:

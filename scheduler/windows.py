@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 from scheduler.errors import SchedulerError
 
 _ONE_DAY = timedelta(days=1)
+#: Openings after which an hour that never came does not come.
+_LOOK_AHEAD = 60
 
 
 class Daypart(StrEnum):
@@ -63,20 +65,41 @@ class Windows:
                 return max(start, now)
         raise SchedulerError("no calling window opens within a year: mend the calendar or the windows")
 
-    def next_other_part(self, earliest: datetime, than: Daypart, calendar: Calendar) -> datetime:
-        """Return the first open instant from `earliest` on that lies in another part of the day."""
+    def next_in_part(self, earliest: datetime, parts: Set[Daypart], calendar: Calendar) -> datetime:
+        """Return the first open instant from `earliest` on that lies in one of these parts of the day."""
         for start, end in self._openings(earliest, calendar):
-            found = self._first_in_other_part(max(start, earliest), end, than)
+            found = self._first_in(max(start, earliest), end, parts)
             if found is not None:
                 return found
-        return self.next_open(earliest, calendar)  # only one part of the day is ever open
+        return self.next_open(earliest, calendar)  # none of them is ever open
 
     def next_evening(self, after: datetime, calendar: Calendar) -> datetime:
         """Return the start of the evening of the next day that allows automation; or its last window."""
         day = calendar.automation_day_from(after.astimezone(self.zone).date() + _ONE_DAY)
         start, end = self.spans[-1]
         wall = max(start, time(17)) if end > time(17) else start
-        return datetime.combine(day, wall, self.zone)
+        return self.next_open(datetime.combine(day, wall, self.zone), calendar)
+
+    def next_at_hour(self, earliest: datetime, hour: int, calendar: Calendar) -> datetime | None:
+        """Return the first open instant from `earliest` on within this hour of the day.
+
+        None if no window is open in that hour on one of the next days.
+        """
+        for start, end in islice(self._openings(earliest, calendar), _LOOK_AHEAD):
+            begin = datetime.combine(start.astimezone(self.zone).date(), time(hour), self.zone)
+            first = max(start, begin, earliest)
+            if first < min(end, begin + timedelta(hours=1)):
+                return first
+        return None
+
+    def part_of(self, now: datetime) -> Daypart:
+        """Return the part of the day in which `now` lies at the site."""
+        return daypart_of(now.astimezone(self.zone).time())
+
+    @property
+    def hours_of_day(self) -> float:
+        """Return for how many hours of a day the windows are open."""
+        return sum(_seconds(end) - _seconds(start) for start, end in self.spans) / 3600
 
     def share_of_day(self, now: datetime) -> float:
         """Return which part of the day's calling time has passed, 0.0 to 1.0 (R37: spread)."""
@@ -114,14 +137,11 @@ class Windows:
             if self.is_open(opening):
                 yield opening, datetime.combine(day, last, self.zone)
 
-    def _first_in_other_part(self, start: datetime, end: datetime, than: Daypart) -> datetime | None:
+    def _first_in(self, start: datetime, end: datetime, parts: Set[Daypart]) -> datetime | None:
         wall = start.astimezone(self.zone)
         edges = [datetime.combine(wall.date(), edge, self.zone) for edge in (time(12), time(17))]
         options = [start, *(edge for edge in edges if start < edge < end)]
-        return next((o for o in options if start <= o < end and self._part(o) is not than), None)
-
-    def _part(self, now: datetime) -> Daypart:
-        return daypart_of(now.astimezone(self.zone).time())
+        return next((o for o in options if start <= o < end and self.part_of(o) in parts), None)
 
 
 def _seconds(wall: time) -> int:

@@ -398,7 +398,7 @@ def test_p2_a_crash_between_claim_and_attempt_leaves_nothing_but_a_lease_that_en
         def begin(self, claimed: Obligation, attempt: Attempt) -> None:
             raise Crash
 
-    broken = replace(world.round, ledger=Dying.over(world.store, world.round.ledger.rules))
+    broken = replace(world.round, ledger=Dying(world.store, world.round.ledger.rules))
     with pytest.raises(Crash):
         asyncio.run(broken())
     assert world.attempts() == []

@@ -269,13 +269,36 @@ def test_an_attempt_is_written_before_and_settled_after(store: Store, now: datet
         assert work.debts.attempt("at-3") is None
 
 
-def test_attempts_are_counted_from_when_they_were_dialled(store: Store, now: datetime) -> None:
+def test_which_number_was_shown_is_known_from_when_it_was_dialled(store: Store, now: datetime) -> None:
     add(store, owed(1, now))
     with store() as work:
-        work.debts.add_attempt(attempt(1, now, dialled_at=now - DAY))
+        work.debts.add_attempt(attempt(1, now, dialled_at=now - DAY, did="0510001"))
         work.debts.add_attempt(attempt(2, now))
-        assert work.debts.attempts_since(now) == 1
-        assert work.debts.attempts_since(now - DAY) == 2
+        assert list(work.debts.dialled_since(now)) == [(now + 2 * HOUR, None)]
+        assert list(work.debts.dialled_since(now - DAY)) == [(now - DAY, "0510001"), (now + 2 * HOUR, None)]
+
+
+def test_the_newest_outcomes_come_first_and_doubts_are_none(store: Store, now: datetime) -> None:
+    add(store, owed(1, now))
+    with store() as work:
+        work.debts.add_attempt(attempt(1, now, result=Result.BUSY))
+        work.debts.add_attempt(attempt(2, now, result=Result.OWN_FAULT))
+        work.debts.add_attempt(attempt(3, now))
+        outcomes = [(now + 2 * HOUR, Result.OWN_FAULT), (now + HOUR, Result.BUSY)]
+        assert list(work.debts.last_outcomes(9)) == outcomes
+        assert list(work.debts.last_outcomes(1)) == outcomes[:1]
+
+
+def test_what_a_person_was_tried_for_lately_is_known_whatever_became_of_the_debt(
+    store: Store, now: datetime
+) -> None:
+    add(store, owed(1, now))
+    with store() as work:
+        made = attempt(1, now, result=Result.BUSY)
+        work.debts.add_attempt(made)
+        work.debts.close("ob-1", "重复登记", "s001", now)
+        assert work.debts.tried_since(["p1", "p2"], now - DAY) == {"p1": [made]}
+        assert work.debts.tried_since(["p1"], now + DAY) == {}
 
 
 @pytest.mark.parametrize("twin", [{"id": "at-9"}, {"n": 9}])

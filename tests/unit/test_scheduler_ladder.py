@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from scheduler.breaker import Breaker
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
-from scheduler.ladder import Step, Who, Why, missed, next_step, priority, rungs
+from scheduler.ladder import Step, Who, Why, best_hour, missed, next_step, priority, raised_by, rungs
 from scheduler.obligations import BY_IVR, FREE_RESULTS, Attempt, Kind, Mode, Obligation, Result
 from scheduler.windows import Windows
 
@@ -149,6 +150,36 @@ def test_an_answer_in_between_ends_the_row_of_missed_calls() -> None:
     assert missed(answered) == 1
 
 
+def test_r35_three_misses_in_a_row_raise_anybody() -> None:
+    three = tried(*[(at(day, 9, 30), Result.NO_ANSWER) for day in (23, 24, 25)])
+    assert raised_by(three[:2], answered_before=False) == 0
+    assert raised_by(three, answered_before=False) > 0
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now", "is_raised"),
+    [
+        (Result.REACHED_SELF_IVR_OK, Result.REACHED_SELF_CALLBACK, True),
+        (Result.REACHED_SELF_CALLBACK, Result.REACHED_SELF_CALLBACK, True),
+        (Result.REACHED_SELF_CALLBACK, Result.REACHED_SELF_IVR_OK, False),
+        (Result.REACHED_OTHER, Result.REACHED_SELF_CALLBACK, False),
+    ],
+)
+def test_r35_key_2_after_key_1_or_after_key_2_raises(earlier: Result, now: Result, is_raised: bool) -> None:
+    before = [replace(one, id="at-old") for one in tried((at(2, 9), earlier))]
+    found = raised_by(tried((at(24, 9, 30), now)), answered_before=True, before=before)
+    assert (found > 0) is is_raised
+
+
+def test_r35_what_stood_before_this_debt_raises_it_no_more() -> None:
+    asked_twice = tried(*[(at(day, 9), Result.REACHED_SELF_CALLBACK) for day in (2, 3)])
+    assert raised_by([], answered_before=True, before=asked_twice) == 0
+
+
+def test_r35_what_is_kept_counts_as_much_as_what_is_seen_now() -> None:
+    assert priority(replace(DEBT, raised=2), [], answered_before=False) == DEBT.priority - 2
+
+
 def test_r27_more_than_three_faults_in_a_row_trip_the_breaker_for_a_while() -> None:
     breaker = Breaker()
     faults = [(at(24, 9, n), Result.NETWORK_CONGESTION) for n in range(4)]
@@ -165,3 +196,26 @@ def test_a_call_that_worked_resets_the_breaker() -> None:
 def test_vacant_numbers_in_a_row_are_a_fault_of_our_routing() -> None:
     vacant = [(at(24, 9, n), Result.VACANT) for n in range(4)]
     assert Breaker().closes_at(vacant) is not None
+
+
+# --- the hour that worked --------------------------------------------------------------------
+
+
+def first(*answered: datetime, debt: Obligation = DEBT) -> datetime | None:
+    return next_step(debt, [], windows=WINDOWS, calendar=CALENDAR, answered=answered).not_before
+
+
+def test_the_first_attempt_falls_into_the_hour_at_which_they_were_reached_before() -> None:
+    assert first(at(2, 18, 20), at(3, 18, 50), at(4, 10)) == at(23, 18)
+    assert first() is None
+
+
+def test_of_two_hours_that_worked_as_often_the_newer_counts() -> None:
+    assert best_hour([at(3, 18), at(2, 10)], WINDOWS) == 18
+    assert best_hour([at(2, 18), at(3, 10)], WINDOWS) == 10
+
+
+def test_an_hour_outside_the_windows_or_after_the_period_is_left_alone() -> None:
+    assert first(at(2, 13)) is None
+    by_noon = replace(DEBT, window_end=at(23, 12))
+    assert first(at(2, 18), debt=by_noon) is None

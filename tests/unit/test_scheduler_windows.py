@@ -12,6 +12,7 @@ from scheduler.errors import SchedulerError
 from scheduler.windows import Daypart, Windows, daypart_of
 
 CALENDAR, WINDOWS = Calendar(), Windows()
+NOT_MORNING = {Daypart.AFTERNOON, Daypart.EVENING}
 
 
 def at(day: int, hour: int, minute: int = 0, month: int = 11) -> datetime:
@@ -61,14 +62,14 @@ def test_the_next_opening_skips_the_weekend_and_the_holidays() -> None:
 
 
 def test_the_next_other_part_of_the_day() -> None:
-    assert WINDOWS.next_other_part(at(24, 12, 30), Daypart.MORNING, CALENDAR) == at(24, 14)
-    assert WINDOWS.next_other_part(at(24, 14, 30), Daypart.AFTERNOON, CALENDAR) == at(24, 17)
-    assert WINDOWS.next_other_part(at(24, 21), Daypart.EVENING, CALENDAR) == at(25, 9)
+    assert WINDOWS.next_in_part(at(24, 12, 30), NOT_MORNING, CALENDAR) == at(24, 14)
+    assert WINDOWS.next_in_part(at(24, 14, 30), {Daypart.MORNING, Daypart.EVENING}, CALENDAR) == at(24, 17)
+    assert WINDOWS.next_in_part(at(24, 21), {Daypart.MORNING, Daypart.AFTERNOON}, CALENDAR) == at(25, 9)
 
 
 def test_a_site_with_one_part_of_the_day_only_still_gets_an_answer() -> None:
     mornings = Windows(spans=((time(9), time(11)),))
-    assert mornings.next_other_part(at(24, 12), Daypart.MORNING, CALENDAR) == at(25, 9)
+    assert mornings.next_in_part(at(24, 12), NOT_MORNING, CALENDAR) == at(25, 9)
 
 
 def test_the_next_evening_is_the_next_workdays() -> None:
@@ -101,3 +102,17 @@ def test_windows_that_make_no_sense_are_refused(spans: tuple[tuple[time, time], 
 
 def test_parts_of_the_day() -> None:
     assert [daypart_of(time(h)) for h in (9, 12, 17)] == [Daypart.MORNING, Daypart.AFTERNOON, Daypart.EVENING]
+
+
+def test_an_evening_that_lies_in_the_quiet_hours_is_not_taken_for_open() -> None:
+    early_night = Windows(spans=((time(9), time(12)), (time(17), time(20))), quiet=(time(18), time(8)))
+    assert early_night.next_evening(at(24, 10), CALENDAR) == at(25, 17)
+    all_night = Windows(spans=((time(9), time(12)), (time(18), time(20))), quiet=(time(17), time(8)))
+    assert all_night.next_evening(at(24, 10), CALENDAR) == at(26, 9)
+
+
+def test_the_hour_of_a_day_is_met_on_the_next_day_that_allows_it_or_never() -> None:
+    assert WINDOWS.next_at_hour(at(24, 9), 18, CALENDAR) == at(24, 18)
+    assert WINDOWS.next_at_hour(at(24, 18, 30), 18, CALENDAR) == at(24, 18, 30)
+    assert WINDOWS.next_at_hour(at(27, 19), 18, CALENDAR) == at(30, 18)  # a weekend between
+    assert WINDOWS.next_at_hour(at(24, 9), 13, CALENDAR) is None

@@ -6,22 +6,26 @@ id of something that proves a contact, or a closing with a name and a reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from callcenter.config import Settings
 from callcenter.domain.people import (
     ConsentKind,
     SuppressionKind,
+    agreed_to,
     in_force,
 )
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.ending import close, done_by_call, done_by_visit, still_open
+from callcenter.service.followup.pausing import standing
 from callcenter.service.followup.settling import (
-    ATTEMPT_PREFIX,
     SYSTEM,
     finish,
     numbers_for,
+    numbers_now,
     result_of,
     settle,
     write_off,
@@ -29,9 +33,12 @@ from callcenter.service.followup.settling import (
 from callcenter.service.followup.sweeping import Swept, is_leased, sweep
 from scheduler import gates
 from scheduler.cadence import Cadence
-from scheduler.calendar import Calendar
+from scheduler.calendar import Calendar, Festival
 from scheduler.gates import Line, Rules, Situation
+from scheduler.ladder import Limits
 from scheduler.obligations import (
+    Attempt,
+    EvidenceKind,
     Kind,
     Obligation,
     Result,
@@ -58,22 +65,46 @@ __all__ = [
 
 #: Outcomes older than this say nothing about the line now.
 _BREAKER_LOOKS_BACK = timedelta(hours=1)
+_BREAKER_LOOKS_AT = 50
+_WEEK = timedelta(days=7)
+#: Results that say at which hour somebody can be reached.
+_REACHED = frozenset(result for result in Result if result.value.startswith(("reached_self", "opted")))
 
 
 def rules_of(settings: Settings) -> Rules:
     """Return the rules of calling out that the site configured."""
     outbound = settings.outbound
-    days = {day: word == "work" for day, word in settings.calendar.days.items()}
     return Rules(
-        calendar=Calendar(site=days),
+        calendar=calendar_of(settings),
         windows=Windows(spans=outbound.windows, quiet=outbound.quiet, zone=settings.site.zone),
+        limits=limits_of(settings),
+        numbers=(settings.site.outbound_number, *outbound.numbers),
         daily_cap=outbound.daily_cap,
+        weekly_cap=outbound.weekly_cap,
         reserved_channels=outbound.reserved_channels,
+        reserved_seats=outbound.reserved_seats,
         paused=outbound.paused,
         risk=risk_rules_of(settings),
         cadences=cadences_of(settings),
         visit_every=settings.hardship.visit_every,
     )
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """Return the site's calendar: its own days, the days it leaves in peace, the festivals it keeps."""
+    table = settings.calendar
+    return Calendar(
+        site={day: word == "work" for day, word in table.days.items()},
+        peace=frozenset(table.peace),
+        festivals=frozenset(map(Festival, table.festivals)),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the site's ladder and how often one person is called by machine."""
+    outbound = settings.outbound
+    table = settings.ladder.table()
+    return Limits(table=table, per_day=outbound.person_daily, per_week=outbound.person_weekly)
 
 
 def cadences_of(settings: Settings) -> dict[str, Cadence]:
@@ -104,9 +135,11 @@ class LineFacts:
     """What holds for every debt alike at one instant, so that a list reads it once."""
 
     now: datetime
+    #: With a pause that a person asked for in it.
     rules: Rules
     line: Line | None
-    dialled_today: int
+    #: When each of our numbers was shown in the last seven days.
+    shown: Mapping[str, tuple[datetime, ...]] = field(repr=False)
     outcomes: tuple[tuple[datetime, Result], ...]
     #: Numbers that are talking with us at this moment.
     talking: frozenset[str] = field(repr=False)
@@ -114,11 +147,12 @@ class LineFacts:
 
 def line_facts(work: UnitOfWork, now: datetime, line: Line | None, rules: Rules) -> LineFacts:
     """Read what holds for every debt alike."""
+    held = standing(work, now) is not None
     return LineFacts(
         now=now,
-        rules=rules,
+        rules=replace(rules, paused=rules.paused or held),
         line=line,
-        dialled_today=work.debts.attempts_since(_midnight(now, rules)),
+        shown=_shown(work, now, rules),
         outcomes=recent_outcomes(work, now),
         talking=frozenset(call.number for call in work.calls.open_calls() if call.number),
     )
@@ -127,53 +161,109 @@ def line_facts(work: UnitOfWork, now: datetime, line: Line | None, rules: Rules)
 def situation_of(
     work: UnitOfWork, obligation: Obligation, facts: LineFacts, *, our_fence: int | None = None
 ) -> Situation:
-    """Read everything the gates ask about one obligation; `our_fence` is the lease we hold ourselves."""
-    return Situation(
-        now=facts.now,
-        obligation=obligation,
-        attempts=tuple(work.debts.attempts(obligation.id)),
-        evidence=tuple(work.debts.evidence(obligation.id)),
-        person=_person_of(work, obligation, facts),
-        line=facts.line,
-        dialled_today=facts.dialled_today,
-        outcomes=facts.outcomes,
-        rules=facts.rules,
-        our_fence=our_fence,
-    )
+    """Read everything the gates ask about one obligation; `our_fence` is the lease we hold ourselves.
+
+    Also what was learnt of the person: at which hour they were reached, and which of our numbers they know.
+    """
+    (found,) = situations_of(work, [obligation], facts)
+    person = replace(found.person, **_learnt(work, obligation, found.person.attempts))
+    return replace(found, person=person, our_fence=our_fence)
+
+
+def situations_of(work: UnitOfWork, obligations: Sequence[Obligation], facts: LineFacts) -> list[Situation]:
+    """Read what the gates ask about several obligations, in as many queries as about one.
+
+    What was learnt of people is left out: it moves a first attempt within its day, and nothing else.
+    """
+    people = _People(work, [o.person for o in obligations], facts)
+    ids = [o.id for o in obligations]
+    attempts, evidence = work.debts.attempts_of(ids), work.debts.evidence_of(ids)
+    return [
+        Situation(
+            now=facts.now,
+            obligation=one,
+            attempts=tuple(attempts.get(one.id, ())),
+            evidence=tuple(evidence.get(one.id, ())),
+            person=people.asked_about(one),
+            line=facts.line,
+            shown=facts.shown,
+            outcomes=facts.outcomes,
+            rules=facts.rules,
+        )
+        for one in obligations
+    ]
 
 
 def recent_outcomes(work: UnitOfWork, now: datetime) -> tuple[tuple[datetime, Result], ...]:
     """Return how the line's own recent attempts ended, for the breaker (R27)."""
-    records = work.calls.between(now - _BREAKER_LOOKS_BACK, now + timedelta(seconds=1))
-    tried = (work.debts.attempt(r.id) for r in records if r.id.startswith(ATTEMPT_PREFIX))
-    return tuple((a.at, a.result) for a in tried if a is not None and a.result is not None)
+    newest = work.debts.last_outcomes(_BREAKER_LOOKS_AT)
+    return tuple((at, result) for at, result in newest if now - at < _BREAKER_LOOKS_BACK)
 
 
-def _person_of(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> gates.Person:
-    person = work.people.get(obligation.person)
-    others = [o for o in work.debts.open(person=person.id) if o.id != obligation.id]
-    kinds = {s.kind for s in in_force(work.people.suppressions(person.id), facts.now)}
-    return gates.Person(
-        ivr_consent=has_ivr_consent(work, person.id),
-        no_automation=SuppressionKind.AUTOMATION in kinds,
-        no_outbound=SuppressionKind.ALL_OUTBOUND in kinds,
-        # By default elders are called by people.
-        no_ivr=person.no_menu(facts.now.astimezone(facts.rules.windows.zone).year),
-        phones=len(person.phones),
-        usable_phones=len(numbers_for(person, obligation)),
-        leased_elsewhere=any(is_leased(o, facts.now) for o in others),
-        live_call=any(phone.number in facts.talking for phone in person.phones),
-        high_risk=any(o.kind is Kind.HIGH_RISK for o in (obligation, *others)),
-        attempts=tuple(a for o in others for a in work.debts.attempts(o.id)),
-    )
+def _shown(work: UnitOfWork, now: datetime, rules: Rules) -> dict[str, tuple[datetime, ...]]:
+    found: dict[str, tuple[datetime, ...]] = {}
+    for at, did in work.debts.dialled_since(now - _WEEK):
+        number = did or rules.numbers[0]
+        found[number] = (*found.get(number, ()), at)
+    return found
 
 
-def has_ivr_consent(work: UnitOfWork, person_id: str) -> bool:
-    """Tell whether the last statement on automated check-ins was a yes."""
-    said = [c for c in work.people.consents(person_id) if c.kind is ConsentKind.IVR_CHECKIN]
-    return bool(said) and max(said, key=lambda c: c.at).granted
+class _People:
+    """What gates need to know of several people, read at once."""
+
+    def __init__(self, work: UnitOfWork, persons: Sequence[str], facts: LineFacts) -> None:
+        self._facts = facts
+        self._people = work.people.many(persons)
+        self._open = work.debts.open_of(persons)
+        self._made = work.debts.attempts_of([o.id for owed in self._open.values() for o in owed])
+        self._lately = work.debts.tried_since(persons, facts.now - _WEEK)
+        self._consents = work.people.consents_of(persons)
+        self._said = work.people.suppressions_of(persons)
+
+    def asked_about(self, obligation: Obligation) -> gates.Person:
+        """Return what gates need to know of whom this is owed to."""
+        now, person = self._facts.now, self._people[obligation.person]
+        wall = now.astimezone(self._facts.rules.windows.zone)
+        others = [o for o in self._open.get(person.id, ()) if o.id != obligation.id]
+        said = in_force(self._said.get(person.id, ()), now)
+        kinds = {one.kind for one in said}
+        return gates.Person(
+            ivr_consent=agreed_to(self._consents.get(person.id, ()), ConsentKind.IVR_CHECKIN, now),
+            no_automation=SuppressionKind.AUTOMATION in kinds,
+            no_outbound=SuppressionKind.ALL_OUTBOUND in kinds,
+            refused_topic=(SuppressionKind.TOPIC, obligation.kind) in {(o.kind, o.topic) for o in said},
+            # By default elders are called by people.
+            no_ivr=person.no_menu(wall.year),
+            phones=len(person.phones),
+            usable_phones=len(numbers_for(person, obligation)),
+            safe_phones=len(numbers_now(person, obligation, wall.time())),
+            leased_elsewhere=any(is_leased(o, now) for o in others),
+            live_call=any(phone.number in self._facts.talking for phone in person.phones),
+            high_risk=any(o.kind is Kind.HIGH_RISK for o in (obligation, *others)),
+            attempts=self._attempts(obligation, others),
+        )
+
+    def _attempts(self, obligation: Obligation, others: Sequence[Obligation]) -> tuple[Attempt, ...]:
+        """Return the attempts at whatever else they are owed, and at all that they lately were."""
+        open_ones = (a for o in others for a in self._made.get(o.id, ()))
+        lately = (a for a in self._lately.get(obligation.person, ()) if a.obligation != obligation.id)
+        return tuple({a.id: a for a in (*open_ones, *lately)}.values())
 
 
-def _midnight(now: datetime, rules: Rules) -> datetime:
-    wall = now.astimezone(rules.windows.zone)
-    return wall.replace(hour=0, minute=0, second=0, microsecond=0)
+def _learnt(work: UnitOfWork, obligation: Obligation, others: Sequence[Attempt]) -> dict[str, Any]:
+    """Return when contacts of this kind succeeded, and which of our numbers the person saw last.
+
+    R39: of this kind alone, so that a routine debt tells nothing of what else somebody is called for.
+    """
+    ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
+    made = [a for tries in work.debts.attempts_of(ids).values() for a in tries]
+    reached = {a.at for a in made if a.result in _REACHED}
+    talks = (p for proofs in work.debts.evidence_of(ids).values() for p in proofs)
+    talked = {p.at for p in talks if p.kind is EvidenceKind.HUMAN_TALK}
+    shown = sorted((a.at, a.did) for a in (*made, *others) if a.did is not None)
+    return {"answered": tuple(sorted(reached | talked)), "knows": shown[-1][1] if shown else None}
+
+
+def has_ivr_consent(work: UnitOfWork, person_id: str, now: datetime) -> bool:
+    """Tell whether the last statement on automated check-ins was a yes, and still holds."""
+    return agreed_to(work.people.consents(person_id), ConsentKind.IVR_CHECKIN, now)

@@ -12,18 +12,30 @@ from datetime import datetime, timedelta
 from callcenter.config import Settings
 from callcenter.domain.access import Verb
 from callcenter.domain.calls import Direction
+from callcenter.domain.ledger import DebtAct, DebtEvent
+from callcenter.domain.people import Person
 from callcenter.domain.users import PhoneKind
 from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.callers import words_about
 from callcenter.service.followup.debts import line_facts, rules_of, situation_of, still_open, sweep
-from callcenter.service.followup.settling import SYSTEM, finish, note, numbers_for, settle, write_off
+from callcenter.service.followup.handling import begin, needed, record
+from callcenter.service.followup.planning import sweep_plans
+from callcenter.service.followup.settling import (
+    SYSTEM,
+    finish,
+    note,
+    numbers_for,
+    numbers_now,
+    settle,
+    write_off,
+)
 from callcenter.service.people.entries import open_cases
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
-from scheduler.gates import Line, Rules, Situation
-from scheduler.obligations import Attempt, Obligation, Result
+from scheduler.gates import Gate, Line, Rules, Situation
+from scheduler.obligations import Attempt, Kind, Obligation, Result
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +43,8 @@ log = logging.getLogger(__name__)
 CHECKIN, PREVIEW = "checkin", "preview"
 #: After ringing for its whole time, an attempt the journal knows nothing of was never made.
 JOURNAL_GRACE = timedelta(seconds=30)
+#: What is refused where no single debt is: everything that is due.
+THE_LINE = "line"
 #: A call the journal still thinks is going on, though the PBX has none such: it died under it.
 OPEN_GRACE = timedelta(hours=2)
 
@@ -41,13 +55,6 @@ class StoreLedger:
 
     store: Store
     rules: Rules
-    #: Faults of our own leave no call record; the breaker has to hear of them all the same.
-    _faults: list[tuple[datetime, Result]]
-
-    @classmethod
-    def over(cls, store: Store, rules: Rules) -> StoreLedger:
-        """Return a ledger over `store`."""
-        return cls(store, rules, [])
 
     def candidates(self, now: datetime, limit: int) -> Sequence[str]:
         """Return ids of what is due and free, the oldest breach first."""
@@ -83,21 +90,26 @@ class StoreLedger:
             work.debts.release(claimed.id, claimed.lease.fence, next_at)
             work.commit()
 
+    def refused(self, obligation_id: str | None, gates: Sequence[Gate], now: datetime) -> None:
+        """Keep which gates refused last: one obligation, or everything that is due."""
+        with self.store() as work:
+            keep_refusal(work, obligation_id or THE_LINE, gates, now)
+            work.commit()
+
     def begin(self, claimed: Obligation, attempt: Attempt) -> None:
         """Write the attempt if the lease is still ours, else raise `LeaseLost`."""
         with self.store() as work:
             lease = work.debts.get(claimed.id).lease
             if lease is None or lease.owner != attempt.id or lease.until <= attempt.planned_at:
                 raise LeaseLost(claimed.id)
-            person = work.people.get(claimed.person)
-            work.debts.add_attempt(replace(attempt, callee=next(iter(numbers_for(person, claimed)), None)))
+            callee = self._callee(work.people.get(claimed.person), claimed, attempt.planned_at)
+            work.debts.add_attempt(replace(attempt, callee=callee))
+            keep_refusal(work, claimed.id, (), attempt.planned_at)
             note(work, SYSTEM, "attempt.begin", attempt.id, attempt.planned_at, reason=claimed.id)
             work.commit()
 
     def settle(self, attempt_id: str, result: Result, now: datetime) -> None:
         """Write how an attempt ended that the network never saw."""
-        self._faults.append((now, result))
-        del self._faults[:-20]
         with self.store() as work:
             attempt = work.debts.attempt(attempt_id)
             if attempt is not None and attempt.in_doubt:
@@ -106,8 +118,14 @@ class StoreLedger:
 
     def _read(self, work: UnitOfWork, one: Obligation, now: datetime, line: Line | None) -> Situation:
         fence = one.lease.fence if one.lease is not None else None
-        found = situation_of(work, one, line_facts(work, now, line, self.rules), our_fence=fence)
-        return replace(found, outcomes=(*found.outcomes, *self._faults))
+        return situation_of(work, one, line_facts(work, now, line, self.rules), our_fence=fence)
+
+    def _callee(self, person: Person, owed: Obligation, now: datetime) -> str | None:
+        """Return the number to dial: one that may be rung at this hour; any, for who may die by waiting."""
+        wall = now.astimezone(self.rules.windows.zone).time()
+        safe = numbers_now(person, owed, wall)
+        is_imminent = owed.kind is Kind.HIGH_RISK and owed.priority == 0
+        return next(iter(safe or (numbers_for(person, owed) if is_imminent else ())), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,13 +137,18 @@ class LineDialler:
     queue: QueueControl
     settings: Settings
 
-    async def line(self) -> Line:
-        """Return how many wait and how many channels are free; raise `LineUnreachable`."""
+    async def line(self, caller: str | None = None) -> Line:
+        """Return how many wait, and how many channels and people are free; raise `LineUnreachable`."""
         try:
-            waiting = (await self.queue.state()).waiting
+            state = await self.queue.state()
         except PbxError as error:
             raise LineUnreachable("the queue cannot be seen") from error
-        return Line(waiting=waiting, free_channels=await asyncio.to_thread(self._free_channels))
+        ready = (m.agent for m in state.members if m.reachable and not m.paused and not m.in_call)
+        return Line(
+            waiting=state.waiting,
+            free_channels=await asyncio.to_thread(self._free_channels),
+            free_agents=len(set(ready) - {caller}),
+        )
 
     async def place(self, attempt: Attempt) -> None:
         """Place the attempt's call to the number written with it, under the attempt's id."""
@@ -143,7 +166,7 @@ class LineDialler:
         plain = PlaceCall(
             id=attempt.id,
             number=number,
-            shown_number=self.settings.site.outbound_number,
+            shown_number=attempt.did or self.settings.site.outbound_number,
             flow=CHECKIN if attempt.is_automatic else PREVIEW,
             ring=self.settings.outbound.ring,
             first_ring=None if attempt.is_automatic else attempt.by,
@@ -195,7 +218,7 @@ class DebtRound:
         cls, store: Store, control: CallControl, queue: QueueControl, settings: Settings, clock: Clock
     ) -> DebtRound:
         """Return a round over these ports."""
-        ledger = StoreLedger.over(store, rules_of(settings))
+        ledger = StoreLedger(store, rules_of(settings))
         return cls(store=store, control=control, queue=queue, settings=settings, clock=clock, ledger=ledger)
 
     @property
@@ -212,12 +235,19 @@ class DebtRound:
         await settle_doubts(self.store, self.control, self.settings, self.clock())
         return await self.dispatcher.round()
 
-    async def dial(self, obligation_id: str, *, actor: str, agent: str | None = None) -> Attempt:
-        """Dial one debt now: `agent` first, or by machine. Raise `Refused` with every gate's sentence."""
-        await asyncio.to_thread(self._note_dial, obligation_id, actor, agent)
-        dispatcher = self.dispatcher
+    async def dial(
+        self, obligation_id: str, *, actor: str, agent: str | None = None, override: str | None = None
+    ) -> Attempt:
+        """Dial one debt now: `agent` first, or by machine. Raise `Refused` with every gate's sentence.
+
+        `override`: why it is dialled outside the window, by a supervisor's word (I5).
+        """
+        await asyncio.to_thread(self._note_dial, obligation_id, actor, agent, override)
+        dispatcher, overridden = self.dispatcher, override is not None
         done = await (
-            dispatcher.preview(obligation_id, agent) if agent else dispatcher.dispatch(obligation_id)
+            dispatcher.preview(obligation_id, agent, overridden=overridden)
+            if agent
+            else dispatcher.dispatch(obligation_id, overridden=overridden)
         )
         if done.attempt is None:
             raise Refused("现在不能拨打:" + ";".join(v.sentence for v in done.refused) + "。")
@@ -226,14 +256,17 @@ class DebtRound:
     def _sweep(self) -> None:
         with self.store() as work:
             swept = sweep(work, self.clock(), rules=self.ledger.rules)
+            sweep_plans(work, self.clock(), self.ledger.rules)
             work.commit()
         if swept.opened or swept.moved or swept.left:
             counts = {"opened": len(swept.opened), "moved": len(swept.moved), "left": len(swept.left)}
             log.info("debts swept", extra={"action": "sweep", **counts})
 
-    def _note_dial(self, obligation_id: str, actor: str, agent: str | None) -> None:
+    def _note_dial(self, obligation_id: str, actor: str, agent: str | None, override: str | None) -> None:
         with self.store() as work:
             note_dial(work, obligation_id, agent, actor=actor, now=self.clock())
+            if override is not None:
+                override_window(work, obligation_id, reason=override, actor=actor, now=self.clock())
             work.commit()
 
 
@@ -248,6 +281,48 @@ def note_dial(
         _check_agent(work, agent)
     note(work, actor, "obligation.dial", obligation.id, now, reason=agent or "ivr")
     return obligation
+
+
+@guarded(Verb.QUEUE_DECIDE)
+def override_window(
+    work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: datetime
+) -> DebtEvent:
+    """Record, before it is dialled, that `actor` has a call placed outside the window, and why (I5).
+
+    It opens that gate for this one call, and no other. Raises `Forbidden`, `NotFound` or `Refused`.
+    """
+    allow(work, actor, Verb.QUEUE_DECIDE)
+    because = needed(reason, "在时段之外拨打")
+    place, one = begin(work, obligation_id, now)
+    return record(
+        work, one.id, DebtAct.OVERRIDDEN, place, actor, now, reason=because, value=Gate.OUTSIDE_WINDOW.value
+    )
+
+
+def keep_refusal(work: UnitOfWork, about: str, refused: Sequence[Gate], now: datetime) -> None:
+    """Keep which gates refuse a debt (or the line), and since when these do; none: it was dialled."""
+    codes, before = ",".join(gate.value for gate in refused), last_refusal(work, about)
+    if before is None and not codes:
+        return
+    if before is None or [*before.gates] != [*refused]:
+        work.debts.remember(f"refused:{about}", f"{now.isoformat()} {codes}" if codes else "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """The gates that refused a call last, and since when the same ones do."""
+
+    gates: tuple[Gate, ...]
+    since: datetime
+
+
+def last_refusal(work: UnitOfWork, about: str) -> Refusal | None:
+    """Return what refused a debt's last call (or, of `THE_LINE`, all of them); None: nothing did since."""
+    since, _, codes = (work.debts.remembered(f"refused:{about}") or "").partition(" ")
+    if not codes:
+        return None
+    known = tuple(Gate(code) for code in codes.split(",") if code in set(Gate))
+    return Refusal(gates=known, since=datetime.fromisoformat(since))
 
 
 def _check_agent(work: UnitOfWork, agent: str) -> None:
