@@ -36,6 +36,9 @@ T = TypeVar("T")
 TRUNK = "trunk"
 #: Where calls go on that run no compiled flow: our own probe only waits and hangs up.
 _PLACES = {"selfdial": ("hotline-selfdial", "out")}
+#: A call straight to a person tells what the network said, if nobody takes it. A counsellor's phone that
+#: rings first does not: there dialplan says the same of the person's.
+_TELL_THE_END = wire.hangup_handler("hotline-placed", "ended")
 #: Pairs of KEY_n and VALUE_n, or AGENT_n, in one message; Asterisk reads at most 128 headers.
 _AT_ONCE = 40
 #: How long Asterisk gets to make an accepted call's channel, seconds.
@@ -200,7 +203,10 @@ class AsteriskCalls:
             "Async": True,
             "ChannelId": wire.argument(call.id),
             "OtherChannelId": wire.argument(f"{call.id}-b"),
-            "Variable": [wire.variable(k, v) for k, v in {**call.variables, **extra}.items()],
+            "Variable": [
+                *(wire.variable(k, v) for k, v in {**call.variables, **extra}.items()),
+                *([_TELL_THE_END] if call.first_ring is None else []),
+            ],
         }
 
     def _route(self, call: PlaceCall) -> tuple[str, tuple[str, str], dict[str, str]]:

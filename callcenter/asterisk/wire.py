@@ -55,6 +55,11 @@ def variable(name: str, value: str) -> str:
     return _line("Variable", f"{name}={value}")
 
 
+def hangup_handler(context: str, exten: str) -> str:
+    """Return the Variable by which a channel runs `context,exten` when it ends, answered or not."""
+    return _line("Variable", f'CHANNEL(hangup_handler_push)="{argument(context)},{argument(exten)},1"')
+
+
 def argument(text: str) -> str:
     """Return a dialplan argument (extension, context, device) of harmless characters, or refuse it."""
     if not _ARGUMENT.fullmatch(text):

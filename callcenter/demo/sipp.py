@@ -13,7 +13,7 @@ from typing import Any, Self, assert_never
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from callcenter.demo.dtmf import write_breathing, write_press
+from callcenter.demo.dtmf import write_breathing, write_press, write_speech
 from callcenter.demo.runner import (
     ActorFailed,
     Address,
@@ -28,6 +28,8 @@ from callcenter.demo.runner import (
 #: Final refusals a caller understands; anything else is a surprise and fails the call.
 REFUSALS = (400, 403, 404, 408, 410, 480, 484, 486, 487, 488, 500, 502, 503, 504, 600, 603)
 SECOND = timedelta(seconds=1)
+#: Of an announcement before the answer.
+ANNOUNCEMENT = 20 * SECOND
 #: Between the last press and the breathing (`wait_for_bye(400` in scenarios/_blocks.xml).
 AFTER_KEYS = timedelta(milliseconds=400)
 #: Characters that stand for themselves in a SIPp scenario; every other byte is written as \xNN.
@@ -50,27 +52,48 @@ def presses(script: str) -> tuple[Press, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """Ring `after`, answer, press `keys`, hang up `talk` after the answer (None: the other side does)."""
+    """Ring `after`, answer, press `keys`, hang up `talk` after the answer (None: the other side does).
+
+    `speaks`: talk for that long after the last key, as a voicemail does. `lost`: after the last key the
+    network is gone: no sound, no BYE, and no answer to one.
+    """
 
     after: timedelta = SECOND
     keys: tuple[Press, ...] = ()
     talk: timedelta | None = None
+    speaks: timedelta | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refuse:
-    """Ring `after`, then refuse: 486 busy, 480 no answer, 404 vacant number, 503 carrier trouble."""
+    """Ring `after`, then refuse: 486 busy, 480 no answer, 404 vacant number, 503 carrier trouble.
+
+    `reason`: the Q.850 cause in a Reason header (RFC 3326). `announces`: an announcement instead of the
+    ringing, behind 183 with SDP.
+    """
 
     status: int = 486
     after: timedelta = timedelta(milliseconds=200)
+    reason: int | None = None
+    announces: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RingOn:
-    """Ring for ever."""
+    """Ring for ever; `announces`: say something for ever instead, behind 183 with SDP."""
+
+    announces: bool = False
 
 
-Behaviour = Answer | Refuse | RingOn
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ignore:
+    """Say nothing for ever, as a dead trunk does; `trying`: that the call is tried, and nothing more."""
+
+    trying: bool = False
+
+
+Behaviour = Answer | Refuse | RingOn | Ignore
 
 BUSY = Refuse(status=486)
 NO_ANSWER = Refuse(status=480)
@@ -395,6 +418,7 @@ def _talking(folder: Path, name: str, keys: Sequence[Press], talk: timedelta | N
 def _answerer(
     folder: Path, numbers: Mapping[str, Behaviour], otherwise: Behaviour, *, silent: bool = False
 ) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
     branches = [
         _branch(folder, f"b{place}", number, behaviour)
         for place, (number, behaviour) in enumerate(numbers.items())
@@ -406,14 +430,28 @@ def _answerer(
 
 
 def _branch(folder: Path, label: str, called: str, behaviour: Behaviour) -> dict[str, object]:
-    common: dict[str, object] = {"id": label, "called": called, "refuse": None}
+    common: dict[str, object] = {"id": label, "called": called, "refuse": None, "first": 180, "speech": None}
     match behaviour:
         case Answer():
             talking = _talking(folder, label, behaviour.keys, behaviour.talk)
-            return {**common, "ring": _ms(behaviour.after), **talking}
+            if behaviour.speaks is not None:
+                talking["breathing"] = write_speech(folder / f"{label}-speech.pcap", behaviour.speaks)
+            if behaviour.lost:
+                talking["breathing"] = None
+            return {**common, "ring": _ms(behaviour.after), **talking, "lost": behaviour.lost}
         case Refuse():
-            return {**common, "ring": _ms(behaviour.after), "refuse": behaviour.status}
+            told = {"refuse": behaviour.status, "reason": behaviour.reason, "ring": _ms(behaviour.after)}
+            return {**common, **_announced(folder, label, behaviour.announces), **told}
         case RingOn():
-            return {**common, "ring": None}
+            return {**common, **_announced(folder, label, behaviour.announces), "ring": None}
+        case Ignore():
+            return {**common, "first": 100 if behaviour.trying else None, "ring": None}
         case _:
             assert_never(behaviour)
+
+
+def _announced(folder: Path, label: str, announces: bool) -> dict[str, object]:
+    """Return what is sent before the end: 183 and speech, or a plain ringing."""
+    if not announces:
+        return {}
+    return {"first": 183, "speech": write_speech(folder / f"{label}-speech.pcap", ANNOUNCEMENT)}

@@ -84,6 +84,10 @@ class CallRecord:
     answered_via: str | None = None
     ended_by: EndedBy = EndedBy.UNKNOWN
     hangup_cause: int | None = None
+    #: Of a call of ours that nobody took: the last SIP status the network sent (0: none at all), and whether
+    #: it played something. Told by the journal once; what follows from it is kept with the attempt alone.
+    sip_status: int | None = field(default=None, compare=False)
+    early_media: bool = field(default=False, compare=False)
     queue_entries: int = 0
     rings_not_answered: int = 0
     #: Flow nodes passed, in order.

@@ -45,6 +45,7 @@ MODULES = (
     *(
         "func_devstate",
         "func_dialplan",
+        "func_hangupcause",
         "func_logic",
         "func_math",
         "func_sha1",

@@ -72,6 +72,8 @@ def _record(told: Reading, died: bool) -> CallRecord:
         answered_by=by,
         answered_via=via,
         ended_by=_ended_by(told, died and not abandoned) if closed else EndedBy.UNKNOWN,
+        sip_status=told.network[0] if told.network else None,
+        early_media=bool(told.network and told.network[1]),
         hangup_cause=told.cause if answered or not told.preview_by else told.other_cause,
         queue_entries=max(told.queue_starts, sum(q.event == "ENTERQUEUE" for q in told.queue)),
         rings_not_answered=sum(q.event == "RINGNOANSWER" for q in told.queue),

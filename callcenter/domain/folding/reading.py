@@ -36,7 +36,7 @@ class Reading:
         "accepts", "answers", "caller", "caller_end", "cause", "dialled", "ended", "enters",
         "entry_context", "exits", "first_time", "flow_outcome", "hangup_source", "has_phone", "id",
         "in_flow", "is_probe", "kept", "keys", "last_time", "left_at", "legs", "linked_end",
-        "meetings", "number", "offered", "other_cause", "overflowed", "owner_rings", "path",
+        "meetings", "network", "number", "offered", "other_cause", "overflowed", "owner_rings", "path",
         "picked_up", "pieces", "preview_by", "promised", "promises", "queue", "queue_starts",
         "rings", "started", "urgent",
     )  # fmt: skip
@@ -60,6 +60,8 @@ class Reading:
         self.cause: int | None = None
         #: Why the person a counsellor had us call was not reached.
         self.other_cause: int | None = None
+        #: (last SIP status, packets of sound before an answer), of a call of ours that nobody took.
+        self.network: tuple[int, int] | None = None
         #: The counsellor whose phone rang first, of a call placed for them.
         self.preview_by: str | None = None
         self.hangup_source: str | None = None
@@ -321,6 +323,12 @@ class Reading:
         else:
             self.accepts.append((row.time, by))
 
+    def _told_by_network(self, row: Row) -> None:
+        words = words_of(row)
+        status, heard = words.get("sip", ""), words.get("heard", "")
+        if _DIGITS.fullmatch(status) and _DIGITS.fullmatch(heard):
+            self.network = int(status), int(heard)
+
     def _probe(self, _row: Row) -> None:
         self.is_probe = True
 
@@ -345,6 +353,7 @@ _ACTS: dict[str, Callable[[Reading, Row], None]] = {
     "IVR_LEFT": Reading._left_flow,
     "RING": Reading._ring,
     "ACCEPT": Reading._accept,
+    "NETWORK": Reading._told_by_network,
     "SELFDIAL": Reading._probe,
 }
 _LEAVES = frozenset(
