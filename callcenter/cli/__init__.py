@@ -39,6 +39,7 @@ COMMANDS = {
     "handover": ("handover", "交接来电和个案"),
     "hardship": ("hardship", "困难职工档案与回访"),
     "queue": ("queue", "督导的回访队列"),
+    "plans": ("plans", "联系计划:就诊前的电话、每月的会谈"),
     "alarm": ("alarm", "告警"),
     "audit": ("audit", "操作留痕"),
     "export": ("export", "导出的文件"),

@@ -56,6 +56,8 @@ MORE = {
     "queue snooze": ["x1", "--hours", "1", "--reason", "等本人下班"],
     "queue waivers --grant": ["x1"],
     "queue waivers --refuse": ["x1"],
+    "plans add": ["x1", "--every", "21d", "--from", "2026-12-01"],
+    "plans move": ["x1", "2026-12-02", "--reason", "就诊日改了"],
     "audit retention": ["--dry-run"],
     "people phone set": ["x1", "1", "--safe"],
     "people care": ["x1", "--people-only"],

@@ -23,6 +23,8 @@ from callcenter.service.followup.case_contacts import (
     written_about,
 )
 from callcenter.service.followup.case_steps import keep_followed
+from callcenter.service.followup.missed import keep_return
+from callcenter.service.followup.plan_steps import check_in_time
 from callcenter.service.followup.settling import evidence_id, finish, note
 from callcenter.service.people.entries import group_of, own_numbers, resolve
 from scheduler.gates import Rules
@@ -251,6 +253,7 @@ def _prove(
     now: datetime,
     told: Visit | None = None,
 ) -> Evidence:
+    check_in_time(work, obligation, at)
     proof = Evidence(
         id=evidence_id(obligation.id, reference),
         obligation=obligation.id,
@@ -265,4 +268,5 @@ def _prove(
     if is_of_case(obligation):
         log_contact(work, proof, obligation, told, now=now)
     keep_followed(work, obligation, now=now, rules=Rules())
+    keep_return(work, proof, now)
     return proof

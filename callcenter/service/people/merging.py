@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import CASE_EVENTS, CASES, MERGES, RESCUES
+from callcenter.domain.books import CASE_EVENTS, CASES, MERGES, PLANS, RESCUES
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason
 from callcenter.domain.merging import emptied, joined, one_case, own_case, parted
@@ -136,6 +136,7 @@ def _movable(work: UnitOfWork, kept: Person, merged: Person) -> dict[str, tuple[
         "session": tuple(s.id for s in work.sessions.of_person(merged.id)),
         "case": tuple(c.id for c in work.book(CASES).where(person=merged.id)),
         "file": tuple(f.file_no for f in work.people.files_of(merged.id)),
+        "plan": tuple(p.id for p in work.book(PLANS).where(person=merged.id)),
     }
 
 
@@ -168,6 +169,7 @@ def _carry_out(work: UnitOfWork, done: Merge) -> None:
     for case_id in moved["case"]:
         work.book(CASES).put(replace(work.book(CASES).get(case_id), person=kept))
     _move_files(work, moved["file"], kept)
+    _move_plans(work, moved["plan"], kept)
     said = [work.people.suppressions(entry) for entry in (kept, merged)]
     # First the numbers leave one entry, so that each has one owner at any moment.
     work.people.update(emptied(done.merged_before, kept))
@@ -219,6 +221,11 @@ def _move_files(work: UnitOfWork, numbers: Iterable[str], person: str) -> None:
         work.people.put_file(replace(file, person=person))
 
 
+def _move_plans(work: UnitOfWork, ids: Iterable[str], person: str) -> None:
+    for plan in filter(None, map(work.book(PLANS).one, ids)):
+        work.book(PLANS).put(replace(plan, person=person))
+
+
 # --- and back ------------------------------------------------------------------------------
 
 
@@ -229,8 +236,17 @@ def _still_there(work: UnitOfWork, done: Merge) -> dict[str, tuple[str, ...]]:
     files = {f.file_no for f in work.people.files_of(done.kept)}
     cases = {c.id for c in work.book(CASES).where(person=done.kept)}
     phones = {phone.number for phone in work.people.get(done.kept).phones}
-    standing = {"phone": phones, "obligation": owed, "session": sessions, "file": files, "case": cases}
-    moved = {kind: tuple(i for i in done.moved[kind] if i in ids) for kind, ids in standing.items()}
+    plans = {p.id for p in work.book(PLANS).where(person=done.kept)}
+    standing = {
+        "phone": phones,
+        "obligation": owed,
+        "session": sessions,
+        "file": files,
+        "case": cases,
+        "plan": plans,
+    }
+    # A merge of before there were plans moved none.
+    moved = {kind: tuple(i for i in done.moved.get(kind, ()) if i in ids) for kind, ids in standing.items()}
     return {**moved, "closed": done.moved["closed"]}
 
 
@@ -244,6 +260,7 @@ def _take_apart(work: UnitOfWork, done: Merge, back: dict[str, tuple[str, ...]],
     for case_id in back["case"]:
         work.book(CASES).put(replace(work.book(CASES).get(case_id), person=done.merged))
     _move_files(work, back["file"], done.merged)
+    _move_plans(work, back["plan"], done.merged)
     _bind_both(work, done, now)
     kept, merged = parted(work.people.get(done.kept), done.kept_before, done.merged_before)
     spoken = work.people.get(done.merged).spoken
