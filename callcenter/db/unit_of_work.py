@@ -19,7 +19,7 @@ from callcenter.db.repositories.calls import SqlCalls
 from callcenter.db.repositories.debts import SqlDebts
 from callcenter.db.repositories.figures import SqlFigures
 from callcenter.db.repositories.journal import SqlJournal
-from callcenter.db.repositories.people import SqlPeople
+from callcenter.db.repositories.people_bulk import SqlPeopleInBulk
 from callcenter.db.repositories.roster import SqlRoster
 from callcenter.db.repositories.sessions import SqlSessions
 from callcenter.db.repositories.users import SqlUsers
@@ -65,7 +65,7 @@ class SqlUnit:
         self.calls = SqlCalls(connection, cipher)
         self.sessions = SqlSessions(connection, cipher)
         self.journal = SqlJournal(connection, cipher)
-        self.people = SqlPeople(connection, cipher)
+        self.people = SqlPeopleInBulk(connection, cipher)
         self.debts = SqlDebts(connection, cipher)
         self.figures = SqlFigures(connection, cipher)
         self.alarms = SqlAlarms(connection, cipher)

@@ -150,6 +150,11 @@ class MemoryCalls(_Part):
         of_it = (c for c in self._state.calls.values() if c.number and same_number(c.number) == wanted)
         return self._sorted(of_it)[::-1][:limit]
 
+    def known_numbers(self, numbers: Iterable[str]) -> frozenset[str]:
+        """Return those of the numbers from or to which there was a call."""
+        called = {same_number(call.number) for call in self._state.calls.values() if call.number}
+        return frozenset(number for number in numbers if same_number(number) in called)
+
     def forget_number(self, number: str) -> int:
         """Blank a number, and what was left by key, in every call from or to it; return how many."""
         wanted = same_number(number)
@@ -203,6 +208,10 @@ class MemorySessions(_Part):
     def of_person(self, person: str) -> Sequence[SessionRow]:
         """Return the sessions about a person, oldest first."""
         return [s for s in self.all() if s.person == person]
+
+    def about(self, persons: Iterable[str]) -> frozenset[str]:
+        """Return those of the people of whom there is a record."""
+        return frozenset(persons) & {row.person for row in self._state.sessions.values() if row.person}
 
     def update(self, session: SessionRow, *, seen: int) -> None:
         """Replace the head if its version is still `seen`, or raise `Conflict`."""

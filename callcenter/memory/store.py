@@ -20,7 +20,7 @@ from callcenter.memory.line import (
     MemorySessions,
     MemoryUsers,
 )
-from callcenter.memory.people import MemoryPeople
+from callcenter.memory.people_bulk import MemoryPeopleInBulk
 from callcenter.memory.state import State
 from callcenter.ports import (
     Alarms,
@@ -63,7 +63,7 @@ class MemoryUnit:
         self.calls = MemoryCalls(state)
         self.sessions = MemorySessions(state)
         self.journal = MemoryJournal(state)
-        self.people = MemoryPeople(state)
+        self.people = MemoryPeopleInBulk(state)
         self.debts = MemoryDebts(state)
         self.figures = MemoryFigures(state)
         self.alarms = MemoryAlarms(state)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from callcenter.db.crypto import FieldCipher
-from callcenter.db.repositories.base import Repository, Row
+from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.db.tables import audit
 from callcenter.domain.audit_chain import AuditEntry, Head, Link, fold, next_hash
 from callcenter.domain.moments import check_aware
@@ -21,6 +21,8 @@ from callcenter.errors import CallCenterError
 
 #: "audi": any number will do, as long as nobody else's lock has it.
 _LOCK = 0x61756469
+#: More entries than this are written as a stream: an import of the register has one for each file.
+_MANY = 1000
 #: Entries read at a time by `links`.
 _PAGE = 5000
 
@@ -57,9 +59,12 @@ class SqlAuditLog(Repository):
 
         `and_commit` ends the transaction in the same breath, where something was written.
         """
-        if self._waiting:
-            self._write(self._next_links(), and_commit=and_commit)
-            self._waiting.clear()
+        if len(self._waiting) > _MANY:
+            for rows in chunks(self._next_links()):
+                self._insert_many(audit, rows)
+        elif self._waiting:
+            self._write(list(self._next_links()), and_commit=and_commit)
+        self._waiting.clear()
 
     def recent(
         self,
@@ -103,15 +108,13 @@ class SqlAuditLog(Repository):
         stored = self._connection.scalar(select(audit.c.chain_hash).where(audit.c.seq == head.seq))
         return head.is_of(Link(seq=head.seq, entry=None, stored=stored))
 
-    def _next_links(self) -> list[Row]:
+    def _next_links(self) -> Iterator[Row]:
         """Take the turn and return the rows of what was appended, numbered and chained."""
         last, before, is_first = self._take_turn()
-        rows = []
         for seq, (entry, reason) in enumerate(self._waiting, start=last + 1):
             one = replace(entry, seq=seq)
             before, is_first = next_hash(self.mac, before, one, first=is_first), False
-            rows.append(_row(one, reason, before))
-        return rows
+            yield _row(one, reason, before)
 
     def _write(self, rows: list[Row], *, and_commit: bool) -> None:
         if not self._is_postgresql:

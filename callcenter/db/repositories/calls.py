@@ -59,6 +59,15 @@ class SqlCalls(Repository):
         newest = query.order_by(calls.c.started_at.desc(), calls.c.id.desc())
         return [self._record(row) for row in self._all(newest)]
 
+    def known_numbers(self, numbers: Iterable[str]) -> frozenset[str]:
+        """Return those of the numbers from or to which there was a call."""
+        of_hash = {one: number for number in numbers for one in self._cipher.lookups(number)}
+        found: set[str] = set()
+        for chunk in chunks(of_hash):
+            there = select(calls.c.number_hash).where(calls.c.number_hash.in_(chunk)).distinct()
+            found.update(of_hash[one] for one in self._connection.scalars(there))
+        return frozenset(found)
+
     def forget_number(self, number: str) -> int:
         """Blank a number, and what was left by key, in every call from or to it; return how many."""
         theirs = update(calls).where(calls.c.number_hash.in_(self._cipher.lookups(number)))

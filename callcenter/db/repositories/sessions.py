@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from callcenter.db import tables
-from callcenter.db.repositories.base import Repository, Row
+from callcenter.db.repositories.base import Repository, Row, chunks
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.errors import Conflict, NotFound
 
@@ -56,6 +56,14 @@ class SqlSessions(Repository):
         theirs = select(tables.sessions).where(tables.sessions.c.person == person)
         oldest_first = theirs.order_by(tables.sessions.c.opened_at, tables.sessions.c.id)
         return [_session(row) for row in self._all(oldest_first)]
+
+    def about(self, persons: Iterable[str]) -> frozenset[str]:
+        """Return those of the people of whom there is a record."""
+        found: set[str] = set()
+        for chunk in chunks(persons):
+            theirs = select(tables.sessions.c.person).where(tables.sessions.c.person.in_(chunk)).distinct()
+            found.update(self._connection.scalars(theirs))
+        return frozenset(found)
 
     def update(self, session: SessionRow, *, seen: int) -> None:
         """Replace the head if its version is still `seen`, or raise `Conflict`."""
