@@ -1,7 +1,8 @@
 """Reading a list that a union office sends: CSV in whatever encoding, or XLSX. Nothing is evaluated.
 
-Files are clumsy or hostile: sizes are capped before anything is unpacked, a formula is refused where
-it stands, and every complaint names its row and column. Cells come back as text or as dates.
+Files are clumsy or hostile: sizes are capped before anything is unpacked, rows are read one by one and none
+is kept, a formula is refused where it stands, and every complaint names its row and column. Cells come back
+as text or as dates.
 """
 
 from __future__ import annotations
@@ -9,33 +10,35 @@ from __future__ import annotations
 import csv
 import io
 import stat
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import BinaryIO
 
-from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 
 from callcenter.domain import encodings
 from callcenter.errors import Refused
+from callcenter.service.hardship.workbooks import (
+    FORMULA,
+    BadWorkbook,
+    Limits,
+    NoSheet,
+    TooBig,
+    Value,
+    sheet_rows,
+)
 
-MAX_BYTES = 20 * 1024 * 1024
-#: A zip that unpacks to more than this is not a list of people.
-MAX_UNPACKED = 200 * 1024 * 1024
-MAX_ROWS = 50_000
+MAX_BYTES = 64 * 1024 * 1024
+#: A workbook that unpacks to more than this is not a list of people.
+MAX_UNPACKED = 500 * 1024 * 1024
+MAX_ROWS = 200_000
 MAX_COLUMNS = 80
-#: Tags of XML: two to a cell. Each takes some 200 bytes of memory once openpyxl has read it, so that a
-#: workbook of 150 kB could otherwise take 8 GB.
-MAX_TAGS = 3_000_000
 MAX_CELL = 500
 #: How far up a heading may stand below title lines.
 HEADING_WITHIN = 10
 #: What offices write into an empty cell.
 _EMPTY = frozenset({"-", "--", "—", "——", "/", "\\", "无", "空"})
-_OF_ROWS = ("xl/worksheets/", "xl/sharedStrings.xml")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 #: Rows read so far; called every thousand rows.
@@ -102,6 +105,11 @@ class Row:
 
 def read_rows(file: Path, progress: Progress | None = None) -> list[Row]:
     """Return every non-empty row of a CSV or XLSX file; raise `ImportRefused` if it is neither."""
+    return list(rows_of(file, progress))
+
+
+def rows_of(file: Path, progress: Progress | None = None) -> Iterator[Row]:
+    """Yield every non-empty row of a CSV or XLSX file; raise `ImportRefused` where it is neither."""
     size = _size_of(file)
     if size > MAX_BYTES:
         raise refused(f"有 {size // 2**20} MB,超过 {MAX_BYTES // 2**20} MB。请确认是名单，或分成几份。")
@@ -110,7 +118,7 @@ def read_rows(file: Path, progress: Progress | None = None) -> list[Row]:
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         raise refused("是旧的 .xls 或加了密码的文件。请在表格软件里另存为 .xlsx（不设密码）或 CSV。")
     rows = _xlsx_rows(file) if head.startswith(b"PK\x03\x04") else _csv_rows(file)
-    return list(_checked(rows, progress))
+    yield from _checked(rows, progress)
 
 
 def refused(message: str) -> ImportRefused:
@@ -182,8 +190,14 @@ def _separator(text: str) -> str:
     return max((",", "\t", ";"), key=head.count)
 
 
+#: Most cells of most lists.
+_NOTHING = Cell()
+
+
 def _text_cell(value: str) -> Cell:
     text = value.strip(" \u3000\u00a0\r\n\ufeff")
+    if not text:
+        return _NOTHING
     return Cell(text=text[:MAX_CELL], too_long=len(text) > MAX_CELL)
 
 
@@ -191,71 +205,25 @@ def _text_cell(value: str) -> Cell:
 
 
 def _xlsx_rows(file: Path) -> Iterator[Row]:
-    # Opened here: given a path, openpyxl refuses a workbook whose name ends in .csv, as offices send them.
-    with file.open("rb") as opened:
-        yield from _sheet_rows(opened)
-
-
-def _sheet_rows(opened: BinaryIO) -> Iterator[Row]:
-    _check_zip(opened)
+    # By what it holds, not by its name: a workbook may end in .csv, as offices send them.
+    limits = Limits(rows=MAX_ROWS, columns=MAX_COLUMNS, unpacked=MAX_UNPACKED)
     try:
-        book = load_workbook(opened, read_only=True, data_only=False, keep_links=False)
-    except Exception as error:  # whatever openpyxl stumbles over, from zlib up to its own descriptors
+        with file.open("rb") as opened:
+            for number, values in sheet_rows(opened, limits):
+                if number > MAX_ROWS:
+                    raise refused(f"超过 {MAX_ROWS} 行。请分成几份导入。")
+                yield Row(number=number, cells=tuple(map(_xlsx_cell, values)))
+    except TooBig as error:
+        raise refused("解开后过大，不像是一份名单。") from error
+    except NoSheet as error:
+        raise refused("里面没有可见的工作表。") from error
+    except BadWorkbook as error:
         raise refused("不是完好的 .xlsx 文件。请用表格软件打开后另存一份。") from error
-    try:
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        if not sheets:
-            raise refused("里面没有可见的工作表。")
-        # A wrong <dimension> makes read-only mode stop early or run for ever.
-        sheets[0].reset_dimensions()
-        for number, values in enumerate(sheets[0].iter_rows(), start=1):
-            yield Row(number=number, cells=tuple(_xlsx_cell(c.value, c.data_type) for c in values))
-    except ImportRefused:
-        raise
-    except Exception as error:
-        raise refused("的内容已损坏。请用表格软件打开后另存一份。") from error
-    finally:
-        book.close()
 
 
-def _check_zip(opened: BinaryIO) -> None:
-    try:
-        with zipfile.ZipFile(opened) as packed:
-            unpacked = sum(part.file_size for part in packed.infolist())
-            tags = _tags_in(packed) if unpacked <= MAX_UNPACKED else 0
-    except Exception as error:  # also a zip of a version that nobody has made yet
-        raise refused("不是完好的 .xlsx 文件。请用表格软件打开后另存一份。") from error
-    if unpacked > MAX_UNPACKED or tags > MAX_TAGS:
-        raise refused("解开后过大，不像是一份名单。")
-
-
-def _tags_in(packed: zipfile.ZipFile) -> int:
-    """Count the tags of all parts, a piece at a time; stop soon after there are too many.
-
-    Those of styles and the like count more: openpyxl keeps and links them all.
-    """
-    tags = 0
-    for part in packed.infolist():
-        weight = 1 if part.filename.startswith(_OF_ROWS) else 20
-        with packed.open(part) as opened:
-            while tags <= MAX_TAGS and (piece := opened.read(1 << 20)):
-                tags += weight * (piece.count(b"<") - piece.count(b"</"))
-    return tags
-
-
-def _xlsx_cell(value: object, data_type: str) -> Cell:
-    if data_type == "f":
-        return Cell(formula=True)
-    match value:
-        case None:
-            return Cell()
-        case datetime():
-            return Cell(day=value.date())
-        case date():
-            return Cell(day=value)
-        case bool():
-            return Cell(text="是" if value else "否")
-        case float() if value.is_integer():
-            return Cell(text=str(int(value)))
-        case _:
-            return _text_cell(str(value))
+def _xlsx_cell(value: Value) -> Cell:
+    if value is None:
+        return _NOTHING
+    if isinstance(value, date):
+        return Cell(day=value)
+    return Cell(formula=True) if value is FORMULA else _text_cell(value)
