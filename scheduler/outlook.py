@@ -86,8 +86,9 @@ class _Night:
         situation = self._as_of(at, place)
         refused = refusals(check(situation))
         if not refused:
-            self._dial(at, place, situation)
-            heappush(self._agenda, (at + _STEP, place))
+            self._dial(at, situation)
+            if self._assume is not Result.REACHED_SELF_IVR_OK:  # that would keep it
+                heappush(self._agenda, (at + _STEP, place))
             return
         again = _again(refused, at)
         if again is None or again > self._until:
@@ -102,7 +103,7 @@ class _Night:
         before = self._now[place]
         return replace(before, now=at, line=replace(self._line, free_channels=free))
 
-    def _dial(self, at: datetime, place: int, situation: Situation) -> None:
+    def _dial(self, at: datetime, situation: Situation) -> None:
         n = max((a.n for a in situation.attempts), default=0) + 1
         self._tries.append(Try(at=at, obligation=situation.obligation.id, n=n))
         self._busy_until.append(at + _HELD)

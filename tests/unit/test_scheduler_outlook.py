@@ -10,15 +10,32 @@ from hypothesis import strategies as st
 
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
-from scheduler.gates import Gate, Line, Person, Rules, Situation
 from scheduler.obligations import Kind, Mode, Obligation, Result
 from scheduler.outlook import Days, Load, Pace, forecast, simulate
+from scheduler.situation import Gate, Line, Person, Rules, Situation
 
 #: A Tuesday; workdays around it.
 MORNING = datetime(2026, 11, 24, 9, 30, tzinfo=SHANGHAI)
 NIGHT = datetime(2026, 11, 24, 23, 59, tzinfo=SHANGHAI)
 LINE = Line(waiting=0, free_channels=8)
 CALENDAR = Calendar()
+
+
+#: Agreed, can be reached, and is in no danger.
+WILLING = Person(
+    ivr_consent=True,
+    no_automation=False,
+    no_outbound=False,
+    refused_topic=False,
+    no_ivr=False,
+    phones=1,
+    usable_phones=1,
+    safe_phones=1,
+    leased_elsewhere=False,
+    live_call=False,
+    high_risk=False,
+    attempts=(),
+)
 
 
 def owed(name: str, **person: object) -> Situation:
@@ -32,8 +49,13 @@ def owed(name: str, **person: object) -> Situation:
         mode=Mode.IVR_OK,
         created_at=MORNING - timedelta(days=30),
     )
-    known = Person(**{"ivr_consent": True, "phones": 1, "usable_phones": 1, **person})
-    return Situation(now=MORNING, obligation=debt, person=known)
+    return Situation(
+        now=MORNING,
+        obligation=debt,
+        person=replace(WILLING, **person),  # type: ignore[arg-type]
+        shown={},
+        outcomes=(),
+    )
 
 
 def test_a_call_nobody_answers_is_tried_again_in_another_part_of_the_day_and_no_third_time() -> None:
@@ -46,6 +68,11 @@ def test_a_call_nobody_answers_is_tried_again_in_another_part_of_the_day_and_no_
 
 
 def test_who_said_that_all_is_well_is_not_called_again() -> None:
+    ahead = simulate([owed("沈")], until=NIGHT, line=LINE, assume=Result.REACHED_SELF_IVR_OK)
+    assert (len(ahead.tries), ahead.held) == (1, ())
+
+
+def test_who_wants_no_such_calls_any_more_is_held_for_people() -> None:
     ahead = simulate([owed("沈")], until=NIGHT, line=LINE, assume=Result.OPTED_OUT)
     assert len(ahead.tries) == 1
     assert Gate.HUMAN_ONLY in ahead.held[0].gates
