@@ -23,6 +23,8 @@ from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
 from callcenter.memory import MemoryQueue
 from callcenter.ports import Member, PlaceCall
 
+#: Has the channel say, when it ends unanswered, what the network said.
+TELLS = 'CHANNEL(hangup_handler_push)="hotline-placed,ended,1"'
 COUNSELLOR = frozenset({Role.COUNSELLOR})
 SIP = User(code="c017", name="周敏", roles=COUNSELLOR, phone=PhoneKind.SIP)
 MOBILE = User(code="c018", name="吴芳", roles=COUNSELLOR, phone=PhoneKind.MOBILE, mobile="13900000018")
@@ -228,7 +230,7 @@ def test_a_call_goes_out_by_the_trunk_under_its_id_and_our_number() -> None:
         assert sent["ChannelId"] == ["at-0001"]
         assert sent["Async"] == ["true"]
         assert sent["Timeout"] == ["45000"]
-        assert sent["Variable"] == ["__OBLIGATION=ob-1"]
+        assert sent["Variable"] == ["__OBLIGATION=ob-1", TELLS]
 
     play(scene)
 
@@ -239,7 +241,8 @@ def test_what_only_the_person_knows_goes_to_the_pbx_as_a_hash() -> None:
         await AsteriskCalls(calls._link, phones(), shown_number=SHOWN, salt="S").place(told)
         (sent,) = pbx.server.named("Originate")
         month = hashlib.sha1(b"S05").hexdigest()  # noqa: S324 - as dialplan computes it
-        assert sent["Variable"] == ["HOTLINE_FACTS=no_menu&owed", f"HOTLINE_EXPECT_birth_month={month}"]
+        known = ["HOTLINE_FACTS=no_menu&owed", f"HOTLINE_EXPECT_birth_month={month}"]
+        assert sent["Variable"] == [*known, TELLS]
 
     play(scene)
 
@@ -247,7 +250,7 @@ def test_what_only_the_person_knows_goes_to_the_pbx_as_a_hash() -> None:
 def test_without_a_salt_nothing_that_proves_a_person_is_sent() -> None:
     async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
         await calls.place(replace(a_call(), expected={"birth_month": "05"}))
-        assert "Variable" not in pbx.server.named("Originate")[0]
+        assert pbx.server.named("Originate")[0]["Variable"] == [TELLS]
 
     play(scene)
 
