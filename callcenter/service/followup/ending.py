@@ -268,5 +268,5 @@ def _prove(
     if is_of_case(obligation):
         log_contact(work, proof, obligation, told, now=now)
     keep_followed(work, obligation, now=now, rules=Rules())
-    keep_return(work, proof, now)
+    keep_return(work, proof, now, Rules())
     return proof

@@ -17,7 +17,7 @@ from callcenter.domain.ledger import PlanState
 from callcenter.domain.people import ConsentKind, Person, SuppressionKind, in_force
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.names import digest, evidence_id
-from callcenter.service.people.entries import caller_of, group_of, own_numbers, resolve
+from callcenter.service.people.entries import caller_of, group_of, resolve
 from scheduler.gates import Rules
 from scheduler.obligations import (
     URGENT_PRIORITY,
@@ -27,9 +27,12 @@ from scheduler.obligations import (
     Kind,
     Mode,
     Obligation,
+    Result,
 )
 
 _SYSTEM = "system"
+#: When somebody talked with a person, how, and what proves it.
+_Talk = tuple[datetime, EvidenceKind, str]
 
 #: Whoever hangs up so soon is rung back only if somebody has reason to worry.
 SHORT = timedelta(seconds=10)
@@ -53,11 +56,8 @@ RETURNS_WITHIN = timedelta(days=7)
 _CALLS = 200
 
 
-def owe_return(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules, *, promised: bool) -> None:
-    """Owe a call back for a call in vain, or let a talk keep the one that is owed. The caller commits.
-
-    `promised`: the call left a promise, which stands for it.
-    """
+def owe_return(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> None:
+    """Owe a call back for a call in vain, or let a talk keep the one that is owed. The caller commits."""
     if record.direction is not Direction.INBOUND:
         return
     person = caller_of(work, record)
@@ -65,25 +65,38 @@ def owe_return(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules
         return
     if _is_talk(record):
         at = record.answered_at or record.started_at
-        _keep(work, person, EvidenceKind.HUMAN_TALK, record.id, at, now)
-    elif not promised and _is_in_vain(record) and _is_owed(work, person, record):
-        _open(work, person, record, now, rules)
+        _keep(work, person, (at, EvidenceKind.HUMAN_TALK, record.id), now, rules)
+    else:
+        _owe(work, person, record, now, rules)
 
 
-def keep_return(work: UnitOfWork, proof: Evidence, now: datetime) -> None:
+def keep_return(work: UnitOfWork, proof: Evidence, now: datetime, rules: Rules) -> None:
     """Let a contact with somebody, proven for whatever they were owed, keep the call back as well."""
     if proof.kind is not EvidenceKind.IVR_KEY:
         person = resolve(work, work.debts.get(proof.obligation).person)
-        _keep(work, person, proof.kind, proof.reference, proof.at, now)
+        _keep(work, person, (proof.at, proof.kind, proof.reference), now, rules)
 
 
-def _keep(
-    work: UnitOfWork, person: Person, kind: EvidenceKind, reference: str, at: datetime, now: datetime
-) -> None:
-    for entry in group_of(work, person):
-        for owed in work.debts.open(person=entry, kind=Kind.MISSED_CALL):
-            if owed.created_at <= at:
-                _prove(work, owed, kind, reference, at, now)
+def _keep(work: UnitOfWork, person: Person, talk: _Talk, now: datetime, rules: Rules) -> None:
+    """Keep what was owed before a talk; calls in vain that came after it are owed again."""
+    at, _, reference = talk
+    before = [
+        owed
+        for entry in group_of(work, person)
+        for owed in work.debts.open(person=entry, kind=Kind.MISSED_CALL)
+        if owed.created_at <= at
+    ]
+    for owed in before:
+        _prove(work, owed, talk, now)
+    if before:
+        later = (c for c in _calls_of(work, person) if c.started_at > at and c.id != reference)
+        for call in sorted(later, key=lambda c: (c.started_at, c.id)):
+            _owe(work, person, call, now, rules)
+
+
+def _owe(work: UnitOfWork, person: Person, record: CallRecord, now: datetime, rules: Rules) -> None:
+    if _is_in_vain(record) and _is_owed(work, person, record):
+        _open(work, person, record, now, rules)
 
 
 def returned(work: UnitOfWork, person: Person, at: datetime) -> Obligation | None:
@@ -102,7 +115,7 @@ def why_missed(one: Obligation, rules: Rules) -> list[str]:
     when = one.created_at.astimezone(rules.windows.zone)
     about = _about(one)
     return [
-        f"{when:%Y-%m-%d %H:%M} 本人来电，没有与人通上话（通话 {one.origin}）。",
+        f"{when:%Y-%m-%d %H:%M} 本人来电，没有与人通上话（通话 {one.origin.split('#')[0]}）。",
         *([f"可能是回我们的电话：hotline queue why {about}"] if about else []),
         "本人同意过我们联系，由工作人员回电；之后任何一次通话都算完成。",
     ]
@@ -117,9 +130,11 @@ def _is_talk(record: CallRecord) -> bool:
 
 
 def _is_in_vain(record: CallRecord) -> bool:
-    """Tell whether a caller got neither a person nor a promise, nor what a machine offers by itself."""
+    """Tell whether a caller reached no person, was promised nothing, and used no offer of the machine."""
+    promised = record.promises or record.unheard or record.flow_outcome == Result.REACHED_SELF_CALLBACK
     served = record.pieces or record.answers
-    return record.outcome in _IN_VAIN and record.answered_at is None and not served
+    inbound = record.direction is Direction.INBOUND and record.answered_at is None
+    return inbound and record.outcome in _IN_VAIN and not promised and not served
 
 
 def _is_owed(work: UnitOfWork, person: Person, record: CallRecord) -> bool:
@@ -177,17 +192,18 @@ def _level_of(work: UnitOfWork, case: str, at: datetime, present: int) -> int:
 
 def _open(work: UnitOfWork, person: Person, record: CallRecord, now: datetime, rules: Rules) -> None:
     """Owe one call back for an episode of calls in vain; an earlier call found later begins it earlier."""
-    wanted = _obligation(work, person, record, rules)
-    episodes = [o for e in group_of(work, person) for o in work.debts.of_person(e) if o.kind is wanted.kind]
-    if any(_covers(work, one, wanted) for one in episodes):
-        return
-    if not work.debts.add(wanted):
+    every = [o for e in group_of(work, person) for o in work.debts.of_person(e)]
+    known = [o for o in every if o.kind is Kind.MISSED_CALL]
+    episodes = [o for o in known if o.closing is None or o.closing.kind is not ClosingKind.SUPERSEDED]
+    # One that an earlier call had superseded may be owed after all: a talk was between them.
+    again = sum(o.origin.split("#")[0] == record.id for o in known if o not in episodes)
+    wanted = _obligation(work, person, record, rules, f"#{again}" if again else "")
+    if any(_covers(work, one, wanted) for one in episodes) or not work.debts.add(wanted):
         return
     _note(work, "obligation.open", wanted.id, now, reason="missed call")
     talk = min(_talks(work, person, wanted.created_at), default=None)
     if talk is not None:
-        at, kind, reference = talk
-        _prove(work, wanted, EvidenceKind(kind), reference, at, now)
+        _prove(work, wanted, talk, now)
         return
     for later in (o for o in episodes if _ended(work, o) is None):
         work.debts.close(later.id, "同一人更早的来电在先", _SYSTEM, now, ClosingKind.SUPERSEDED)
@@ -196,20 +212,26 @@ def _open(work: UnitOfWork, person: Person, record: CallRecord, now: datetime, r
 
 def _covers(work: UnitOfWork, episode: Obligation, wanted: Obligation) -> bool:
     """Tell whether a call in vain belongs to an episode that is on record."""
-    if episode.id == wanted.id:
-        return True
-    if episode.closing is not None and episode.closing.kind is ClosingKind.SUPERSEDED:
-        return False
     ended = _ended(work, episode)
-    return episode.created_at <= wanted.created_at and (ended is None or ended >= wanted.created_at)
+    begun = episode.created_at <= wanted.created_at
+    return episode.id == wanted.id or (begun and (ended is None or ended >= wanted.created_at))
 
 
-def _talks(work: UnitOfWork, person: Person, since: datetime) -> Iterator[tuple[datetime, str, str]]:
-    """Yield the talks with somebody from a moment on: when, what proves it, its name."""
-    calls = (c for number in own_numbers(work, person) for c in work.calls.of_number(number, _CALLS))
-    for call in calls:
+def _calls_of(work: UnitOfWork, person: Person) -> Iterator[CallRecord]:
+    """Yield the newest calls from their numbers, of a shared one those that are taken for theirs."""
+    phones = (phone for one in group_of(work, person) for phone in work.people.get(one).phones)
+    for number in sorted({phone.number for phone in phones if phone.is_known}):
+        for call in work.calls.of_number(number, _CALLS):
+            caller = caller_of(work, call) if call.direction is Direction.INBOUND else None
+            if caller is not None and caller.id == person.id:
+                yield call
+
+
+def _talks(work: UnitOfWork, person: Person, since: datetime) -> Iterator[_Talk]:
+    """Yield the talks with somebody from a moment on."""
+    for call in _calls_of(work, person):
         at = call.answered_at
-        if call.direction is Direction.INBOUND and _is_talk(call) and at is not None and at >= since:
+        if _is_talk(call) and at is not None and at >= since:
             yield at, EvidenceKind.HUMAN_TALK, call.id
     owed = (o for entry in group_of(work, person) for o in work.debts.of_person(entry))
     for proof in (proof for one in owed for proof in work.debts.evidence(one.id)):
@@ -217,9 +239,8 @@ def _talks(work: UnitOfWork, person: Person, since: datetime) -> Iterator[tuple[
             yield proof.at, proof.kind, proof.reference
 
 
-def _prove(
-    work: UnitOfWork, owed: Obligation, kind: EvidenceKind, reference: str, at: datetime, now: datetime
-) -> None:
+def _prove(work: UnitOfWork, owed: Obligation, talk: _Talk, now: datetime) -> None:
+    at, kind, reference = talk
     proof = Evidence(
         id=evidence_id(owed.id, reference),
         obligation=owed.id,
@@ -232,20 +253,20 @@ def _prove(
         _note(work, "obligation.done", owed.id, now, reason=reference)
 
 
-def _obligation(work: UnitOfWork, person: Person, record: CallRecord, rules: Rules) -> Obligation:
+def _obligation(work: UnitOfWork, person: Person, record: CallRecord, rules: Rules, mark: str) -> Obligation:
     made_at = record.ended_at or record.started_at
     level = _level(work, person, record.started_at)
     high = level is not None and level <= _HIGH
     about = returned(work, person, record.started_at)
     plain = Obligation(
-        id=f"ob-{digest(f'missed/{record.id}')}",
+        id=f"ob-{digest(f'missed/{record.id}{mark}')}",
         person=person.id,
         kind=Kind.MISSED_CALL,
         due_at=made_at,
         window_end=rules.windows.after_working_time(made_at, MISSED_SLA, rules.calendar),
         mode=Mode.HUMAN_ONLY,
         priority=MISSED_PRIORITY,
-        origin=record.id,
+        origin=f"{record.id}{mark}",
         detail=f"about={about.id}" if about else "",
         created_at=made_at,
     )
