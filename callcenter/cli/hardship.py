@@ -22,6 +22,7 @@ from callcenter.cli.common import (
     show_rows,
 )
 from callcenter.cli.hardship_coverage import coverage_
+from callcenter.cli.hardship_files import FILE_ACTS
 from callcenter.service.followup import debt_rows
 from callcenter.service.followup.debts import line_facts, rules_of, sweep
 from callcenter.service.hardship.fields import Field, parse_mapping
@@ -192,3 +193,5 @@ def _show_some(rest: Sequence[Change], text: str) -> None:
 
 
 hardship.add_command(coverage_)
+for act in FILE_ACTS:
+    hardship.add_command(act)

@@ -60,6 +60,8 @@ MORE = {
     "plans move": ["x1", "2026-12-02", "--reason", "就诊日改了"],
     "audit retention": ["--dry-run"],
     "people phone set": ["x1", "1", "--safe"],
+    "people phone agree": ["x1", "1", "--no-voicemail"],
+    "hardship household set": ["x1", "--alone", "--reason", "已经分户单过"],
     "people care": ["x1", "--people-only"],
     "people consent": ["x1", "ivr_checkin", "--granted", "--channel", "当面"],
     "people block": ["--number", "13800001111", "--days", "3", "--reason", "反复骚扰"],
