@@ -6,7 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from scheduler.calendar import Calendar, Source
+from callcenter.config import Settings
+from callcenter.service.followup.debts import calendar_of
+from scheduler.calendar import FESTIVALS, Calendar, Festival, Source
 
 CALENDAR = Calendar()
 
@@ -107,3 +109,56 @@ def test_a_table_that_makes_every_day_a_rest_still_gives_an_answer() -> None:
 def test_how_long_the_published_table_reaches() -> None:
     assert CALENDAR.published_until(date(2026, 11, 23)) == date(2026, 12, 31)
     assert CALENDAR.published_until(date(2027, 1, 5)) == date(2027, 1, 4)
+
+
+def test_r30_the_order_of_trust_is_the_site_then_the_published_table_then_statutory_days_then_weekdays() -> (
+    None
+):
+    site = Calendar(site={date(2026, 10, 1): True, date(2027, 1, 2): True, date(2120, 6, 1): False})
+    assert [site.day(day).source for day in (date(2026, 10, 1), date(2026, 10, 2))] == [
+        Source.SITE,
+        Source.PUBLISHED,
+    ]
+    assert [CALENDAR.day(date(year, 6, 1)).source for year in (2026, 2027, 2120)] == [
+        Source.PUBLISHED,
+        Source.PROVISIONAL,
+        Source.WEEKDAYS,
+    ]
+    # Each goes before the next where they differ: a make-up Sunday is worked though no statute says so.
+    assert CALENDAR.is_workday(date(2026, 1, 4))
+    assert not Calendar(site={date(2026, 1, 4): False}).is_workday(date(2026, 1, 4))
+    assert not CALENDAR.is_workday(date(2027, 10, 1))  # a Friday, by statute alone
+    assert CALENDAR.is_workday(date(2120, 6, 3))  # a Monday, by the weekday alone
+    assert site.day(date(2120, 6, 1)).warning is None
+
+
+def test_on_a_day_the_site_leaves_in_peace_people_work_and_machines_do_not_call() -> None:
+    site = Calendar(peace=frozenset({date(2026, 5, 12)}))
+    assert site.is_workday(date(2026, 5, 12))
+    assert not site.may_automate(date(2026, 5, 12))
+    assert site.automation_day_from(date(2026, 5, 12)) == date(2026, 5, 13)
+
+
+def test_the_days_of_the_entrance_examination_are_left_in_peace_where_a_site_wants_that() -> None:
+    keeps = Calendar(festivals=FESTIVALS | {Festival.EXAMS})
+    assert [day.day for day in every_day(2027) if day.month == 6 and keeps.day(day).is_left_in_peace] == [
+        7,
+        8,
+        9,
+    ]
+    assert not CALENDAR.day(date(2027, 6, 7)).is_left_in_peace
+
+
+def test_the_sites_word_that_a_festival_is_worked_stands_unless_it_named_that_day_too() -> None:
+    tombs = date(2026, 4, 5)
+    assert Calendar(site={tombs: True}).may_automate(tombs)
+    assert not Calendar(site={tombs: True}, peace=frozenset({tombs})).may_automate(tombs)
+
+
+def test_a_sites_calendar_is_what_its_configuration_says() -> None:
+    table = {"days": {"2027-02-11": "off"}, "peace": ["2027-05-12"], "festivals": ["spring", "exams"]}
+    site = calendar_of(Settings(calendar=table))  # type: ignore[arg-type]
+    assert not site.is_workday(date(2027, 2, 11))
+    assert site.day(date(2027, 5, 12)).is_left_in_peace
+    assert site.festivals == {Festival.SPRING, Festival.EXAMS}
+    assert calendar_of(Settings()).festivals == FESTIVALS
