@@ -68,6 +68,7 @@ _SHOW = [
     ("code", "代号"),
     ("phone", "电话"),
     ("remark", "注意"),
+    ("agreed", "拨打约定"),
     ("poster_code", "海报编号"),
     ("recordings", "录音"),
     ("file_no", "档案编号"),

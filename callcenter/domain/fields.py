@@ -68,6 +68,8 @@ DEBT_FIELDS: Mapping[str, DataClass] = {
     "level": _COUNSELLING,
     "owner": _COUNSELLING,
     "marks": _COUNSELLING,
+    # Whom to ask for, and by which word: for whoever dials.
+    "agreed": _COUNSELLING,
     "next_at": _COUNSELLING,
     "who_next": _COUNSELLING,
     "why": _COUNSELLING,

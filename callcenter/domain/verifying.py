@@ -33,6 +33,12 @@ def is_about_number(obligation: Obligation, number: str | None = None) -> bool:
     return number is None or (normalise(bad) or bad) == (normalise(number) or number)
 
 
+def bad_number(obligation: Obligation) -> str | None:
+    """Return the number that a debt is the check of; None: it is about something else, or blanked."""
+    number = obligation.detail.removeprefix(_BAD)
+    return number if number and is_about_number(obligation) else None
+
+
 def exit_origin(file_no: str) -> str:
     """Return the origin of the check that a file was right to leave."""
     return f"{_OF_EXIT}{file_no}"
