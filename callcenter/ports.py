@@ -318,11 +318,14 @@ class Debts(Protocol):
         until: datetime | None = None,
         kinds: Collection[Kind] | None = None,
         limit: int | None = None,
+        plain: bool = False,
     ) -> Sequence[Obligation]:
         """Return the first open obligations that are due by `until` (now), the most pressing first (R29).
 
-        Urgent ones, then those whose last call got lost, then the oldest breach, then what is due by weight
-        (`priority`, less what misses `raised`) and date; what is not due yet comes by its date.
+        What was handed up, due or not; urgent ones, then those whose last call got lost, then the oldest
+        breach, then what is due by weight (`priority`, less what misses `raised`) and date; what is not due
+        yet comes by its date; what somebody put off stands at the end, by its hour. `plain`: the oldest
+        breach, then by date, whatever was done about it (R39).
         """
         ...
 

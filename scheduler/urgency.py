@@ -9,13 +9,16 @@ from scheduler.obligations import URGENT_PRIORITY, Attempt, Obligation, Result
 
 
 def rank(obligation: Obligation, now: datetime, *, in_doubt: bool) -> tuple[object, ...]:
-    """Return the place of an open debt: urgent, in doubt, oldest breach, then by weight and date.
+    """Return the place of an open debt: handed up, urgent, in doubt, oldest breach, then by weight and date.
 
-    What is not due yet comes by its time alone: a step in half a year is not before tonight's.
+    What is not due yet comes by its time alone: a step in half a year is not before tonight's. What somebody
+    put off stands at the end, by its hour.
     """
     is_due, breached = now >= obligation.due_at, now > obligation.window_end
     weight = obligation.priority - obligation.raised
     return (
+        *((True, obligation.snoozed_until) if is_put_off(obligation, now) else (False, now)),
+        obligation.escalated_at is None,
         not (is_due and obligation.priority <= URGENT_PRIORITY),
         not in_doubt,
         obligation.window_end if breached else datetime.max.replace(tzinfo=UTC),
@@ -25,6 +28,18 @@ def rank(obligation: Obligation, now: datetime, *, in_doubt: bool) -> tuple[obje
         weight,
         obligation.id,
     )
+
+
+def by_date(obligation: Obligation, now: datetime) -> tuple[object, ...]:
+    """Return the place of an open debt where nobody may see what was done about it: oldest first (R39)."""
+    breached = now > obligation.window_end
+    breach = obligation.window_end if breached else datetime.max.replace(tzinfo=UTC)
+    return breach, obligation.due_at, obligation.id
+
+
+def is_put_off(obligation: Obligation, now: datetime) -> bool:
+    """Tell whether somebody put it off and its hour has not come."""
+    return obligation.snoozed_until is not None and obligation.snoozed_until > now
 
 
 def is_lost(attempts: Sequence[Attempt]) -> bool:

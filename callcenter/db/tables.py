@@ -389,6 +389,20 @@ Index(
     postgresql_where=_STANDS,
 )
 Index("ix_obligations_open_due", obligations.c.due_at, sqlite_where=_STANDS, postgresql_where=_STANDS)
+_HANDED_UP = text("closed_at IS NULL AND proven_at IS NULL AND escalated_at IS NOT NULL")
+Index(
+    "ix_obligations_handed_up",
+    obligations.c.escalated_at,
+    sqlite_where=_HANDED_UP,
+    postgresql_where=_HANDED_UP,
+)
+_PUT_OFF = text("closed_at IS NULL AND proven_at IS NULL AND snoozed_until IS NOT NULL")
+Index(
+    "ix_obligations_put_off",
+    obligations.c.snoozed_until,
+    sqlite_where=_PUT_OFF,
+    postgresql_where=_PUT_OFF,
+)
 _PRESSING = text("closed_at IS NULL AND proven_at IS NULL AND priority <= 1")
 Index(
     "ix_obligations_pressing", obligations.c.due_at, sqlite_where=_PRESSING, postgresql_where=_PRESSING

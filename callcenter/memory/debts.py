@@ -22,7 +22,7 @@ from scheduler.obligations import (
     Obligation,
     Result,
 )
-from scheduler.urgency import is_lost, rank
+from scheduler.urgency import by_date, is_lost, is_put_off, rank
 
 
 class MemoryDebts:
@@ -80,11 +80,16 @@ class MemoryDebts:
         until: datetime | None = None,
         kinds: Collection[Kind] | None = None,
         limit: int | None = None,
+        plain: bool = False,
     ) -> Sequence[Obligation]:
         """Return the first open obligations that are due by `until` (now), the most pressing first (R29)."""
         check_aware(now)
-        due = (o for o in self.open() if o.due_at <= (until or now) and (kinds is None or o.kind in kinds))
-        return sorted(due, key=lambda o: rank(o, now, in_doubt=is_lost(self.attempts(o.id))))[:limit]
+        ours = (o for o in self.open() if kinds is None or o.kind in kinds)
+        if plain:
+            due = (o for o in ours if o.due_at <= (until or now))
+            return sorted(due, key=lambda o: by_date(o, now))[:limit]
+        listed = (o for o in ours if o.due_at <= (until or now) or _stands_first(o, now))
+        return sorted(listed, key=lambda o: rank(o, now, in_doubt=is_lost(self.attempts(o.id))))[:limit]
 
     def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
         """Count the open obligations that are due by `until`, and stop counting at `most`."""
@@ -301,6 +306,10 @@ class MemoryDebts:
     def evidence_of(self, obligations: Iterable[str]) -> dict[str, Sequence[Evidence]]:
         """Return what proves several obligations; what nothing proves is not there."""
         return {o: proofs for o in obligations if (proofs := self.evidence(o))}
+
+
+def _stands_first(obligation: Obligation, now: datetime) -> bool:
+    return obligation.escalated_at is not None and not is_put_off(obligation, now)
 
 
 def _identity(obligation: Obligation) -> tuple[Kind, str, str, datetime]:

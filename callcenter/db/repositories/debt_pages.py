@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, select, text
+from sqlalchemy import Select, case, or_, select, text
 
 from callcenter.db.tables import attempts, obligations
 from scheduler.obligations import URGENT_PRIORITY, Kind
@@ -28,22 +28,46 @@ def shelves(now: datetime, until: datetime, kinds: Collection[Kind] | None) -> t
     ours, doubtful = _open(kinds), _owed.id.in_(_in_doubt())
     breached, is_due = _owed.window_end < now, _owed.due_at <= now
     is_urgent = _owed.priority <= URGENT_PRIORITY
+    put_off, handed_up = _owed.snoozed_until > now, _owed.escalated_at.is_not(None)
+    awake = or_(_owed.snoozed_until.is_(None), _owed.snoozed_until <= now)
+    all_of_them, ours = ours, ours.where(awake, ~handed_up)
     plain = ours.where(~is_urgent, ~doubtful)
     rest = (_weight, _owed.due_at, _owed.id)
     breach = case((breached, _owed.window_end), else_=datetime.max.replace(tzinfo=now.tzinfo))
     whole = (breach, case((is_due, 0), else_=1), case((is_due, _weight), else_=0), _owed.due_at, *rest)
+    first = (case((doubtful, 0), else_=1), *whole)
+    any_of_them = (case((is_urgent & is_due, 0), else_=1), *first)
     return (
-        ours.where(_IS_URGENT, is_due).order_by(case((doubtful, 0), else_=1), *whole),
+        all_of_them.where(handed_up, awake).order_by(*any_of_them),
+        ours.where(_IS_URGENT, is_due).order_by(*first),
         ours.where(doubtful, ~(is_urgent & is_due), _owed.due_at <= until).order_by(*whole),
         plain.where(breached).order_by(_owed.window_end, *rest),
         plain.where(is_due, ~breached).order_by(*rest),
         ours.where(~is_due, _owed.due_at <= until, ~doubtful).order_by(_owed.due_at, _weight, _owed.id),
+        all_of_them.where(put_off, _owed.due_at <= until).order_by(
+            _owed.snoozed_until, case((handed_up, 0), else_=1), *any_of_them
+        ),
+    )
+
+
+def by_date(now: datetime, until: datetime, kinds: Collection[Kind] | None) -> tuple[Select[Any], ...]:
+    """Return what is open and due by `until`, the oldest first, whatever was done about it (R39)."""
+    ours, breached = _open(kinds), _owed.window_end < now
+    return (
+        ours.where(breached, _owed.due_at <= until).order_by(_owed.window_end, _owed.due_at, _owed.id),
+        ours.where(~breached, _owed.due_at <= until).order_by(_owed.due_at, _owed.id),
     )
 
 
 def due_by(until: datetime, kinds: Collection[Kind] | None) -> Select[Any]:
     """Return what is open and due by `until`, in no order."""
     return _open(kinds).with_only_columns(_owed.id).where(_owed.due_at <= until)
+
+
+def handed_up_before(until: datetime, kinds: Collection[Kind] | None) -> Select[Any]:
+    """Return what is open, not due by `until`, and was handed up: it stands in the list all the same."""
+    handed_up = _open(kinds).where(_owed.escalated_at.is_not(None), _owed.due_at > until)
+    return handed_up.with_only_columns(_owed.id)
 
 
 def _open(kinds: Collection[Kind] | None) -> Select[Any]:

@@ -12,7 +12,7 @@ from callcenter.db import tables
 from callcenter.db.repositories import looks
 from callcenter.db.repositories.attempts import SqlAttempts
 from callcenter.db.repositories.base import Row, chunks
-from callcenter.db.repositories.debt_pages import due_by, shelves
+from callcenter.db.repositories.debt_pages import by_date, due_by, handed_up_before, shelves
 from callcenter.db.tables import attempts, obligations
 from callcenter.domain.moments import check_aware
 from callcenter.errors import Conflict, NotFound
@@ -107,10 +107,12 @@ class SqlDebts(SqlAttempts):
         until: datetime | None = None,
         kinds: Collection[Kind] | None = None,
         limit: int | None = None,
+        plain: bool = False,
     ) -> Sequence[Obligation]:
         """Return the first open obligations that are due by `until` (now), the most pressing first (R29)."""
         rows: list[Row] = []
-        for shelf in shelves(check_aware(now), until or now, kinds):
+        ordered = by_date if plain else shelves
+        for shelf in ordered(check_aware(now), until or now, kinds):
             left = None if limit is None else limit - len(rows)
             if left == 0:
                 break
@@ -119,8 +121,10 @@ class SqlDebts(SqlAttempts):
 
     def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
         """Count the open obligations that are due by `until`, and stop counting at `most`."""
-        some = due_by(until, kinds).limit(most).subquery()
-        return self._connection.scalar(select(func.count()).select_from(some)) or 0
+        return min(most, sum(self._count(some(until, kinds), most) for some in (due_by, handed_up_before)))
+
+    def _count(self, some: Select[Any], most: int) -> int:
+        return self._connection.scalar(select(func.count()).select_from(some.limit(most).subquery())) or 0
 
     def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
         """Compare files and open routine debts of `limit` files after a person; return whom they differ for.

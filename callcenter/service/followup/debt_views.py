@@ -268,8 +268,13 @@ def _midnight_after(facts: LineFacts) -> datetime:
 def owed(
     work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False, limit: int | None = None
 ) -> list[DebtView]:
-    """Return the first hardship workers who are owed a contact or a visit (or all who will be)."""
-    return queue(work, facts, all_of_them=all_of_them, kinds=OF_REGISTER, limit=limit)
+    """Return the first hardship workers who are owed a contact or a visit (or all who will be).
+
+    The oldest first: what was done about one, by a machine or a person, moves it nowhere (R39).
+    """
+    until = until_when(facts, all_of_them=all_of_them)
+    page = work.debts.page(facts.now, until=until, kinds=OF_REGISTER, limit=limit, plain=True)
+    return views(work, page, facts)
 
 
 def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:

@@ -66,6 +66,8 @@ LOOKED = sa.text("look_at IS NOT NULL")
 URGENT = ["window_end", "priority", "due_at", "id"]
 #: What is asked for first of all, and is always little.
 PRESSING = sa.text("closed_at IS NULL AND proven_at IS NULL AND priority <= 1")
+HANDED_UP = sa.text("closed_at IS NULL AND proven_at IS NULL AND escalated_at IS NOT NULL")
+PUT_OFF = sa.text("closed_at IS NULL AND proven_at IS NULL AND snoozed_until IS NOT NULL")
 LOST = sa.text("result = 'unknown' AND \"by\" = 'ivr'")
 UNCHECKED = sa.text("status = '退档' AND exit_confirmed_by IS NULL")
 #: Index -> its table, columns and part of the table.
@@ -79,6 +81,8 @@ INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
     "ix_obligations_open_kind": ("obligations", ["kind", *URGENT], STANDS),
     "ix_obligations_open_due": ("obligations", ["due_at"], STANDS),
     "ix_obligations_pressing": ("obligations", ["due_at"], PRESSING),
+    "ix_obligations_handed_up": ("obligations", ["escalated_at"], HANDED_UP),
+    "ix_obligations_put_off": ("obligations", ["snoozed_until"], PUT_OFF),
     "ix_attempts_lost": ("attempts", ["obligation"], LOST),
     "ix_hardship_files_left": ("hardship_files", ["file_no"], UNCHECKED),
 }
