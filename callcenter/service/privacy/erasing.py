@@ -41,7 +41,7 @@ from callcenter.service.people.people import checked_reason
 from callcenter.service.privacy.exports import Kind
 from callcenter.service.privacy.holds import held
 from callcenter.service.privacy.requests import close, open_requests_of, still_open
-from callcenter.service.privacy.retention_acts import Burial
+from callcenter.service.privacy.retention_acts import Burial, left_homes
 from callcenter.service.privacy.retention_finds import Ground
 from callcenter.service.risk.handovers import open_about
 from scheduler.cadence import SHANGHAI
@@ -165,6 +165,7 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
         Item(what="通话登记中的号码与留下的按键内容", count=len(_calls(work, person))),
         Item(what="约定(接听须知)", count=plans),
         Item(what="联系计划的说明", count=sum(bool(p.note) for p in _plans(work, group))),
+        Item(what="家庭成员(困难档案)", count=_members(work, group)),
         Item(what="交接的登记(含告知对方的内容)", count=going[Rule.HANDOVERS]),
         Item(what="工作人员支持性谈话的备注", count=going[Rule.DEBRIEFS]),
         Item(what="督导听线的理由", count=going[Rule.LISTENINGS]),
@@ -180,6 +181,11 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
         stays=tuple(item for item in _stays(ground, person, going) if item.count),
         hindered=tuple(_hindered(ground, person, request_id)),
     )
+
+
+def _members(work: UnitOfWork, group: tuple[str, ...]) -> int:
+    """Count who is written down as living with them."""
+    return sum(len(home.members) for entry in group for home in left_homes(work, entry))
 
 
 def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[Item]:

@@ -20,6 +20,7 @@ from callcenter.domain.books import (
     EXPORTS,
     HANDOVERS,
     HOLDS,
+    HOUSEHOLDS,
     LISTENINGS,
     LOGINS,
     MERGES,
@@ -32,7 +33,9 @@ from callcenter.domain.books import (
     BookOf,
 )
 from callcenter.domain.handover import HandoverState
+from callcenter.domain.households import Household
 from callcenter.domain.merging import blanked
+from callcenter.domain.people import FileStatus
 from callcenter.domain.privacy import Merge, Tombstone
 from callcenter.domain.retention import Going, Rule, add_counts, counted, length_band
 from callcenter.domain.sessions import SessionRow, SessionVersion
@@ -212,11 +215,22 @@ def _forget(burial: Burial, entry: str) -> None:
     for contact_plan in work.book(PLANS).where(person=entry):
         # That there was one stays with the debts it called for; what it was about does not.
         work.book(PLANS).put(replace(contact_plan, note="", ended_because=""))
+    for home in left_homes(work, entry):
+        # Who lived with them is theirs as much as their own name.
+        work.book(HOUSEHOLDS).put(replace(home, members=(), register_no=""))
     for merge in _merges(work, entry):
         # That two entries are one stays: an opt-out of either has to bind the other (R32).
         work.book(MERGES).put(blanked(merge))
     for session in work.sessions.of_person(entry):
         work.sessions.update(replace(session, person=None), seen=session.version)
+
+
+def left_homes(work: UnitOfWork, entry: str) -> list[Household]:
+    """Return the households of a worker of which no file is open any more."""
+    ids = sorted({file.household for file in work.people.files_of(entry) if file.household})
+    files = {one: work.people.files_of_household(one) for one in ids}
+    left = (one for one in ids if all(f.status is FileStatus.CLOSED for f in files[one]))
+    return [home for home in map(work.book(HOUSEHOLDS).one, left) if home is not None]
 
 
 def _from(book: BookOf[Any]) -> Callable[[Burial, str], None]:
