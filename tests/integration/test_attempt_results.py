@@ -205,4 +205,5 @@ def test_no_carrier_at_all_is_our_own_fault(pbx: Pbx) -> None:
     placed = Placed(pbx=pbx)
     attempt = placed.owe("nobody there")
     placed.dial([attempt])
-    assert attempt.id in placed.unplaced or placed.attempt("nobody there").result is Result.OWN_FAULT
+    found = placed.attempt("nobody there")
+    assert (found.result, found.cause_source, found.counts) == (Result.OWN_FAULT, OURS, False)

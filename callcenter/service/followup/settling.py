@@ -20,15 +20,21 @@ from callcenter.domain.people import (
     callable_now,
 )
 from callcenter.ports import AuditEntry, UnitOfWork
+from callcenter.service.followup.missed import owe_return
+from callcenter.service.followup.results import result_of as result_of
+from callcenter.service.followup.results import source_of
+from callcenter.service.followup.verifying import ask_about_number
 from callcenter.service.names import ATTEMPT_PREFIX as ATTEMPT_PREFIX
 from callcenter.service.names import anonymous_id
 from callcenter.service.names import digest as digest
+from callcenter.service.names import evidence_id as evidence_id
 from callcenter.service.names import pseudonym as pseudonym
 from callcenter.service.people.entries import caller_of
 from scheduler.gates import Rules
 from scheduler.ladder import next_step
 from scheduler.obligations import (
     PROMISED,
+    URGENT_PRIORITY,
     Attempt,
     Evidence,
     EvidenceKind,
@@ -49,42 +55,11 @@ PROMISE_SLA = {
 MESSAGE_SLA = timedelta(minutes=30)
 #: The same for who said something urgent and was heard by nobody (R13).
 URGENT_SLA = timedelta(minutes=30)
-URGENT_PRIORITY = 1
 #: Promises to people come before routine, and a message nobody has heard before those.
 PROMISE_PRIORITY = {kind: 2 if kind is Kind.MESSAGE else 3 for kind in PROMISED}
 
-#: Q.850 causes of an unanswered call. 0, 16 and 127 are our own hanging up after ringing long enough.
-_CAUSES: dict[int, Result] = {
-    0: Result.NO_ANSWER,
-    1: Result.VACANT,
-    3: Result.OWN_FAULT,
-    6: Result.OWN_FAULT,
-    16: Result.NO_ANSWER,
-    17: Result.BUSY,
-    18: Result.NO_ANSWER,
-    19: Result.NO_ANSWER,
-    20: Result.OUT_OF_AREA,
-    21: Result.DECLINED,
-    22: Result.VACANT,
-    26: Result.NO_ANSWER,
-    27: Result.NETWORK_CONGESTION,
-    28: Result.VACANT,
-    29: Result.OWN_FAULT,
-    31: Result.NO_ANSWER,
-    34: Result.NETWORK_CONGESTION,
-    38: Result.NETWORK_CONGESTION,
-    41: Result.NETWORK_CONGESTION,
-    42: Result.NETWORK_CONGESTION,
-    44: Result.NETWORK_CONGESTION,
-    58: Result.OWN_FAULT,
-    66: Result.OWN_FAULT,
-    88: Result.OWN_FAULT,
-    102: Result.NETWORK_CONGESTION,
-    127: Result.NO_ANSWER,
-}
-
 #: What a result says about the number that was dialled, everywhere it stands (R25, R33).
-_PHONE_STATUS: dict[Result, PhoneStatus] = {
+PHONE_STATUS: dict[Result, PhoneStatus] = {
     Result.PHONE_REFUSED: PhoneStatus.QUARANTINED,
     Result.WRONG_PERSON: PhoneStatus.WRONG,
     Result.SUSPENDED: PhoneStatus.SUSPENDED,
@@ -105,21 +80,6 @@ def settle(
     return tuple(attempt for attempt in settled if attempt is not None)
 
 
-def result_of(record: CallRecord, attempt: Attempt) -> Result:
-    """Return what became of an attempt, from its call's record alone.
-
-    The flow's own word counts first. Where none was written: a machine's call that was answered is a
-    call in which nobody said who they were (R23, R24); a human's call is for the human to judge.
-    """
-    if record.flow_outcome in set(Result):
-        return Result(record.flow_outcome)
-    if record.outcome is Outcome.SYSTEM_FAILURE or record.end_is_uncertain:
-        return Result.UNKNOWN
-    if record.answered_at is not None or record.path:
-        return Result.IDENTITY_FAILED if attempt.is_automatic else Result.UNKNOWN
-    return _CAUSES.get(record.hangup_cause or 0, Result.NO_ANSWER)
-
-
 def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
     """Settle an attempt nobody can tell the end of as unknown: a human looks before any other call."""
     unknown = replace(attempt, result=Result.UNKNOWN, settled_at=now)
@@ -127,14 +87,10 @@ def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
     return unknown
 
 
-def evidence_id(obligation_id: str, reference: str) -> str:
-    """Return the id of the proof that `reference` gives for an obligation."""
-    return f"ev-{digest(f'{obligation_id}/{reference}')}"
-
-
 def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> Attempt | None:
     if not record.id.startswith(ATTEMPT_PREFIX):
         _keep_promise_to_caller(work, record, now, rules)
+        owe_return(work, record, now, rules)
         return None
     attempt = work.debts.attempt(record.id)
     if attempt is None:
@@ -145,7 +101,14 @@ def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rule
     # Only the unknown may become known; anything else was told once and stays.
     if attempt.result not in {None, Result.UNKNOWN} or attempt.result is result:
         return None
-    settled = replace(attempt, result=result, settled_at=record.ended_at or now, cause=record.hangup_cause)
+    settled = replace(
+        attempt,
+        result=result,
+        settled_at=record.ended_at or now,
+        cause=record.hangup_cause,
+        cause_source=source_of(record),
+        early_media=record.early_media,
+    )
     finish(work, settled, now, rules)
     _apply(work, obligation, settled, record)
     return settled
@@ -183,8 +146,9 @@ def learn(work: UnitOfWork, obligation: Obligation, attempt: Attempt, at: dateti
         work.people.add_suppression(
             Suppression(person=obligation.person, kind=SuppressionKind.AUTOMATION, at=at, reason=told)
         )
-    if result in _PHONE_STATUS:
-        _mark_phone(work, obligation.person, attempt, _PHONE_STATUS[result])
+    if result in PHONE_STATUS:
+        _mark_phone(work, obligation.person, attempt, PHONE_STATUS[result])
+        ask_about_number(work, obligation, attempt, attempt.settled_at or at)
 
 
 def _prove_by_key(
