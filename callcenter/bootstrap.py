@@ -160,7 +160,8 @@ class App:
         """Lend a line to the PBX. Where it cannot be reached, what is asked of the line says so."""
         from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
 
-        shown, salt = self.settings.site.outbound_number, self.keys.password("pbx-salt")
+        shown, others = self.settings.site.outbound_number, self.settings.outbound.numbers
+        salt = self.keys.password("pbx-salt")
         link = self.ami_link()
         with self.store() as work:
             phones = PhoneBook(work.users.all())
@@ -171,7 +172,7 @@ class App:
                     while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
                         await asyncio.sleep(0.05)
             yield Telephony(
-                calls=AsteriskCalls(link, phones, shown_number=shown, salt=salt),
+                calls=AsteriskCalls(link, phones, shown_number=shown, others=others, salt=salt),
                 queue=AsteriskQueue(link, phones),
             )
         finally:

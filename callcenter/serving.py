@@ -60,7 +60,13 @@ class Server:
         self._reading = asyncio.Lock()
         self._link = app.ami_link()
         phones = PhoneBook()
-        self._calls = AsteriskCalls(self._link, phones, shown_number=settings.site.outbound_number, salt=salt)
+        self._calls = AsteriskCalls(
+            self._link,
+            phones,
+            shown_number=settings.site.outbound_number,
+            others=settings.outbound.numbers,
+            salt=salt,
+        )
         self._queue = AsteriskQueue(self._link, phones)
         self._follower = app.follower()
         self._bridge = Bridge(

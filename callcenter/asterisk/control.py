@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from callcenter.asterisk import wire
 from callcenter.asterisk.ami import AmiLink, Headers, Unanswered, new_action_id
+from callcenter.asterisk.provision.plan import way_of
 from callcenter.asterisk.translate import (
     Originated,
     OriginateReason,
@@ -107,15 +108,24 @@ class _Originator:
 
 
 class AsteriskCalls:
-    """`CallControl` on AMI. `shown_number`: the site's own fixed line, the only number ever shown.
+    """`CallControl` on AMI. `shown_number`, `others`: the site's own fixed lines; nothing else is ever shown.
 
     `salt`: the PBX's own; digits that a person is expected to know go there as hashes only.
     """
 
-    def __init__(self, link: AmiLink, phones: PhoneBook, *, shown_number: str, salt: str = "") -> None:
+    def __init__(
+        self,
+        link: AmiLink,
+        phones: PhoneBook,
+        *,
+        shown_number: str,
+        others: Sequence[str] = (),
+        salt: str = "",
+    ) -> None:
         self._link = link
         self._phones = phones
-        self._shown = shown_number
+        #: Number of ours -> what the way out that shows it is called by.
+        self._ways = {ours: way_of(place) for place, ours in enumerate((shown_number, *others), start=1)}
         self._salt = salt
         self._originator = _Originator(link)
 
@@ -188,8 +198,10 @@ class AsteriskCalls:
                 )
 
     def _headers(self, call: PlaceCall) -> dict[str, wire.Value]:
-        if call.shown_number != self._shown:
-            raise wire.Unsendable("a call must show the site's own number: mend site.outbound_number")
+        if call.shown_number not in self._ways:
+            raise wire.Unsendable(
+                "a call must show a number of the site's own: mend site.outbound_number, outbound.numbers"
+            )
         if not call.number.isascii() or not call.number.isdigit() or not 3 <= len(call.number) <= 15:
             raise wire.Unsendable(f"{call.id}: the number to call must be 3-15 digits")
         channel, (context, exten), extra = self._route(call)
@@ -212,7 +224,7 @@ class AsteriskCalls:
     def _route(self, call: PlaceCall) -> tuple[str, tuple[str, str], dict[str, str]]:
         """Return channel, place in dialplan and variables: to the person, or to a counsellor first."""
         if call.first_ring is None:
-            to_person = f"PJSIP/{call.number}@{TRUNK}"
+            to_person = f"PJSIP/{call.number}@{TRUNK}{self._ways[call.shown_number]}"
             return to_person, _PLACES.get(call.flow, (f"flow-{call.flow}", "s")), self._told(call)
         if call.flow == "listen":
             return self._phones.interface(call.first_ring), ("hotline-listen", "s"), {}
@@ -220,6 +232,7 @@ class AsteriskCalls:
             "HOTLINE_NUMBER": call.number,
             "HOTLINE_RING": str(round(call.ring.total_seconds())),
             "HOTLINE_BY": call.first_ring,
+            **({"HOTLINE_WAY": way} if (way := self._ways[call.shown_number]) else {}),
         }
         return self._phones.interface(call.first_ring), ("hotline-preview", "s"), preview
 

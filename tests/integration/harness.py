@@ -22,7 +22,7 @@ from callcenter.asterisk.provision.plan import PROMPTS, dial_strings, plan_from
 from callcenter.asterisk.provision.render import render
 from callcenter.asterisk.provision.write import write, write_hold_tone
 from callcenter.asterisk.tree import DSV_MODULE, JournalFormat, find_asterisk
-from callcenter.config import Asterisk, Escalation, Queue, Settings, Trunk
+from callcenter.config import Asterisk, Escalation, Outbound, Queue, Settings, Trunk
 from callcenter.demo.runner import Address, free_ports, until
 from callcenter.demo.sipp import Behaviour, Caller, Carrier, Phone, Press
 from callcenter.domain.staff import GENERAL
@@ -69,6 +69,10 @@ USERS = (
 )
 
 
+#: A second number of the line's own, besides `site.outbound_number`.
+ANOTHER_OF_OURS = "051085000977"
+
+
 def test_settings(home: Path, **sections: Any) -> Settings:
     """Return the settings of a line on free ports with short rings; `sections` replaces some."""
     sip, ami = free_ports(2)
@@ -78,6 +82,7 @@ def test_settings(home: Path, **sections: Any) -> Settings:
         "trunk": Trunk(port=free_ports(1, Trunk().host)[0]),
         "queue": Queue(ring=timedelta(seconds=5), wrap_up=timedelta(0), wait_cap=WAIT_CAP),
         "escalation": Escalation(ring=timedelta(seconds=4), accept=timedelta(seconds=3)),
+        "outbound": Outbound(numbers=(ANOTHER_OF_OURS,)),
     }
     return Settings(**(values | sections))
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from hashlib import sha1
 from typing import Any
 
 import pytest
-from harness import COUNSELLOR, USERS, Actors, Pbx
+from harness import ANOTHER_OF_OURS, COUNSELLOR, USERS, Actors, Pbx
 
 from callcenter.asterisk.ami import AmiLink, Patience
 from callcenter.asterisk.bridge import Bridge, Pace, RosterSource
@@ -20,6 +22,8 @@ from callcenter.asterisk.journal import JournalFollower
 from callcenter.asterisk.provision.plan import BRIDGE, plan_from
 from callcenter.asterisk.spool import SpoolEdges
 from callcenter.asterisk.translate import EVENTS
+from callcenter.asterisk.wire import Unsendable
+from callcenter.config import Site
 from callcenter.demo.sipp import Answer, presses
 from callcenter.domain.duty import PresenceAct
 from callcenter.domain.people import Person, Phone
@@ -52,7 +56,9 @@ class Steering:
         self.follower = JournalFollower(pbx.home, self.store)
         phones = PhoneBook(USERS)
         self.link = link_to(pbx)
-        self.calls = AsteriskCalls(self.link, phones, shown_number=pbx.settings.site.outbound_number)
+        settings = pbx.settings
+        shown, others = settings.site.outbound_number, settings.outbound.numbers
+        self.calls = AsteriskCalls(self.link, phones, shown_number=shown, others=others)
         self.queue = AsteriskQueue(self.link, phones)
         self.bridge = Bridge(
             link=self.link,
@@ -371,14 +377,17 @@ def test_a_refused_login_is_said(pbx: Pbx) -> None:
     asyncio.run(scene())
 
 
-def test_a_call_of_ours_lives_and_ends_under_its_id(pbx: Pbx, actors: Actors) -> None:
+@pytest.mark.parametrize("shown", [Site().outbound_number, ANOTHER_OF_OURS])
+def test_a_call_of_ours_lives_and_ends_under_its_id_and_shows_the_number_it_is_told(
+    pbx: Pbx, actors: Actors, shown: str
+) -> None:
     carrier = actors.carrier({"13700000001": Answer(after=timedelta(seconds=1))})
 
     async def scene(line: Steering) -> None:
         call = PlaceCall(
-            id="at-" + "0" * 32,
+            id="at-" + shown[-1] * 32,
             number="13700000001",
-            shown_number=line.pbx.settings.site.outbound_number,
+            shown_number=shown,
             flow="checkin",
             ring=timedelta(seconds=20),
         )
@@ -392,8 +401,12 @@ def test_a_call_of_ours_lives_and_ends_under_its_id(pbx: Pbx, actors: Actors) ->
         assert not await line.calls.is_live(call.id)
         await line.calls.hang_up(call.id)
         assert {row[9] for row in line.pbx.journal() if row[8] == call.id} == {call.id}
+        with pytest.raises(Unsendable):
+            await line.calls.place(replace(call, shown_number="051085000978"))
 
     play(pbx, scene)
+    sent = carrier._run.messages_file.read_text(errors="replace")
+    assert set(re.findall(r"^From: .*<sip:(\+?\d+)@", sent, re.MULTILINE)) == {shown}
 
 
 def test_a_call_without_a_way_out_is_surely_not_placed(pbx: Pbx) -> None:

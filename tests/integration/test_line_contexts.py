@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from harness import (
+    ANOTHER_OF_OURS,
     TIME_SCALE,
     USERS,
     Actors,
@@ -207,7 +208,7 @@ def test_a_flow_is_told_rank_facts_and_the_number_dialled(pbx: Line, actors: Act
     assert any("facts=_no_menu&slow&ad" in text for _, text in pbx.user_events())
 
 
-@pytest.mark.parametrize("dialled", ["051085000966", "+8651085000966", "51085000966"])
+@pytest.mark.parametrize("dialled", ["051085000966", "+8651085000966", "51085000966", ANOTHER_OF_OURS])
 def test_who_rings_our_outbound_number_back_is_greeted_by_its_own_flow(
     pbx: Line, actors: Actors, dialled: str
 ) -> None:

@@ -22,7 +22,7 @@ from callcenter.asterisk.provision.plan import (
     plan_from,
 )
 from callcenter.asterisk.provision.render import MODULES, render
-from callcenter.config import Settings, Site, Transfers, Trunk
+from callcenter.config import Outbound, Settings, Site, Transfers, Trunk
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import ConfigError
 from callcenter.keys import KeyRing
@@ -165,6 +165,33 @@ def test_a_second_carrier_and_a_second_number_are_tried_in_turn() -> None:
     assert tried == ["110", "120", "12356", "051012356"]
     assert dial_strings(settings)["12356"] == "Local/12356@hotline-destination"
     assert "trunk2" not in FILES["pjsip.conf"] + FILES["extensions.conf"]
+
+
+def test_each_of_our_numbers_has_its_own_way_out_and_a_call_to_it_is_a_ring_back() -> None:
+    settings = Settings(
+        home=SETTINGS.home,
+        trunk=Trunk(fallback_host="127.0.0.3"),
+        outbound=Outbound(numbers=("051085000977", "051085000988")),
+    )
+    files = render(plan_from(settings, KEYS, USERS, flows=FLOWS, journal="dsv"))
+    shown = re.findall(
+        r"^\[(trunk\w*)\]\ntype = endpoint\n(?:.+\n)+?from_user = (\d+)", files["pjsip.conf"], re.M
+    )
+    ours = (settings.site.outbound_number, *settings.outbound.numbers)
+    assert dict(shown) == {
+        f"{carrier}{way}": number
+        for carrier in ("trunk", "trunk2")
+        for way, number in zip(("", "n2", "n3"), ours, strict=True)
+    }
+    back = re.findall(r'HOTLINE_DIALLED:-\d+}" = "(\d+)"\]\?flow-return_call,s,1', files["extensions.conf"])
+    assert back == [number.removeprefix("0") for number in ours]
+
+
+@pytest.mark.parametrize("number", ["4000850966", "51085000966"])
+def test_a_further_number_of_ours_stands_once(number: str) -> None:
+    settings = Settings(home=SETTINGS.home, outbound=Outbound(numbers=(number,)))
+    with pytest.raises(ConfigError, match=r"outbound\.numbers"):
+        plan_from(settings, KEYS, USERS, flows=FLOWS, journal="dsv")
 
 
 def test_a_second_carrier_needs_an_address_of_its_own() -> None:

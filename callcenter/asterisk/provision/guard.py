@@ -21,6 +21,7 @@ _SHAPES = {
     "number": re.compile(r"[0-9]{3,15}"),
     "public_number": re.compile(r"\+?[0-9]{3,15}"),
     "outbound_number": re.compile(r"\+?[0-9]{3,15}"),
+    "outbound_numbers": re.compile(r"\+?[0-9]{3,15}"),
     "talks_number": re.compile(r"(\+?[0-9]{3,15})?"),
     "secret": re.compile(r"[A-Za-z0-9]{16,64}"),
     "salt": re.compile(r"[A-Za-z0-9]{16,64}"),

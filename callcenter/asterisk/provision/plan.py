@@ -101,6 +101,15 @@ class Carrier:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """A carrier as the way out of calls that show one of our numbers."""
+
+    name: str
+    carrier: str
+    number: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PbxPlan:
     """The whole PBX. All durations are whole seconds, since that is what the files hold."""
 
@@ -109,6 +118,8 @@ class PbxPlan:
     language: str
     public_number: str
     outbound_number: str
+    #: More numbers of ours that calls out may show.
+    outbound_numbers: tuple[str, ...] = ()
     #: The line that takes registrations for talks; empty: none.
     talks_number: str = ""
     salt: str = field(repr=False)
@@ -222,6 +233,15 @@ class PbxPlan:
         return first, Carrier(name="trunk2", host=self.fallback_host, port=self.fallback_port)
 
     @property
+    def ways(self) -> tuple[Way, ...]:
+        """Return every carrier as the way out for each of our numbers (`callcenter.asterisk.control`)."""
+        return tuple(
+            Way(name=f"{trunk.name}{way_of(place)}", carrier=trunk.name, number=number)
+            for place, number in enumerate((self.outbound_number, *self.outbound_numbers), start=1)
+            for trunk in self.trunks
+        )
+
+    @property
     def phones(self) -> tuple[SipAgent, ...]:
         """Return those who register a SIP phone."""
         return tuple(a for a in self.agents if isinstance(a, SipAgent))
@@ -249,9 +269,9 @@ class PbxPlan:
         return self.queue_ring + (self.accept + 10 if self.mobile_members else 0)
 
     @property
-    def outbound_tail(self) -> str:
-        """Return the end of our outbound number that every spelling of it shares."""
-        return _tail(self.outbound_number)
+    def outbound_tails(self) -> tuple[str, ...]:
+        """Return the ends of our outbound numbers that every spelling of each shares."""
+        return tuple(_tail(number) for number in (self.outbound_number, *self.outbound_numbers))
 
     @property
     def talks_tail(self) -> str:
@@ -284,6 +304,7 @@ def plan_from(
         language=settings.site.language,
         public_number=settings.site.public_number,
         outbound_number=settings.site.outbound_number,
+        outbound_numbers=settings.outbound.numbers,
         talks_number=settings.site.talks_number,
         salt=keys.password("pbx-salt"),
         sip_address=pbx.sip_address,
@@ -364,6 +385,11 @@ def _chain(
     return tuple(agents[code] for _, code in ranked if code in agents)
 
 
+def way_of(place: int) -> str:
+    """Return what is put behind a carrier's name for the way that shows our first, second ... number."""
+    return "" if place == 1 else f"n{place}"
+
+
 def _seconds(length: timedelta) -> int:
     """Return whole seconds, at least one: Asterisk reads 0 as "no limit"."""
     return max(1, round(length.total_seconds()))
@@ -377,12 +403,17 @@ def _tail(number: str) -> str:
 def _check_numbers(settings: Settings) -> None:
     """Refuse a number for talks that calls to another of our numbers would be taken for."""
     site = settings.site
+    ours = {"site.public_number": site.public_number, "site.outbound_number": site.outbound_number}
+    for place, number in enumerate(settings.outbound.numbers, start=1):
+        if _tail(number) in map(_tail, ours.values()):
+            raise ConfigError(f"outbound.numbers: the {place}. one stands elsewhere already. Take it out.")
+        ours[f"the {place}. of outbound.numbers"] = number
     talks = _tail(site.talks_number)
-    for name in ("public_number", "outbound_number") if talks else ():
-        other = _tail(getattr(site, name))
+    for name, number in ours.items() if talks else ():
+        other = _tail(number)
         if other.endswith(talks) or talks.endswith(other):
             raise ConfigError(
-                f"site.talks_number: cannot be told from site.{name} by its last digits. "
+                f"site.talks_number: cannot be told from {name} by its last digits. "
                 "Give it a number of its own, whole, or leave it empty."
             )
 

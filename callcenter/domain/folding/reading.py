@@ -11,7 +11,7 @@ from callcenter.domain.numbers import normalise
 from callcenter.domain.queue_log import QueueRow
 
 _AGENT = re.compile(
-    r"PJSIP/(?!trunk-)([a-z][a-z0-9]{1,11})-[0-9a-f]{8}"
+    r"PJSIP/(?!trunk2?(?:n[0-9]+)?-)([a-z][a-z0-9]{1,11})-[0-9a-f]{8}"
     r"|Local/([a-z][a-z0-9]{1,11})@hotline-mobile-[0-9a-f]{8};[12]"
 )
 _CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
