@@ -1,13 +1,16 @@
 """Reading ahead: what a list asks about each of its debts, read for all of them in a handful of queries.
 
 Whoever judges a debt asks the store about it and its person, one thing at a time. A list hands them a unit
-of work that has the answers already; whatever was not read ahead is asked as ever.
+of work that reads the answer for everybody on the list as soon as it is asked for the first of them, and not
+at all if nobody asks. Whatever it does not know how to read ahead is asked as ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, cast
 
 from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case
@@ -15,8 +18,6 @@ from callcenter.domain.people import Consent, HardshipFile, Person, Suppression
 from callcenter.ports import Debts, People, UnitOfWork
 from callcenter.service.people.entries import resolve
 from scheduler.obligations import OF_REGISTER, Attempt, Evidence, Kind, Obligation
-
-T = TypeVar("T")
 
 
 def read_ahead(work: UnitOfWork, obligations: Collection[Obligation]) -> UnitOfWork:
@@ -62,19 +63,32 @@ class _Repository:
 class _Work(_Repository):
     def __init__(self, work: UnitOfWork, obligations: Collection[Obligation]) -> None:
         super().__init__(work)
-        persons = {one.person for one in obligations}
+        persons = frozenset(one.person for one in obligations)
         self.people = _People(work.people, persons, obligations)
         self.debts = _Debts(work.debts, persons, obligations)
 
 
 class _People(_Repository):
-    def __init__(self, people: People, persons: set[str], obligations: Collection[Obligation]) -> None:
+    def __init__(self, people: People, persons: frozenset[str], listed: Collection[Obligation]) -> None:
         super().__init__(people)
-        self._known = people.many(persons)
-        self._consents = _Answers(people.consents_of(persons), persons)
-        self._suppressions = _Answers(people.suppressions_of(persons), persons)
-        numbers = {file_no_of(one) for one in obligations if one.kind in OF_REGISTER}
-        self._files = people.files_named(numbers)
+        self._persons, self._listed = persons, listed
+
+    @cached_property
+    def _known(self) -> dict[str, Person]:
+        return cast("dict[str, Person]", self._asked.many(self._persons))
+
+    @cached_property
+    def _consents(self) -> _Answers:
+        return _Answers(self._asked.consents_of(self._persons), self._persons)
+
+    @cached_property
+    def _suppressions(self) -> _Answers:
+        return _Answers(self._asked.suppressions_of(self._persons), self._persons)
+
+    @cached_property
+    def _files(self) -> dict[str, HardshipFile]:
+        numbers = {file_no_of(one) for one in self._listed if one.kind in OF_REGISTER}
+        return cast("dict[str, HardshipFile]", self._asked.files_named(numbers))
 
     def get(self, person_id: str) -> Person:
         return self._known.get(person_id) or cast(Person, self._asked.get(person_id))
@@ -90,14 +104,28 @@ class _People(_Repository):
 
 
 class _Debts(_Repository):
-    def __init__(self, debts: Debts, persons: set[str], obligations: Collection[Obligation]) -> None:
+    def __init__(self, debts: Debts, persons: frozenset[str], listed: Collection[Obligation]) -> None:
         super().__init__(debts)
-        theirs = debts.open_of(persons)
-        ids = {one.id for one in obligations} | {one.id for some in theirs.values() for one in some}
-        self._persons, self._open = persons, _Answers(theirs, persons)
-        self._attempts = _Answers(debts.attempts_of(ids), ids)
-        self._evidence = _Answers(debts.evidence_of(ids), ids)
-        self._contacts: dict[Kind | None, dict[str, Any]] = {}
+        self._persons, self._listed = persons, listed
+        self._contacts: dict[Kind | None, dict[str, datetime]] = {}
+        self._tried: dict[datetime, dict[str, Sequence[Attempt]]] = {}
+
+    @cached_property
+    def _open(self) -> _Answers:
+        return _Answers(self._asked.open_of(self._persons), self._persons)
+
+    @cached_property
+    def _ids(self) -> frozenset[str]:
+        theirs = (one.id for person in self._persons for one in self.open(person=person))
+        return frozenset((*theirs, *(one.id for one in self._listed)))
+
+    @cached_property
+    def _attempts(self) -> _Answers:
+        return _Answers(self._asked.attempts_of(self._ids), self._ids)
+
+    @cached_property
+    def _evidence(self) -> _Answers:
+        return _Answers(self._asked.evidence_of(self._ids), self._ids)
 
     def open(self, *, person: str | None = None, kind: Kind | None = None) -> Sequence[Obligation]:
         if person is None:
@@ -108,18 +136,24 @@ class _Debts(_Repository):
     def attempts(self, obligation_id: str) -> Sequence[Attempt]:
         return self._attempts.of(obligation_id, self._asked.attempts)
 
+    def tried_since(self, persons: Iterable[str], since: datetime) -> dict[str, Sequence[Attempt]]:
+        if since not in self._tried:
+            self._tried[since] = self._asked.tried_since(self._persons, since)
+        return {one: self._tried[since][one] for one in persons if one in self._tried[since]}
+
     def evidence(self, obligation_id: str) -> Sequence[Evidence]:
         return self._evidence.of(obligation_id, self._asked.evidence)
 
-    def last_contact(self, person: str, kind: Kind | None = None) -> Any:
+    def last_contact(self, person: str, kind: Kind | None = None) -> datetime | None:
+        if person not in self._persons:
+            return cast("datetime | None", self._asked.last_contact(person, kind))
         if kind not in self._contacts:
             self._contacts[kind] = self._asked.last_contacts(kind, self._persons)
-        known = person in self._persons
-        return self._contacts[kind].get(person) if known else self._asked.last_contact(person, kind)
+        return self._contacts[kind].get(person)
 
 
 class _Answers:
-    """Lists of things by what was asked about; who is asked about and not here has none."""
+    """Lists of things by what was asked about; who was asked about and is not here has none."""
 
     def __init__(self, known: Mapping[str, Sequence[Any]], asked: Collection[str]) -> None:
         self._known, self._about = known, asked

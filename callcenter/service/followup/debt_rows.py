@@ -102,8 +102,10 @@ def owed(
     """
     user = allow(work, actor, Verb.HARDSHIP_SEE)
     sweep(work, facts.now, rules=facts.rules, pages=PEEK)
-    views = debt_views.owed(work, facts, all_of_them=all_of_them, limit=limit)
     until = debt_views.until_when(facts, all_of_them=all_of_them)
+    # R39: what was done about one, by a machine or a person, moves it nowhere in a clerk's list.
+    listed = work.debts.page(facts.now, until=until, kinds=OF_REGISTER, limit=limit, plain=True)
+    views = debt_views.unread(work, listed, facts)
     known = len(views) if limit is None else work.debts.count_due(until, OF_REGISTER, most=len(views) + MOST)
     return Owed(
         rows=tuple(_debt_row(user, view) for view in views),
@@ -171,7 +173,7 @@ def _of_file(said: Callable[[HardshipFile], object]) -> Callable[[DebtView], obj
 
 
 def _day_owed(shown: DebtView) -> object:
-    return shown.obligation.due_at.astimezone(shown.situation.rules.windows.zone).date()
+    return shown.obligation.due_at.astimezone(shown.facts.rules.windows.zone).date()
 
 
 #: Key of a row -> what stands there.
@@ -185,6 +187,7 @@ _SAID: Mapping[str, Callable[[DebtView], object]] = {
     "level": lambda shown: shown.level,
     "owner": lambda shown: shown.owner,
     "marks": lambda shown: list(shown.marks),
+    "agreed": lambda shown: shown.agreed or None,
     "grade": _of_file(lambda file: file.grade),
     "district": _of_file(lambda file: file.district),
     "owed_since": _day_owed,

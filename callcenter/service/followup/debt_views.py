@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case
 from callcenter.domain.numbers import mask_name, mask_number
-from callcenter.domain.people import HardshipFile, Person
+from callcenter.domain.people import HardshipFile, Person, SafeContact
+from callcenter.domain.verifying import bad_number
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.ahead import file_no_of, read_ahead, worst_cases
 from callcenter.service.followup.case_steps import case_of, step_name
@@ -19,6 +20,7 @@ from callcenter.service.followup.missed import why_missed
 from callcenter.service.followup.planning import why_planned
 from callcenter.service.followup.settling import details_of, numbers_for
 from callcenter.service.followup.sweeping import due_of
+from callcenter.service.people.phones import agreement_words
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
 from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why
@@ -63,15 +65,44 @@ _PROMISES = {
 
 @dataclass(frozen=True, kw_only=True)
 class DebtView:
-    """One debt as it stands, with everything a list or an explanation needs."""
+    """One debt as it stands, with everything a list or an explanation needs, read when it is asked for."""
 
     obligation: Obligation
-    person: Person = field(repr=False)
-    file: HardshipFile | None
-    situation: Situation = field(repr=False)
-    last_contact: datetime | None
-    #: The person's worst open case, whatever this debt is.
-    case: Case | None = field(default=None, repr=False)
+    facts: LineFacts = field(repr=False)
+    #: What the rest is read from.
+    work: UnitOfWork = field(repr=False)
+    #: Every person on the list and the worst of their open cases, whatever is owed to them here.
+    cases: Callable[[], Mapping[str, Case]] = field(repr=False)
+
+    @cached_property
+    def person(self) -> Person:
+        """Return whom it is owed to."""
+        return self.work.people.get(self.obligation.person)
+
+    @cached_property
+    def file(self) -> HardshipFile | None:
+        """Return the file it comes from, of a routine debt."""
+        return file_of(self.work, self.obligation)
+
+    @cached_property
+    def situation(self) -> Situation:
+        """Return what the gates are asked about."""
+        return situation_of(self.work, self.obligation, self.facts)
+
+    @cached_property
+    def last_contact(self) -> datetime | None:
+        """Return when they were last reached; of a routine debt by routine contacts alone (R39)."""
+        kind = self.obligation.kind if self.obligation.kind in OF_REGISTER else None
+        return self.work.debts.last_contact(self.obligation.person, kind)
+
+    @property
+    def case(self) -> Case | None:
+        """Return the person's worst open case, whatever this debt is."""
+        return self.cases().get(self.obligation.person)
+
+    def read(self) -> None:
+        """Read everything there is to know."""
+        _ = (self.person, self.file, self.situation, self.last_contact, self.case)
 
     @cached_property
     def step(self) -> Step:
@@ -122,7 +153,7 @@ class DebtView:
     @property
     def is_owed(self) -> bool:
         """Tell whether it is due."""
-        return self.situation.now >= self.obligation.due_at
+        return self.facts.now >= self.obligation.due_at
 
     @property
     def no_number(self) -> bool:
@@ -154,14 +185,22 @@ class DebtView:
             "拒绝来电": asked.no_outbound,
             "不接自动来电": asked.no_automation and not asked.no_outbound,
             OTHER_NUMBER: self.wants_other_number,
+            "有约定": bool(self.agreed),
             "有号码不宜拨打": any(not phone.safe_to_call for phone in self.person.phones),
         }
         return tuple(mark for mark, is_so in found.items() if is_so)
 
     @property
+    def agreed(self) -> str:
+        """Say what was agreed about the number that would be dialled: whom to ask for, by which word."""
+        first = next(iter(numbers_for(self.person, self.obligation)), None)
+        phone = next((p for p in self.person.phones if p.number == first), None)
+        return agreement_words(phone.agreed) if phone and phone.agreed != SafeContact() else ""
+
+    @property
     def overdue(self) -> timedelta | None:
         """Return how long the promise or period has been broken; None before its end."""
-        late = self.situation.now - self.obligation.window_end
+        late = self.facts.now - self.obligation.window_end
         return late if late > timedelta(0) else None
 
     @property
@@ -175,7 +214,7 @@ class DebtView:
         last = self.last_attempt
         if last is None:
             return "未拨打"
-        return RESULT_WORDS[last.result] if last.result is not None else "结果未定"
+        return attempt_words(last)
 
     @property
     def refused(self) -> tuple[Verdict, ...]:
@@ -210,7 +249,7 @@ class DebtView:
     @property
     def rank(self) -> tuple[object, ...]:
         """Return the place in the queue: urgent, in doubt, then R29 (`Debts.page` knows the same order)."""
-        return rank(self.obligation, self.situation.now, in_doubt=is_lost(self.situation.attempts))
+        return rank(self.obligation, self.facts.now, in_doubt=is_lost(self.situation.attempts))
 
 
 def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView:
@@ -219,23 +258,18 @@ def view(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> DebtView
 
 
 def views(work: UnitOfWork, obligations: Sequence[Obligation], facts: LineFacts) -> list[DebtView]:
-    """Return debts as they stand, in the order given, everything about them read together."""
+    """Return debts as they stand, in the order given, read whole: they outlive the unit of work."""
+    found = unread(work, obligations, facts)
+    for one in found:
+        one.read()
+    return found
+
+
+def unread(work: UnitOfWork, obligations: Sequence[Obligation], facts: LineFacts) -> list[DebtView]:
+    """Return the same, reading what is asked for when it is asked for: a clerk's list asks little."""
     ahead = read_ahead(work, obligations)
-    cases = worst_cases(ahead, {one.person for one in obligations})
-    return [_view(ahead, one, facts, cases.get(one.person)) for one in obligations]
-
-
-def _view(work: UnitOfWork, obligation: Obligation, facts: LineFacts, case: Case | None) -> DebtView:
-    # R39: a routine debt is reckoned from routine contacts alone, and so is its place in a clerk's list.
-    kind = obligation.kind if obligation.kind in OF_REGISTER else None
-    return DebtView(
-        obligation=obligation,
-        person=work.people.get(obligation.person),
-        file=file_of(work, obligation),
-        situation=situation_of(work, obligation, facts),
-        last_contact=work.debts.last_contact(obligation.person, kind),
-        case=case,
-    )
+    cases = cache(lambda: worst_cases(ahead, {one.person for one in obligations}))
+    return [DebtView(obligation=one, facts=facts, work=ahead, cases=cases) for one in obligations]
 
 
 def queue(
@@ -265,18 +299,6 @@ def _midnight_after(facts: LineFacts) -> datetime:
     return wall.replace(hour=23, minute=59, second=59, microsecond=999999)
 
 
-def owed(
-    work: UnitOfWork, facts: LineFacts, *, all_of_them: bool = False, limit: int | None = None
-) -> list[DebtView]:
-    """Return the first hardship workers who are owed a contact or a visit (or all who will be).
-
-    The oldest first: what was done about one, by a machine or a person, moves it nowhere (R39).
-    """
-    until = until_when(facts, all_of_them=all_of_them)
-    page = work.debts.page(facts.now, until=until, kinds=OF_REGISTER, limit=limit, plain=True)
-    return views(work, page, facts)
-
-
 def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
     """Return the file a routine debt comes from."""
     return work.people.file(file_no_of(obligation)) if obligation.kind in OF_REGISTER else None
@@ -285,7 +307,8 @@ def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
 def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     """Return the chain of reasons, a sentence each: why it is owed, what was tried, what comes next."""
     missing = [_WITHOUT_NUMBER] if shown.no_number else []
-    return [*_why_owed(work, shown, facts), *_tried(shown, facts), *missing, *_next(shown, facts)]
+    agreed = [f"拨打约定：{shown.agreed}。"] if shown.agreed else []
+    return [*_why_owed(work, shown, facts), *_tried(shown, facts), *missing, *agreed, *_next(shown, facts)]
 
 
 def who_may_dial(shown: DebtView) -> str:
@@ -352,9 +375,12 @@ def _why_asked(one: Obligation) -> list[str]:
                 "请改正档案的类别，或在配置 hardship.grades 里写上这一类。",
             ]
         case "exit":
-            return [f"档案 {named} 已退档，要有人核对。"]
+            return [f"档案 {named} 已退档，要有人核对：hotline hardship confirm {named}。"]
         case _:
-            return ["拨打时查出一个号码不对，要有人核实。"]
+            return [
+                f"拨打时查出号码 {mask_number(bad_number(one))} 不对，要有人核实。",
+                "查清后登记：hotline people phone set（--status），或 phone add --replaces 换上新号码。",
+            ]
 
 
 def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[str]:

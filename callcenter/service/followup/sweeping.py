@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -55,8 +55,8 @@ class Swept:
     moved: tuple[str, ...] = ()
     #: Ended because the file left, or the person refused: a human confirms (R34).
     left: tuple[str, ...] = ()
-    #: How many people were looked at.
-    looked: int = 0
+    #: How many people were looked at; two sweeps are alike if they changed the same.
+    looked: int = field(default=0, compare=False)
 
     def __add__(self, other: Swept) -> Swept:
         """Return both together."""
