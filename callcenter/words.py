@@ -12,7 +12,7 @@ from callcenter.domain.ledger import DebtAct, Decision, Plan, PlanKind
 from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
 from callcenter.domain.listening import ListenMode
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
-from scheduler.obligations import Kind, Mode, Result
+from scheduler.obligations import Attempt, Kind, Mode, Result
 
 OUTCOMES = {
     Outcome.ANSWERED: "已接听",
@@ -77,6 +77,8 @@ RESULT_WORDS: dict[Result, str] = {
     Result.BLOCKED_BY_RULE: "规则不许",
     Result.UNKNOWN: "结果不明",
 }
+#: Beside a result: the network played something before anybody answered, and a machine does not listen.
+PLAYED_WORDS = "有提示音"
 #: What a flow noted about a call, beside results of attempts.
 FLOW_WORDS = {
     "blocked": "号码暂停接入,已告知其他热线",
@@ -110,6 +112,14 @@ KIND_WORDS = {
     Kind.VERIFY: "人工核实",
 }
 PLAN_WORDS = {PlanKind.TREATMENT: "治疗就诊", PlanKind.COUNSELLING: "咨询会谈", PlanKind.OTHER: "其他"}
+
+
+def attempt_words(attempt: Attempt) -> str:
+    """Say how an attempt ended, as far as anybody knows."""
+    if attempt.result is None:
+        return "结果未定"
+    said = RESULT_WORDS[attempt.result]
+    return f"{said}（{PLAYED_WORDS}）" if attempt.may_be_heard else said
 
 
 def rhythm_words(plan: Plan) -> str:

@@ -168,6 +168,12 @@ class Attempt:
         return self.dialled_at or self.planned_at
 
     @property
+    def may_be_heard(self) -> bool:
+        """Tell whether only an announcement may have said why nobody answered: who heard it may say so."""
+        unheard = self.cause_source is not CauseSource.HUMAN
+        return self.early_media and unheard and self.result is Result.NO_ANSWER
+
+    @property
     def counts(self) -> bool:
         """Tell whether it uses up one rung of the ladder (R27)."""
         return self.result is not None and self.result not in FREE_RESULTS

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,27 @@ from journal_text import only_call, trace_rows
 
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.fold import fold
+from callcenter.domain.people import Person, Phone, PhoneStatus
+from callcenter.domain.users import Role, User
+from callcenter.errors import Refused
+from callcenter.memory import MemoryStore, MemoryUnit
+from callcenter.service.followup import handling
 from callcenter.service.followup.results import REASONS, STATUSES, result_of, source_of
-from callcenter.service.followup.settling import PHONE_STATUS
+from callcenter.service.followup.settling import PHONE_STATUS, settle
+from callcenter.words import attempt_words
 from scheduler.ladder_table import LadderTable, Then
-from scheduler.obligations import BY_IVR, FREE_RESULTS, Attempt, CauseSource, Result
+from scheduler.obligations import (
+    BY_IVR,
+    FREE_RESULTS,
+    Attempt,
+    CauseSource,
+    Kind,
+    Mode,
+    Obligation,
+    Result,
+)
 
+NUMBER = "13700000001"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "telephony.md"
 SIP, REASON, FLOW, TIMEOUT = CauseSource.SIP, CauseSource.REASON, CauseSource.FLOW, CauseSource.TIMEOUT
 
@@ -122,3 +140,59 @@ def test_the_page_says_what_the_tables_say(result: Result) -> None:
     words = {Then.RETRY: "again", Then.FAULT: "again", Then.HUMAN: "person", Then.STOP_NUMBER: "person"}
     if result is not Result.REACHED_SELF_IVR_OK and result is not Result.REACHED_SELF_HUMAN:
         assert words[LadderTable().row(result).then] in then
+
+
+# --- what only an announcement said -----------------------------------------------------------
+
+
+@pytest.fixture
+def work() -> Iterator[MemoryUnit]:
+    """A store in which 周伟 was called and nobody answered, behind an announcement."""
+    call = only_call("checkin_announcement")
+    dialled = call.started_at
+    with MemoryStore()() as unit:
+        unit.users.add(User(code="c017", name="周敏", roles=frozenset({Role.COUNSELLOR})))
+        unit.people.add(Person(id="p1", code="P-1", name="周伟", phones=(Phone(number=NUMBER),)))
+        week = timedelta(days=7)
+        unit.debts.add(
+            Obligation(
+                id="ob-1", person="p1", kind=Kind.HARDSHIP, mode=Mode.IVR_OK,
+                due_at=dialled - week, window_end=dialled + week, created_at=dialled - week,
+            )
+        )  # fmt: skip
+        unit.debts.claim("ob-1", call.id, dialled, dialled + week)
+        unit.debts.add_attempt(
+            Attempt(id=call.id, obligation="ob-1", n=1, planned_at=dialled, by=BY_IVR, callee=NUMBER)
+        )
+        settle(unit, [call], dialled + timedelta(minutes=1))
+        yield unit
+
+
+def test_an_announcement_is_no_answer_for_the_ladder_and_marked(work: MemoryUnit) -> None:
+    (attempt,) = work.debts.attempts("ob-1")
+    assert (attempt.result, attempt.cause_source, attempt.early_media) == (Result.NO_ANSWER, SIP, True)
+    assert attempt.counts
+    assert attempt_words(attempt) == "无人接听（有提示音）"
+
+
+def test_a_person_who_heard_the_announcement_says_once_what_it_was(work: MemoryUnit) -> None:
+    (attempt,) = work.debts.attempts("ob-1")
+    later = attempt.planned_at + timedelta(hours=1)
+    heard = handling.outcome(work, "ob-1", Result.SUSPENDED, actor="c017", now=later, call=attempt.id)
+    assert (heard.result, heard.cause_source, heard.early_media) == (
+        Result.SUSPENDED,
+        CauseSource.HUMAN,
+        True,
+    )
+    assert work.people.get("p1").phones[0].status is PhoneStatus.SUSPENDED
+    with pytest.raises(Refused, match="已有结果"):
+        handling.outcome(work, "ob-1", Result.BUSY, actor="c017", now=later, call=attempt.id)
+    settle(work, [only_call("checkin_announcement")], later)
+    assert work.debts.attempts("ob-1") == [heard]
+
+
+def test_where_the_network_named_a_reason_nobody_says_another(work: MemoryUnit) -> None:
+    (attempt,) = work.debts.attempts("ob-1")
+    named = replace(attempt, result=Result.BUSY)
+    assert not named.may_be_heard
+    assert not replace(attempt, early_media=False).may_be_heard

@@ -334,7 +334,7 @@ def _dialled(work: UnitOfWork, one: Obligation, call: str, heard: Result, now: d
     attempt = work.debts.attempt(call)
     if attempt is None or attempt.obligation != one.id:
         raise NotFound(f"{one.id} 没有这次拨打：{call}。别的方式联系过，请不写 --call。")
-    if attempt.result not in {None, Result.UNKNOWN}:
+    if attempt.result not in {None, Result.UNKNOWN} and not attempt.may_be_heard:
         raise Refused(f"{call} 已有结果，不能改写。")
     if any(open_call.id == call for open_call in work.calls.open_calls()):
         raise Refused("通话还没有结束，结束后再登记。")
