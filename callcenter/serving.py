@@ -89,6 +89,7 @@ class Server:
             rules.windows,
             accept_within,
             settings.duty.late_after,
+            rules,
         )
         self._last_probe: datetime | None = None
         self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)

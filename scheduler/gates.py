@@ -64,6 +64,18 @@ def check_line(situation: Situation) -> tuple[Verdict, ...]:
     return tuple(_verdict(gate, situation) for gate in _OF_THE_LINE)
 
 
+def is_starved(situation: Situation) -> bool:
+    """Tell whether nothing but the line keeps a debt from a first automated call, although its end is over.
+
+    A debt that came into being late, as an import brings them, gets a day first.
+    """
+    one = situation.obligation
+    over = max(one.window_end, one.created_at + _DAY) < situation.now
+    if not over or any(a.is_automatic for a in situation.attempts):
+        return False
+    return not {v.gate for v in check(situation) if not v.passed} - {*_OF_THE_LINE, *_OF_THE_LIVE_LINE}
+
+
 def refusals(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """Return the verdicts that refuse."""
     return tuple(v for v in verdicts if not v.passed)
@@ -277,7 +289,8 @@ _FOR_HUMANS = (
     Gate.NO_FREE_TRUNK,
     Gate.NO_FREE_SEAT,
 )
-_QUARTER, _WEEK = timedelta(minutes=15), timedelta(days=7)
+_QUARTER = timedelta(minutes=15)
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 
 
 def _step_is_automatic(s: Situation) -> bool:

@@ -142,6 +142,7 @@ OF_CASES = frozenset(
         AlarmKind.CRISIS,
         AlarmKind.LATE_FOR_DUTY,
         AlarmKind.HANDOVER_OPEN,
+        AlarmKind.DEBT_STARVED,
     }
 )
 #: Kinds with an alarm for each call: several may be open.

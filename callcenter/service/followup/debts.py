@@ -159,39 +159,33 @@ def line_facts(work: UnitOfWork, now: datetime, line: Line | None, rules: Rules)
 
 
 def situation_of(
-    work: UnitOfWork, obligation: Obligation, facts: LineFacts, *, our_fence: int | None = None
+    work: UnitOfWork,
+    obligation: Obligation,
+    facts: LineFacts,
+    *,
+    our_fence: int | None = None,
+    to_dial: bool = False,
 ) -> Situation:
     """Read everything the gates ask about one obligation; `our_fence` is the lease we hold ourselves.
 
-    Also what was learnt of the person: at which hour they were reached, and which of our numbers they know.
+    `to_dial`: also what was learnt of the person, at which hour they were reached and which of our numbers
+    they know. It moves a first attempt within its day, and nothing else; a list does without.
     """
-    (found,) = situations_of(work, [obligation], facts)
-    person = replace(found.person, **_learnt(work, obligation, found.person.attempts))
-    return replace(found, person=person, our_fence=our_fence)
-
-
-def situations_of(work: UnitOfWork, obligations: Sequence[Obligation], facts: LineFacts) -> list[Situation]:
-    """Read what the gates ask about several obligations, in as many queries as about one.
-
-    What was learnt of people is left out: it moves a first attempt within its day, and nothing else.
-    """
-    people = _People(work, [o.person for o in obligations], facts)
-    ids = [o.id for o in obligations]
-    attempts, evidence = work.debts.attempts_of(ids), work.debts.evidence_of(ids)
-    return [
-        Situation(
-            now=facts.now,
-            obligation=one,
-            attempts=tuple(attempts.get(one.id, ())),
-            evidence=tuple(evidence.get(one.id, ())),
-            person=people.asked_about(one),
-            line=facts.line,
-            shown=facts.shown,
-            outcomes=facts.outcomes,
-            rules=facts.rules,
-        )
-        for one in obligations
-    ]
+    person = _person_of(work, obligation, facts)
+    if to_dial:
+        person = replace(person, **_learnt(work, obligation, person.attempts))
+    return Situation(
+        now=facts.now,
+        obligation=obligation,
+        attempts=tuple(work.debts.attempts(obligation.id)),
+        evidence=tuple(work.debts.evidence(obligation.id)),
+        person=person,
+        line=facts.line,
+        shown=facts.shown,
+        outcomes=facts.outcomes,
+        rules=facts.rules,
+        our_fence=our_fence,
+    )
 
 
 def recent_outcomes(work: UnitOfWork, now: datetime) -> tuple[tuple[datetime, Result], ...]:
@@ -208,46 +202,37 @@ def _shown(work: UnitOfWork, now: datetime, rules: Rules) -> dict[str, tuple[dat
     return found
 
 
-class _People:
-    """What gates need to know of several people, read at once."""
+def _person_of(work: UnitOfWork, obligation: Obligation, facts: LineFacts) -> gates.Person:
+    now, person = facts.now, work.people.get(obligation.person)
+    wall = now.astimezone(facts.rules.windows.zone)
+    others = [o for o in work.debts.open(person=person.id) if o.id != obligation.id]
+    said = in_force(work.people.suppressions(person.id), now)
+    kinds = {one.kind for one in said}
+    return gates.Person(
+        ivr_consent=has_ivr_consent(work, person.id, now),
+        no_automation=SuppressionKind.AUTOMATION in kinds,
+        no_outbound=SuppressionKind.ALL_OUTBOUND in kinds,
+        refused_topic=(SuppressionKind.TOPIC, obligation.kind) in {(one.kind, one.topic) for one in said},
+        # By default elders are called by people.
+        no_ivr=person.no_menu(wall.year),
+        phones=len(person.phones),
+        usable_phones=len(numbers_for(person, obligation)),
+        safe_phones=len(numbers_now(person, obligation, wall.time())),
+        leased_elsewhere=any(is_leased(o, now) for o in others),
+        live_call=any(phone.number in facts.talking for phone in person.phones),
+        high_risk=any(o.kind is Kind.HIGH_RISK for o in (obligation, *others)),
+        attempts=_other_attempts(work, obligation, others, now),
+    )
 
-    def __init__(self, work: UnitOfWork, persons: Sequence[str], facts: LineFacts) -> None:
-        self._facts = facts
-        self._people = work.people.many(persons)
-        self._open = work.debts.open_of(persons)
-        self._made = work.debts.attempts_of([o.id for owed in self._open.values() for o in owed])
-        self._lately = work.debts.tried_since(persons, facts.now - _WEEK)
-        self._consents = work.people.consents_of(persons)
-        self._said = work.people.suppressions_of(persons)
 
-    def asked_about(self, obligation: Obligation) -> gates.Person:
-        """Return what gates need to know of whom this is owed to."""
-        now, person = self._facts.now, self._people[obligation.person]
-        wall = now.astimezone(self._facts.rules.windows.zone)
-        others = [o for o in self._open.get(person.id, ()) if o.id != obligation.id]
-        said = in_force(self._said.get(person.id, ()), now)
-        kinds = {one.kind for one in said}
-        return gates.Person(
-            ivr_consent=agreed_to(self._consents.get(person.id, ()), ConsentKind.IVR_CHECKIN, now),
-            no_automation=SuppressionKind.AUTOMATION in kinds,
-            no_outbound=SuppressionKind.ALL_OUTBOUND in kinds,
-            refused_topic=(SuppressionKind.TOPIC, obligation.kind) in {(o.kind, o.topic) for o in said},
-            # By default elders are called by people.
-            no_ivr=person.no_menu(wall.year),
-            phones=len(person.phones),
-            usable_phones=len(numbers_for(person, obligation)),
-            safe_phones=len(numbers_now(person, obligation, wall.time())),
-            leased_elsewhere=any(is_leased(o, now) for o in others),
-            live_call=any(phone.number in self._facts.talking for phone in person.phones),
-            high_risk=any(o.kind is Kind.HIGH_RISK for o in (obligation, *others)),
-            attempts=self._attempts(obligation, others),
-        )
-
-    def _attempts(self, obligation: Obligation, others: Sequence[Obligation]) -> tuple[Attempt, ...]:
-        """Return the attempts at whatever else they are owed, and at all that they lately were."""
-        open_ones = (a for o in others for a in self._made.get(o.id, ()))
-        lately = (a for a in self._lately.get(obligation.person, ()) if a.obligation != obligation.id)
-        return tuple({a.id: a for a in (*open_ones, *lately)}.values())
+def _other_attempts(
+    work: UnitOfWork, obligation: Obligation, others: Sequence[Obligation], now: datetime
+) -> tuple[Attempt, ...]:
+    """Return the attempts at whatever else they are owed, and at all that they lately were."""
+    open_ones = (a for o in others for a in work.debts.attempts(o.id))
+    tried = work.debts.tried_since([obligation.person], now - _WEEK)
+    lately = (a for a in tried.get(obligation.person, ()) if a.obligation != obligation.id)
+    return tuple({a.id: a for a in (*open_ones, *lately)}.values())
 
 
 def _learnt(work: UnitOfWork, obligation: Obligation, others: Sequence[Attempt]) -> dict[str, Any]:

@@ -118,7 +118,8 @@ class StoreLedger:
 
     def _read(self, work: UnitOfWork, one: Obligation, now: datetime, line: Line | None) -> Situation:
         fence = one.lease.fence if one.lease is not None else None
-        return situation_of(work, one, line_facts(work, now, line, self.rules), our_fence=fence)
+        facts = line_facts(work, now, line, self.rules)
+        return situation_of(work, one, facts, our_fence=fence, to_dial=True)
 
     def _callee(self, person: Person, owed: Obligation, now: datetime) -> str | None:
         """Return the number to dial: one that may be rung at this hour; any, for who may die by waiting."""

@@ -31,7 +31,7 @@ from callcenter.service.names import evidence_id as evidence_id
 from callcenter.service.names import pseudonym as pseudonym
 from callcenter.service.people.entries import caller_of
 from scheduler.gates import Rules
-from scheduler.ladder import next_step
+from scheduler.ladder import next_step, raised_by
 from scheduler.obligations import (
     PROMISED,
     URGENT_PRIORITY,
@@ -122,6 +122,20 @@ def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> N
     lease = obligation.lease
     if lease is not None and lease.owner == attempt.id:
         work.debts.release(obligation.id, lease.fence, _next_at(work, obligation, rules))
+    _keep_raised(work, obligation)
+
+
+def _keep_raised(work: UnitOfWork, obligation: Obligation) -> None:
+    """Keep by how much an obligation is raised up to date (R35), from debts of its kind alone (R39)."""
+    theirs = (o for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind)
+    before = work.debts.attempts_of([one.id for one in theirs if one.id != obligation.id])
+    raised = raised_by(
+        work.debts.attempts(obligation.id),
+        answered_before=work.debts.last_contact(obligation.person, obligation.kind) is not None,
+        before=[attempt for made in before.values() for attempt in made],
+    )
+    if raised != obligation.raised:
+        work.debts.handle(replace(work.debts.get(obligation.id), raised=raised))
 
 
 def _next_at(work: UnitOfWork, obligation: Obligation, rules: Rules) -> datetime | None:

@@ -62,6 +62,8 @@ def policy_of(
             AlarmKind.RECORD_MISSING: _DAILY,
             # Once for each person and shift, which lasts a day at most: whoever knows need not hear again.
             AlarmKind.LATE_FOR_DUTY: _DAILY,
+            AlarmKind.DIALLER_STOPPED: _DAILY,
+            AlarmKind.DEBT_STARVED: _DAILY,
         },
         windows=windows or Windows(),
     )

@@ -23,7 +23,9 @@ from callcenter.domain.sessions import LATE_AFTER, SessionStatus
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
 from callcenter.service.duty.presence import by_phone
 from callcenter.service.line.alarms import Bell, clear, policy_of
+from callcenter.service.line.dialler import faults_in_a_row, starved
 from callcenter.service.line.risk_clock import handed_up, overdue, unaccepted, unacknowledged, unheard
+from scheduler.gates import Rules
 from scheduler.risk_ladder import RiskRules
 from scheduler.windows import Windows
 
@@ -71,6 +73,10 @@ class Reading:
     unaccepted: tuple[str, ...] | None = None
     #: Answered calls without a record a day later (I2).
     unwritten: int | None = None
+    #: R27: faults of the line in a row that stopped the dialler; 0: it goes.
+    faults: int | None = None
+    #: Debts past their end whose automated call the line refused all along, as words of a detail.
+    starved: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +107,8 @@ PATIENCE: Mapping[AlarmKind | tuple[AlarmKind, str], timedelta] = {
     AlarmKind.LATE_FOR_DUTY: timedelta(0),
     # How long a hand-over may wait says `crisis.accept_within`.
     AlarmKind.HANDOVER_OPEN: timedelta(0),
+    AlarmKind.DIALLER_STOPPED: timedelta(0),
+    AlarmKind.DEBT_STARVED: timedelta(0),
 }
 #: R45: how long a hand-over may wait for a name.
 ACCEPT_WITHIN = CrisisSettings().accept_within
@@ -134,11 +142,14 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
         AlarmKind.RISK_OVERDUE: reading.overdue,
         AlarmKind.LATE_FOR_DUTY: reading.late,
         AlarmKind.HANDOVER_OPEN: reading.unaccepted,
+        AlarmKind.DEBT_STARVED: reading.starved,
     }
     found |= {kind: " ".join(words) or None for kind, words in named.items() if words is not None}
     if reading.unwritten is not None:
         # A count and nothing else: whose calls they were is for those who list them.
         found[AlarmKind.RECORD_MISSING] = f"records={reading.unwritten}" if reading.unwritten else None
+    if reading.faults is not None:
+        found[AlarmKind.DIALLER_STOPPED] = f"faults={reading.faults}" if reading.faults else None
     new_rows = reading.unread_rows > reading.unread_told
     found[AlarmKind.JOURNAL_UNREADABLE] = f"rows={reading.unread_rows}" if new_rows else None
     return found
@@ -193,6 +204,7 @@ class Watch:
         windows: Windows | None = None,
         accept_within: timedelta = ACCEPT_WITHIN,
         late_after: timedelta = LATE_FOR,
+        rules: Rules | None = None,
     ) -> None:
         self._road = road
         self._live = live
@@ -200,6 +212,7 @@ class Watch:
         self._risk = risk or RiskRules()
         self._accept_within = accept_within
         self._late_after = late_after
+        self._rules = rules or Rules()
         self._policy = policy_of(settings, self._risk, windows)
         self.bell = Bell(store, road, self._policy)
         self.picture = Picture()
@@ -224,7 +237,9 @@ class Watch:
         """Take the picture; with a dead store, only of what the PBX shows."""
         try:
             reading = self.bell.within(
-                lambda work: read(work, live, now, self._risk, self._accept_within, self._late_after)
+                lambda work: read(
+                    work, live, now, self._risk, self._accept_within, self._late_after, self._rules
+                )
             )
         except Exception:
             log.exception("the store cannot be read", extra={"action": "watch.no_store"})
@@ -263,6 +278,7 @@ def read(
     risk: RiskRules | None = None,
     accept_within: timedelta = ACCEPT_WITHIN,
     late_after: timedelta = LATE_FOR,
+    rules: Rules | None = None,
 ) -> Reading:
     """Return one look: what the PBX shows and what the store knows."""
     planned = work.roster.shifts_between(now - timedelta(hours=24), now + timedelta(seconds=1))
@@ -283,6 +299,8 @@ def read(
         overdue=overdue(work, now, risk),
         unaccepted=unaccepted(work, now, accept_within),
         unwritten=_unwritten(work, now),
+        faults=faults_in_a_row(work, rules or Rules()),
+        starved=starved(work, now, rules or Rules()),
     )
 
 
