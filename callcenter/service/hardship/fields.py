@@ -1,186 +1,91 @@
-"""Which column means what, and what a cell may hold. Every complaint names row and column."""
+"""From the rows of a list to one entry per worker. Every complaint names row and column."""
 
 from __future__ import annotations
 
-import re
-from calendar import monthrange
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
-from callcenter.domain.identity import born, names_somebody
 from callcenter.domain.numbers import normalise
-from callcenter.domain.people import FileStatus, Grade, Speech
-from callcenter.errors import Refused
-from callcenter.service.hardship.tables import (
-    HEADING_WITHIN,
-    Cell,
-    ImportRefused,
-    Problem,
-    Row,
-    column_name,
-    refused,
+from callcenter.domain.people import ExitReason, FileStatus, Grade, Speech
+from callcenter.service.hardship import cells
+from callcenter.service.hardship.columns import (
+    REQUIRED,
+    SYNONYMS,
+    Columns,
+    Field,
+    find_columns,
+    parse_mapping,
 )
+from callcenter.service.hardship.tables import Cell, ImportRefused, Problem, Row, refused
+
+__all__ = ["SYNONYMS", "Columns", "Entry", "Field", "find_columns", "parse_mapping", "understand"]
 
 T = TypeVar("T")
-
-
-class Field(StrEnum):
-    """What an import understands."""
-
-    FILE_NO = "file_no"
-    NAME = "name"
-    PHONE = "phone"
-    GRADE = "grade"
-    STATUS = "status"
-    SINCE = "since"
-    DISTRICT = "district"
-    UNION_UNIT = "union_unit"
-    LIAISON = "liaison"
-    CONSENT = "consent"
-    CONSENT_DATE = "consent_date"
-    BIRTH_MONTH = "birth_month"
-    BIRTH_YEAR = "birth_year"
-    #: Read for year and month of birth only, and never kept.
-    ID_NUMBER = "id_number"
-    NO_IVR = "no_ivr"
-    SPEAKS = "speaks"
-
-
-#: Headings seen in the field. Blanks, brackets and case do not count.
-SYNONYMS: Mapping[Field, tuple[str, ...]] = {
-    Field.FILE_NO: (
-        "档案编号",
-        "档案号",
-        "困难职工档案号",
-        "困难职工档案编号",
-        "建档编号",
-        "编号",
-        "file_no",
-    ),
-    Field.NAME: ("姓名", "职工姓名", "困难职工姓名", "户主", "户主姓名", "name"),
-    Field.PHONE: (
-        *("手机", "手机号", "手机号码", "联系电话", "电话", "联系方式", "电话号码", "本人电话", "本人手机"),
-        *("备用电话", "第二电话", "联系电话1", "联系电话2", "phone"),
-    ),
-    Field.GRADE: ("困难类别", "困难等级", "困难类型", "困难程度", "类别", "等级", "grade"),
-    Field.STATUS: ("档案状态", "状态", "在档状态", "建档状态", "status"),
-    Field.SINCE: (
-        *("建档日期", "建档时间", "认定日期", "认定时间", "起始日期", "入档日期", "入档时间", "类别起始日期"),
-        "since",
-    ),
-    Field.DISTRICT: ("区县", "所属区县", "所在区", "地区", "区域", "行政区", "district"),
-    Field.UNION_UNIT: (
-        "所属工会",
-        "工会",
-        "工会名称",
-        "基层工会",
-        "工作单位",
-        "单位",
-        "单位名称",
-        "union_unit",
-    ),
-    Field.LIAISON: ("联系人", "帮扶联系人", "帮扶责任人", "帮扶联系责任人", "结对人", "liaison"),
-    Field.CONSENT: (
-        "是否同意自动回访",
-        "同意自动回访",
-        "自动回访同意",
-        "同意回访",
-        "是否同意",
-        "同意",
-        "consent",
-    ),
-    Field.CONSENT_DATE: ("同意日期", "同意时间", "授权日期", "签署日期", "同意书日期", "consent_date"),
-    Field.BIRTH_MONTH: ("出生月份", "生日月份", "出生月", "birth_month"),
-    Field.BIRTH_YEAR: ("出生年份", "出生年", "birth_year"),
-    Field.ID_NUMBER: ("身份证号", "身份证号码", "身份证", "公民身份号码", "证件号码", "id_number"),
-    Field.NO_IVR: ("不用自动电话", "不接自动电话", "免自动回访", "仅人工", "仅人工联系", "no_ivr"),
-    Field.SPEAKS: ("语言", "方言", "常用语言", "沟通语言", "speaks"),
-}
-#: A list that has both 所属工会 and 工作单位 is no riddle.
-_BEST_HEADING_WINS = frozenset({Field.DISTRICT, Field.UNION_UNIT, Field.LIAISON})
-REQUIRED = (Field.FILE_NO, Field.NAME, Field.GRADE, Field.SINCE)
-
-_GRADES = {
-    **{"深度困难": Grade.DEEP, "深度": Grade.DEEP, "深度困难职工": Grade.DEEP},
-    **{"相对困难": Grade.RELATIVE, "相对": Grade.RELATIVE, "相对困难职工": Grade.RELATIVE},
-    **{"意外致困": Grade.ACCIDENT, "意外": Grade.ACCIDENT, "意外致困职工": Grade.ACCIDENT},
-    **{"脱困观察": Grade.WATCH, "脱困": Grade.WATCH, "脱困观察期": Grade.WATCH},
-}
-_STATUSES = {
-    **{"在档": FileStatus.ACTIVE, "有效": FileStatus.ACTIVE, "已建档": FileStatus.ACTIVE},
-    **{"脱困观察期": FileStatus.WATCH, "脱困观察": FileStatus.WATCH, "观察期": FileStatus.WATCH},
-    **{"退档": FileStatus.CLOSED, "已退档": FileStatus.CLOSED, "注销": FileStatus.CLOSED},
-}
-_SPEECH: dict[str, Speech] = {
-    **dict.fromkeys(("普通话", "国语", "汉语"), ""),
-    **dict.fromkeys(("无锡话", "无锡方言", "吴语", "方言", "zh_wx"), "zh_wx"),
-}
-_YES = frozenset({"是", "同意", "已同意", "有", "y", "yes", "1", "true", "√"})
-_NO = frozenset({"否", "不同意", "未同意", "没有", "n", "no", "0", "false", "×"})
-_FILE_NO = re.compile(
-    r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff()\uff08\uff09\u3014\u3015\[\]._/-]{0,63}"
-)
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})?\s*日?)?")
+#: A list of nothing but mistakes is the wrong list: so many are told.
+MOST_PROBLEMS = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One worker's line, understood."""
+    """One worker's line, understood. None: the list says nothing of it."""
 
     row: int
     file_no: str
     name: str = field(repr=False)
     phones: tuple[str, ...] = field(default=(), repr=False)
-    grade: Grade
+    grade: str
     status: FileStatus
     since: date
-    district: str = ""
-    union_unit: str = ""
-    liaison: str = field(default="", repr=False)
-    #: None: the list says nothing.
+    district: str | None = None
+    union_unit: str | None = None
+    liaison: str | None = field(default=None, repr=False)
     consent: bool | None = None
     consent_date: date | None = None
+    consent_version: str = ""
+    consent_evidence: str = ""
     birth_month: int | None = field(default=None, repr=False)
     birth_year: int | None = field(default=None, repr=False)
+    #: Until it is made a keyed mark of, and no longer.
+    identity: str | None = field(default=None, repr=False)
     no_ivr: bool | None = None
-    #: None: the list says nothing.
     speaks: Speech | None = None
+    household: str | None = field(default=None, repr=False)
+    notice_from: date | None = None
+    notice_to: date | None = None
+    review_due: date | None = None
+    exit_reason: ExitReason | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether its file is, or is to be, in the register."""
+        return self.status is not FileStatus.CLOSED
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Columns:
-    """Which columns hold which field, and what is left over."""
+def understand(
+    rows: Iterable[Row],
+    mapping: Mapping[str, Field],
+    today: date,
+    *,
+    grades: Collection[str] = tuple(Grade),
+    profile: str = "",
+) -> tuple[Columns, list[Entry]]:
+    """Return the columns and every worker's entry, or raise `ImportRefused` with *all* problems.
 
-    heading_row: int
-    of: Mapping[Field, tuple[int, ...]]
-    headings: tuple[str, ...]
-    unused: tuple[str, ...]
-
-    def name(self, index: int) -> str:
-        """Return a column as people find it."""
-        return column_name(index, self.headings[index] if index < len(self.headings) else "")
-
-
-def parse_mapping(pairs: Sequence[str]) -> dict[str, Field]:
-    """Return heading -> field from `列=字段` options; raise `Refused` for an unknown field."""
-    known = "、".join(Field)
-    found: dict[str, Field] = {}
-    for pair in pairs:
-        heading, _, name = pair.rpartition("=")
-        if not heading.strip() or name.strip() not in set(Field):
-            raise Refused(f"--map {pair}：要写成 列名=字段，字段是下列之一：{known}。")
-        found[_plain(heading)] = Field(name.strip())
-    return found
-
-
-def understand(rows: Sequence[Row], mapping: Mapping[str, Field], today: date) -> tuple[Columns, list[Entry]]:
-    """Return the columns and every worker's entry, or raise `ImportRefused` with *all* problems."""
-    columns, body = find_columns(rows, mapping)
+    `grades`: the site's; `profile`: under which name the mapping was saved.
+    """
+    columns, body = find_columns(rows, mapping, profile)
     problems: list[Problem] = []
-    entries = [e for row in body if (e := _Reader(columns, row, today, problems).entry()) is not None]
+    entries: list[Entry] = []
+    words = cells.grade_words(grades)
+    for row in body:
+        entry = _Reader(columns, row, today, words, problems).entry()
+        if entry is not None:
+            entries.append(entry)
+        if len(problems) > MOST_PROBLEMS:
+            raise ImportRefused(problems)
     problems += _duplicates(entries, columns)
     if problems:
         raise ImportRefused(problems)
@@ -189,93 +94,55 @@ def understand(rows: Sequence[Row], mapping: Mapping[str, Field], today: date) -
     return columns, entries
 
 
-def find_columns(rows: Sequence[Row], mapping: Mapping[str, Field]) -> tuple[Columns, Sequence[Row]]:
-    """Return the columns and the rows below the heading; title lines above it are passed over."""
-    known = _known(mapping)
-    best = max(rows[:HEADING_WITHIN], key=lambda r: _score(r, known), default=None)
-    if best is None or _score(best, known) == 0:
-        raise refused("找不到标题行（姓名、档案编号……）。请确认第一张工作表是名单。")
-    headings = tuple(cell.text for cell in best.cells)
-    _check_mapped(mapping, headings)
-    fields = [known.get(_plain(h)) if h else None for h in headings]
-    of = {f: _chosen(f, fields, headings) for f in Field if f in fields}
-    used = {i for places in of.values() for i in places}
-    unused = tuple(h for i, h in enumerate(headings) if h and i not in used)
-    columns = Columns(heading_row=best.number, of=of, headings=headings, unused=unused)
-    _check_headings(columns)
-    return columns, [row for row in rows if row.number > best.number]
-
-
-def _plain(heading: str) -> str:
-    text = re.sub(r"[(\uff08].*?[)\uff09]", "", heading)
-    return re.sub(r"[\s*:\uff1a_]", "", text or heading).lower()
-
-
-def _known(mapping: Mapping[str, Field]) -> dict[str, Field]:
-    """Return heading -> field; a field somebody mapped by hand is found under no other heading."""
-    by_hand = set(mapping.values()) - {Field.PHONE}
-    words = {_plain(w): f for f, words in SYNONYMS.items() if f not in by_hand for w in words}
-    return words | dict(mapping)
-
-
-def _chosen(wanted: Field, fields: Sequence[Field | None], headings: Sequence[str]) -> tuple[int, ...]:
-    """Return the columns of a field; of several texts the most telling heading, in `SYNONYMS`' order."""
-    places = tuple(i for i, found in enumerate(fields) if found is wanted)
-    if wanted not in _BEST_HEADING_WINS or len(places) < 2:
-        return places
-    order = [_plain(word) for word in SYNONYMS[wanted]]
-    ranks = {i: order.index(p) if (p := _plain(headings[i])) in order else -1 for i in places}
-    return (min(places, key=lambda i: ranks[i]),)
-
-
-def _score(row: Row, known: Mapping[str, Field]) -> int:
-    return len({known[p] for cell in row.cells if (p := _plain(cell.text)) in known})
-
-
-def _check_mapped(mapping: Mapping[str, Field], headings: Sequence[str]) -> None:
-    there = {_plain(h) for h in headings}
-    missing = [heading for heading in mapping if heading not in there]
-    if missing:
-        raise refused(f"--map 里的列不在标题行：{'、'.join(missing)}。")
-
-
-def _check_headings(columns: Columns) -> None:
-    missing = [SYNONYMS[f][0] for f in REQUIRED if f not in columns.of]
-    if missing:
-        seen = "、".join(h for h in columns.headings if h)[:300]
-        raise refused(
-            f"标题行（第{columns.heading_row}行）缺少：{'、'.join(missing)}。"
-            f"现有的列：{seen}。若只是叫法不同，用 --map 列名=字段 指明。"
-        )
-    twice = [f for f, places in columns.of.items() if len(places) > 1 and f is not Field.PHONE]
-    if twice:
-        names = ";".join("、".join(columns.name(i) for i in columns.of[f]) for f in twice)
-        raise refused(f"这些列意思相同，不知道用哪一列：{names}。请删去或改名。")
-
-
 def _duplicates(entries: Sequence[Entry], columns: Columns) -> list[Problem]:
+    """Find what stands twice. What is left by a file that is leaving may stand with the next one."""
     problems: list[Problem] = []
-    seen: dict[tuple[Field, str], int] = {}
+    seen: dict[tuple[Field, str], Entry] = {}
     for entry in entries:
-        keys = [(Field.FILE_NO, entry.file_no), *((Field.PHONE, p) for p in entry.phones)]
-        for key in keys:
-            first = seen.setdefault(key, entry.row)
-            if first != entry.row:
-                word = "档案编号" if key[0] is Field.FILE_NO else "电话号码"
+        for key in _keys(entry):
+            first = seen.setdefault(key, entry)
+            if first is entry:
+                continue
+            if key[0] is Field.FILE_NO or (first.is_open and entry.is_open):
+                message = f"{_ONCE[key[0]]}与第{first.row}行相同"
                 column = columns.name(columns.of[key[0]][0])
-                problems.append(Problem(row=entry.row, column=column, message=f"{word}与第{first}行相同"))
+                problems.append(Problem(row=entry.row, column=column, message=message))
+            elif entry.is_open:
+                seen[key] = entry
     return problems
 
 
-class _Bad(Exception):
-    """A cell cannot be understood; the text says what would be right."""
+#: What stands once in a list, and what it is called.
+_ONCE = {
+    Field.FILE_NO: "档案编号",
+    Field.PHONE: "电话号码",
+    Field.ID_NUMBER: "身份证号",
+    Field.HOUSEHOLD: "户号（一户一档）",
+}
+
+
+def _keys(entry: Entry) -> list[tuple[Field, str]]:
+    keys = [(Field.FILE_NO, entry.file_no), *((Field.PHONE, number) for number in entry.phones)]
+    if entry.identity is not None:
+        keys.append((Field.ID_NUMBER, entry.identity))
+    if entry.household is not None:
+        keys.append((Field.HOUSEHOLD, entry.household))
+    return keys
 
 
 class _Reader:
     """Reads one row, collecting every problem in it."""
 
-    def __init__(self, columns: Columns, row: Row, today: date, problems: list[Problem]) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        row: Row,
+        today: date,
+        grades: Mapping[str, str],
+        problems: list[Problem],
+    ) -> None:
         self._columns, self._row, self._today, self._problems = columns, row, today, problems
+        self._grades = grades
 
     def entry(self) -> Entry | None:
         """Return the entry, or None after noting what is wrong with it."""
@@ -283,19 +150,22 @@ class _Reader:
         self._refuse_formulas()
         if len(self._problems) > before:
             return None
-        file_no = self._one(Field.FILE_NO, _file_no)
-        name = self._one(Field.NAME, _name)
-        grade = self._one(Field.GRADE, lambda c: _choice(c, _GRADES))
-        since = self._one(Field.SINCE, lambda c: _past_day(c, self._today))
-        status = self._one(Field.STATUS, lambda c: _choice(c, _STATUSES))
+        file_no = self._one(Field.FILE_NO, cells.file_no)
+        name = self._one(Field.NAME, cells.name)
+        grade = self._one(Field.GRADE, partial(cells.choice, words=self._grades))
+        since = self._one(Field.SINCE, self._past)
+        status = self._one(Field.STATUS, partial(cells.choice, words=cells.STATUS_WORDS))
         consent, consent_date = self._consent()
         phones = self._phones()
-        year, month = self._birth()
-        no_ivr = self._one(Field.NO_IVR, _yes_no)
-        speaks = self._one(Field.SPEAKS, lambda c: _choice(c, _SPEECH))
-        texts = {
-            f: self._one(f, _short_text) or "" for f in (Field.DISTRICT, Field.UNION_UNIT, Field.LIAISON)
-        }
+        identity, year, month = self._birth()
+        notice_from, notice_to = self._notice()
+        no_ivr = self._one(Field.NO_IVR, cells.yes_no)
+        speaks = self._one(Field.SPEAKS, partial(cells.choice, words=cells.SPEECH_WORDS))
+        exit_reason = self._one(Field.EXIT_REASON, partial(cells.choice, words=cells.EXIT_WORDS))
+        review_due = self._one(Field.REVIEW_DUE, partial(cells.near_day, today=self._today))
+        household = self._one(Field.HOUSEHOLD, cells.household)
+        version, evidence = self._paper()
+        district, union_unit, liaison = map(self._text, (Field.DISTRICT, Field.UNION_UNIT, Field.LIAISON))
         if len(self._problems) > before or not (file_no and name and grade and since):
             return None
         return Entry(
@@ -304,17 +174,25 @@ class _Reader:
             name=name,
             phones=phones,
             grade=grade,
-            status=status or (FileStatus.WATCH if grade is Grade.WATCH else FileStatus.ACTIVE),
+            status=status or (FileStatus.WATCH if grade == Grade.WATCH else FileStatus.ACTIVE),
             since=since,
-            district=texts[Field.DISTRICT],
-            union_unit=texts[Field.UNION_UNIT],
-            liaison=texts[Field.LIAISON],
+            district=district,
+            union_unit=union_unit,
+            liaison=liaison,
             consent=consent,
             consent_date=consent_date,
+            consent_version=version,
+            consent_evidence=evidence,
             birth_month=month,
             birth_year=year,
+            identity=identity,
             no_ivr=no_ivr,
             speaks=speaks,
+            household=household,
+            notice_from=notice_from,
+            notice_to=notice_to,
+            review_due=review_due,
+            exit_reason=exit_reason,
         )
 
     def _refuse_formulas(self) -> None:
@@ -323,28 +201,35 @@ class _Reader:
             if cell.too_long:
                 self._note(index, "内容太长")
             # +86… is how phones are written, and is a number, not a sum.
-            elif cell.looks_like_formula and not (index in phones and _is_number(cell.text)):
+            elif cell.looks_like_formula and not (index in phones and cells.is_number(cell.text)):
                 self._note(index, "是公式或以 = + - @ 开头。请改成文字或数值后再导入")
 
     def _one(self, wanted: Field, parse: Callable[[Cell], T]) -> T | None:
-        index = next(iter(self._columns.of.get(wanted, ())), None)
-        if index is None:
+        places = self._columns.of.get(wanted)
+        if not places:
             return None
-        cell = self._cell(index)
+        cell = self._cell(places[0])
         if cell.is_empty:
             if wanted in REQUIRED:
-                self._note(index, "不能空着")
+                self._note(places[0], "不能空着")
             return None
         try:
             return parse(cell)
-        except _Bad as bad:
-            self._note(index, str(bad))
+        except cells.Bad as bad:
+            self._note(places[0], str(bad))
             return None
+
+    def _text(self, wanted: Field) -> str | None:
+        """Return a text; of a list that has no such column None, and of an empty cell nothing."""
+        return (self._one(wanted, cells.short_text) or "") if wanted in self._columns.of else None
+
+    def _past(self, cell: Cell) -> date:
+        return cells.past_day(cell, self._today)
 
     def _phones(self) -> tuple[str, ...]:
         found: list[str] = []
         for index in self._columns.of.get(Field.PHONE, ()):
-            for part in _parts(self._cell(index).text):
+            for part in cells.parts(self._cell(index).text):
                 number = normalise(part)
                 if number is not None and 7 <= len(number) <= 15:
                     found.append(number)
@@ -353,18 +238,31 @@ class _Reader:
         return tuple(dict.fromkeys(found))
 
     def _consent(self) -> tuple[bool | None, date | None]:
-        consent = self._one(Field.CONSENT, _yes_no)
-        day = self._one(Field.CONSENT_DATE, lambda c: _past_day(c, self._today))
+        consent = self._one(Field.CONSENT, cells.yes_no)
+        day = self._one(Field.CONSENT_DATE, self._past)
         if consent and day is None:
             index = next(iter(self._columns.of.get(Field.CONSENT_DATE, self._columns.of[Field.CONSENT])))
             self._note(index, "同意自动回访的，要有同意日期")
         return consent, day
 
-    def _birth(self) -> tuple[int | None, int | None]:
-        """Return year and month of birth, as stated or else from the identity number."""
-        by_id = self._one(Field.ID_NUMBER, _id_born) or (None, None)
-        year = self._one(Field.BIRTH_YEAR, lambda c: _year(c, self._today))
-        return year or by_id[0], self._one(Field.BIRTH_MONTH, _month) or by_id[1]
+    def _paper(self) -> tuple[str, str]:
+        """Return which wording was signed, and the paper's number."""
+        version = self._one(Field.CONSENT_VERSION, cells.paper)
+        return version or "", self._one(Field.CONSENT_EVIDENCE, cells.paper) or ""
+
+    def _birth(self) -> tuple[str | None, int | None, int | None]:
+        """Return identity number, and year and month of birth, as stated or else by that number."""
+        number, *born = self._one(Field.ID_NUMBER, cells.identity) or (None, None, None)
+        year = self._one(Field.BIRTH_YEAR, partial(cells.year, today=self._today))
+        return number, year or born[0], self._one(Field.BIRTH_MONTH, cells.month) or born[1]
+
+    def _notice(self) -> tuple[date | None, date | None]:
+        first, last = self._one(Field.NOTICE_FROM, partial(cells.span, today=self._today)) or (None, None)
+        last = self._one(Field.NOTICE_TO, partial(cells.near_day, today=self._today)) or last
+        if first is not None and last is not None and last < first:
+            places = self._columns.of.get(Field.NOTICE_TO) or self._columns.of[Field.NOTICE_FROM]
+            self._note(places[0], "公示的结束早于开始")
+        return first, last
 
     def _cell(self, index: int) -> Cell:
         return self._row.cells[index] if index < len(self._row.cells) else Cell()
@@ -373,108 +271,3 @@ class _Reader:
         self._problems.append(
             Problem(row=self._row.number, column=self._columns.name(index), message=message)
         )
-
-
-def _parts(text: str) -> list[str]:
-    """Split a cell of several numbers; `138 0000 1111` is one."""
-    parts: list[str] = []
-    for part in re.split(r"[,;/\n\uff0c\uff1b\u3001]", text):
-        words = part.split()
-        several = len(words) > 1 and all(len(normalise(word) or "") >= 7 for word in words)
-        parts += words if several else [part]
-    return [part for part in parts if not Cell(text=part.strip()).is_empty]
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\+[0-9 ()-]{6,24}", text) is not None
-
-
-def _file_no(cell: Cell) -> str:
-    if not _FILE_NO.fullmatch(cell.text):
-        raise _Bad("档案编号只能用数字、字母、汉字和 - _ . / ( )，最多 64 个字")
-    return _in_clear(cell.text)
-
-
-def _in_clear(text: str) -> str:
-    if names_somebody(text):
-        raise _Bad("这一格不加密保存，不能是电话或身份证号")
-    return text
-
-
-def _name(cell: Cell) -> str:
-    text = re.sub(r"\s+", " ", cell.text)
-    if len(text) > 40 or not re.fullmatch(r"[^\W\d_][^\d\x00-\x1f<>]*", text):
-        raise _Bad("不像姓名（最多 40 个字，不含数字）")
-    return text
-
-
-def _short_text(cell: Cell) -> str:
-    if len(cell.text) > 100 or re.search(r"[\x00-\x1f]", cell.text):
-        raise _Bad("最多 100 个字，不能换行")
-    return _in_clear(cell.text)
-
-
-def _choice(cell: Cell, words: Mapping[str, T]) -> T:
-    found = words.get(re.sub(r"\s", "", cell.text))
-    if found is None:
-        raise _Bad(f"认不出，应为：{'、'.join(_said(words))}")
-    return found
-
-
-def _said(words: Mapping[str, object]) -> list[str]:
-    """Return one word per meaning, the first."""
-    first: dict[object, str] = {}
-    for word, meaning in words.items():
-        first.setdefault(meaning, word)
-    return list(first.values())
-
-
-def _yes_no(cell: Cell) -> bool:
-    word = cell.text.lower()
-    if word not in _YES | _NO:
-        raise _Bad("应填 是 或 否")
-    return word in _YES
-
-
-def _month(cell: Cell) -> int:
-    found = re.fullmatch(r"(\d{1,2})月?", cell.text)
-    if found is None or not 1 <= int(found[1]) <= 12:
-        raise _Bad("应为 1 至 12 的月份")
-    return int(found[1])
-
-
-def _year(cell: Cell, today: date) -> int:
-    found = re.fullmatch(r"(\d{4})年?", cell.text)
-    if found is None or not today.year - 120 <= int(found[1]) <= today.year - 14:
-        raise _Bad("应为四位的出生年份")
-    return int(found[1])
-
-
-def _id_born(cell: Cell) -> tuple[int, int]:
-    found = born(cell.text)
-    if found is None:
-        raise _Bad("身份证号码有误（18 位，校验位不符）。若由表格软件改成了数值，请改成文字")
-    return found
-
-
-def _past_day(cell: Cell, today: date) -> date:
-    day = cell.day or _day_in(cell.text)
-    if day > today:
-        raise _Bad("日期在将来")
-    if day.year < 1990:
-        raise _Bad("日期过早")
-    return day
-
-
-def _day_in(text: str) -> date:
-    found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text) or re.fullmatch(_DATE, _without_time(text))
-    if found is None:
-        raise _Bad("日期认不出，请写成 2026-01-31")
-    year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
-    if not 1 <= month <= 12 or not 1 <= day <= monthrange(max(year, 1), month)[1]:
-        raise _Bad("没有这一天")
-    return date(year, month, day)
-
-
-def _without_time(text: str) -> str:
-    return re.sub(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$", "", text)

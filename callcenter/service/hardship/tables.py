@@ -37,6 +37,8 @@ MAX_COLUMNS = 80
 MAX_CELL = 500
 #: How far up a heading may stand below title lines.
 HEADING_WITHIN = 10
+#: Problems that are told one by one.
+MOST_TOLD = 300
 #: What offices write into an empty cell.
 _EMPTY = frozenset({"-", "--", "—", "——", "/", "\\", "无", "空"})
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -66,8 +68,10 @@ class ImportRefused(Refused):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.row, p.column)))
-        lines = "\n".join(f"  {p}" for p in self.problems)
-        super().__init__(f"名单没有导入，什么都没有改动。共 {len(self.problems)} 处要改：\n{lines}")
+        lines = "\n".join(f"  {p}" for p in self.problems[:MOST_TOLD])
+        rest = len(self.problems) - MOST_TOLD
+        more = f"\n  ……以及另外 {rest} 处。" if rest > 0 else ""
+        super().__init__(f"名单没有导入，什么都没有改动。共 {len(self.problems)} 处要改：\n{lines}{more}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
