@@ -7,10 +7,10 @@ of what is open, however much of it there is.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, case, or_, select, text
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, text
 
 from callcenter.db.tables import attempts, obligations
 from scheduler.obligations import URGENT_PRIORITY, Kind
@@ -18,6 +18,8 @@ from scheduler.obligations import URGENT_PRIORITY, Kind
 _owed = obligations.c
 #: Taken off by misses (R35): smaller is more urgent.
 _weight = _owed.priority - _owed.raised
+#: Before anything was handed up: by a comparison SQLite finds the index of what was.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # Words, not parameters: a database knows the parts of a table that have an index by their words.
 _IS_URGENT = text(f"obligations.priority <= {URGENT_PRIORITY}")
 _IS_LOST = text("attempts.result = 'unknown' AND attempts.\"by\" = 'ivr'")
@@ -26,7 +28,7 @@ _IS_LOST = text("attempts.result = 'unknown' AND attempts.\"by\" = 'ivr'")
 def shelves(now: datetime, until: datetime, kinds: Collection[Kind] | None) -> tuple[Select[Any], ...]:
     """Return what is open and due by `until` in the supervisor's order, one query after another."""
     ours, doubtful = _open(kinds), _owed.id.in_(_in_doubt())
-    breached, is_due = _owed.window_end < now, _owed.due_at <= now
+    breached, is_due, is_listed = _owed.window_end < now, _owed.due_at <= now, _aside(_owed.due_at) <= until
     is_urgent = _owed.priority <= URGENT_PRIORITY
     put_off, handed_up = _owed.snoozed_until > now, _owed.escalated_at.is_not(None)
     awake = or_(_owed.snoozed_until.is_(None), _owed.snoozed_until <= now)
@@ -38,13 +40,13 @@ def shelves(now: datetime, until: datetime, kinds: Collection[Kind] | None) -> t
     first = (case((doubtful, 0), else_=1), *whole)
     any_of_them = (case((is_urgent & is_due, 0), else_=1), *first)
     return (
-        all_of_them.where(handed_up, awake).order_by(*any_of_them),
+        all_of_them.where(_owed.escalated_at >= _LONG_AGO, awake).order_by(*any_of_them),
         ours.where(_IS_URGENT, is_due).order_by(*first),
-        ours.where(doubtful, ~(is_urgent & is_due), _owed.due_at <= until).order_by(*whole),
+        ours.where(doubtful, ~(is_urgent & is_due), is_listed).order_by(*whole),
         plain.where(breached).order_by(_owed.window_end, *rest),
-        plain.where(is_due, ~breached).order_by(*rest),
+        plain.where(is_due, _aside(_owed.window_end) >= now).order_by(*rest),
         ours.where(~is_due, _owed.due_at <= until, ~doubtful).order_by(_owed.due_at, _weight, _owed.id),
-        all_of_them.where(put_off, _owed.due_at <= until).order_by(
+        all_of_them.where(put_off, is_listed).order_by(
             _owed.snoozed_until, case((handed_up, 0), else_=1), *any_of_them
         ),
     )
@@ -54,8 +56,10 @@ def by_date(now: datetime, until: datetime, kinds: Collection[Kind] | None) -> t
     """Return what is open and due by `until`, the oldest first, whatever was done about it (R39)."""
     ours, breached = _open(kinds), _owed.window_end < now
     return (
-        ours.where(breached, _owed.due_at <= until).order_by(_owed.window_end, _owed.due_at, _owed.id),
-        ours.where(~breached, _owed.due_at <= until).order_by(_owed.due_at, _owed.id),
+        ours.where(breached, _aside(_owed.due_at) <= until).order_by(
+            _owed.window_end, _owed.due_at, _owed.id
+        ),
+        ours.where(_aside(_owed.window_end) >= now, _owed.due_at <= until).order_by(_owed.due_at, _owed.id),
     )
 
 
@@ -66,13 +70,18 @@ def due_by(until: datetime, kinds: Collection[Kind] | None) -> Select[Any]:
 
 def handed_up_before(until: datetime, kinds: Collection[Kind] | None) -> Select[Any]:
     """Return what is open, not due by `until`, and was handed up: it stands in the list all the same."""
-    handed_up = _open(kinds).where(_owed.escalated_at.is_not(None), _owed.due_at > until)
+    handed_up = _open(kinds).where(_owed.escalated_at >= _LONG_AGO, _aside(_owed.due_at) > until)
     return handed_up.with_only_columns(_owed.id)
 
 
 def _open(kinds: Collection[Kind] | None) -> Select[Any]:
     query = select(obligations).where(_owed.closed_at.is_(None), _owed.proven_at.is_(None))
-    return query if kinds is None else query.where(_owed.kind.in_(sorted(kinds)))
+    return query if kinds is None else query.where(_aside(_owed.kind).in_(sorted(kinds)))
+
+
+def _aside(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column as the database will not look for it by an index: another one fits the shelf."""
+    return func.coalesce(column, column)
 
 
 def _in_doubt() -> Select[Any]:
