@@ -44,6 +44,8 @@ def ask_about_exit(
 
     `was`: where it stood before; None: a list took it out.
     """
+    if was is None and file.status is not FileStatus.CLOSED:
+        return  # a list put it back to before it was in: nobody left
     origin = exit_origin(file.file_no)
     standing = work.debts.open(person=file.person, kind=Kind.VERIFY)
     if file.exit_confirmed_by is None and all(one.origin != origin for one in standing):
