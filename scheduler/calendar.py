@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from itertools import takewhile
 from typing import assert_never
@@ -73,6 +73,12 @@ class Day:
                 return f"没有{self.date.year}年的节假日数据，暂按周一至周五推算"
 
 
+@cache
+def _edition() -> str:
+    # Read once: finding a package's version means reading files.
+    return f"{version('chinesecalendar')}/{version('holidays')}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calendar:
     """Workdays as the site keeps them. `site` maps a date to True (work) or False (off)."""
@@ -130,7 +136,7 @@ class Calendar:
     @property
     def edition(self) -> str:
         """Return which tables are in use: with a new one every due date may move."""
-        return f"{version('chinesecalendar')}/{version('holidays')}"
+        return _edition()
 
     def published_until(self, start: date, horizon: timedelta = timedelta(days=400)) -> date:
         """Return the last day, from `start` on, whose make-up workdays are known (or the day before)."""
