@@ -22,6 +22,7 @@ RULE_WORDS = {
     Rule.HANDOVERS: "来电的交接",
     Rule.DEBRIEFS: "支持性谈话的备注",
     Rule.LISTENINGS: "听线的理由",
+    Rule.SHEETS: "交班单的内容",
     Rule.RECORDINGS: "来电者的留言、通话录音",
     Rule.CALLS: "通话的号码和按键留下的内容",
     Rule.REQUESTS: "本人的查阅、更正、删除申请",

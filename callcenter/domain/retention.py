@@ -28,6 +28,8 @@ class Rule(StrEnum):
     #: What a debriefing's note says, and why a supervisor listened. That it was so stays, about nobody.
     DEBRIEFS = "debriefs"
     LISTENINGS = "listenings"
+    #: What an accepted sheet of a shift says. That it was handed over, and to whom, stays.
+    SHEETS = "sheets"
     #: Messages callers left, and talks recorded with their consent.
     RECORDINGS = "recordings"
     #: A call's number and what was left by key. The call itself stays, about nobody.
@@ -70,6 +72,7 @@ FLOORS: Mapping[Rule, Term] = MappingProxyType(
         Rule.HANDOVERS: Term(years=3),
         Rule.DEBRIEFS: Term(years=3),
         Rule.LISTENINGS: Term(years=3),
+        Rule.SHEETS: Term(years=3),
         Rule.CALLS: Term(years=3),
         Rule.REQUESTS: Term(years=3),
         Rule.PEOPLE: Term(years=3),

@@ -25,7 +25,7 @@ from callcenter.service.people.blocking import lift_for_case
 from callcenter.service.people.entries import entry, group_of, named, open_cases
 from callcenter.service.people.people import checked_reason
 from callcenter.service.people.wishes import bind_again
-from scheduler.obligations import Kind, Obligation
+from scheduler.obligations import OF_REGISTER, ClosingKind, Kind, Obligation
 
 #: Why the later of two routine debts ended.
 ONE_DEBT = "合并为同一人,例行回访只欠一次"
@@ -128,11 +128,11 @@ def _check_idle(work: UnitOfWork, people: tuple[str, ...], now: datetime) -> Non
 
 
 def _movable(work: UnitOfWork, kept: Person, merged: Person) -> dict[str, tuple[str, ...]]:
-    later = _later_routine(work, kept, merged)
+    later = [one for kind in sorted(OF_REGISTER) if (one := _later_routine(work, kind, kept, merged))]
     return {
         "phone": tuple(phone.number for phone in merged.phones),
         "obligation": tuple(o.id for o in work.debts.of_person(merged.id)),
-        "closed": (later.id,) if later else (),
+        "closed": tuple(one.id for one in later),
         "session": tuple(s.id for s in work.sessions.of_person(merged.id)),
         "case": tuple(c.id for c in work.book(CASES).where(person=merged.id)),
         "file": tuple(f.file_no for f in work.people.files_of(merged.id)),
@@ -140,9 +140,9 @@ def _movable(work: UnitOfWork, kept: Person, merged: Person) -> dict[str, tuple[
     }
 
 
-def _later_routine(work: UnitOfWork, kept: Person, merged: Person) -> Obligation | None:
-    """Return the one of two routine debts that ends: the other one's breach comes first."""
-    both = [o for one in (kept, merged) for o in work.debts.open(person=one.id) if o.kind is Kind.HARDSHIP]
+def _later_routine(work: UnitOfWork, kind: Kind, kept: Person, merged: Person) -> Obligation | None:
+    """Return the one of two routine debts of a kind that ends: the other one's breach comes first."""
+    both = [o for one in (kept, merged) for o in work.debts.open(person=one.id) if o.kind is kind]
     return max(both, key=lambda o: (o.window_end, o.person != kept.id)) if len(both) > 1 else None
 
 
@@ -162,7 +162,7 @@ def _carry_out(work: UnitOfWork, done: Merge) -> None:
     if done.kept_before is None or done.merged_before is None:
         raise ValueError("a merge knows both entries as they were")
     for obligation_id in moved["closed"]:
-        work.debts.close(obligation_id, ONE_DEBT, done.by, done.at)
+        work.debts.close(obligation_id, ONE_DEBT, done.by, done.at, ClosingKind.DUPLICATE)
     for obligation_id in moved["obligation"]:
         work.debts.move(obligation_id, kept)
     _move_sessions(work, moved["session"], merged, kept)

@@ -31,7 +31,7 @@ from callcenter.service.privacy.export_files import FileKind
 from callcenter.service.privacy.exports import Kind, Made, make
 from callcenter.service.privacy.requests import close, still_open
 from callcenter.words import CONSENT_WORDS, KIND_WORDS, SPEECH_WORDS
-from scheduler.obligations import OF_CASES
+from scheduler.obligations import OF_CASES, ClosingKind, Obligation
 
 _MOST_CALLS = 10_000
 #: Records in which somebody else speaks about the person: theirs to keep in confidence.
@@ -53,6 +53,7 @@ WITHHELD = (
     "他人在保密前提下告诉我们的内容,以及涉及他人的号码、姓名,不在副本内。",
     "工作人员的工作判断与内部留痕,不在副本内。",
     "督导听线的理由、工作人员支持性谈话的备注、交接时同事间的说明,属内部留痕,也不在副本内。",
+    "联系安排为何推迟、上报或免去,是工作人员之间的说明,也不在副本内。",
     "录音不随副本提供,可以预约到现场收听。",
     "量表分数只是当时的自评结果,不是结论;想了解含义,请与工作人员谈。",
     "对副本有疑问,可以提出更正或删除,我们在 15 个工作日内答复。",
@@ -224,10 +225,19 @@ def _name_of(work: UnitOfWork, one: Assessment) -> str:
 
 def _owed(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:
     for owed in work.debts.of_person(person.id):
-        state = "已联系" if work.debts.evidence(owed.id) else "已结束" if owed.closing else "待联系"
+        state = _state(work, owed, zone)
         # Neutral: a copy may be read by whoever else is at home.
         what = "回访" if owed.kind in OF_CASES else KIND_WORDS[owed.kind]
         yield what, _when(owed.window_end, zone), state
+
+
+def _state(work: UnitOfWork, owed: Obligation, zone: tzinfo) -> str:
+    """Say where it stands; that it was put off and until when is the person's to know, why is not."""
+    if work.debts.evidence(owed.id):
+        return "已联系"
+    if owed.closing is not None:
+        return "这一次免去" if owed.closing.kind is ClosingKind.WAIVED else "已结束"
+    return f"待联系,约在 {_when(owed.snoozed_until, zone)} 以后" if owed.snoozed_until else "待联系"
 
 
 def _passed_on(work: UnitOfWork, person: Person, zone: tzinfo) -> Iterator[tuple[Cell, ...]]:

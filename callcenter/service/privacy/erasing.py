@@ -17,6 +17,7 @@ from callcenter.domain.books import (
     CALLER_PLANS,
     CASES,
     DEBRIEFS,
+    DEBT_EVENTS,
     DRAFTS,
     EXPORTS,
     HANDOVERS,
@@ -36,6 +37,7 @@ from callcenter.domain.sessions import SessionRow
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.followup.forgetting import acts_with_words, sheets_about, waivers_with_words
 from callcenter.service.people.entries import group_of, named, open_cases, own_numbers
 from callcenter.service.people.people import checked_reason
 from callcenter.service.privacy.exports import Kind
@@ -132,6 +134,11 @@ def _goings(ground: Ground, person: Person) -> Iterator[Going]:
             if case.closed_at is not None and ground.is_due(Rule.CASES, case.closed_at):
                 yield Going(rule=Rule.CASES, object=f"case:{case.id}", since=case.closed_at)
     yield from _words(work, person)
+    yield from (
+        Going(rule=Rule.SHEETS, object=f"sheet:{sheet.id}", since=sheet.at)
+        for sheet in sheets_about(work, group_of(work, person))
+        if sheet.accepted_at is not None
+    )
     for recording in _recordings(work, person):
         if ground.is_due(Rule.RECORDINGS, recording.at):
             yield Going(rule=Rule.RECORDINGS, object=f"recording:{recording.id}", since=recording.at)
@@ -169,6 +176,8 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
         Item(what="交接的登记(含告知对方的内容)", count=going[Rule.HANDOVERS]),
         Item(what="工作人员支持性谈话的备注", count=going[Rule.DEBRIEFS]),
         Item(what="督导听线的理由", count=going[Rule.LISTENINGS]),
+        Item(what="办理回访时写的理由", count=_reasons(work, group)),
+        Item(what="提到本人的交班单的内容", count=going[Rule.SHEETS]),
         Item(what="满三年的接访记录", count=going[Rule.FORMS]),
         Item(what="满三年的个案", count=going[Rule.CASES]),
         Item(what="录音与留言", count=going[Rule.RECORDINGS]),
@@ -181,6 +190,11 @@ def _told(ground: Ground, person: Person, goings: list[Going], request_id: str) 
         stays=tuple(item for item in _stays(ground, person, going) if item.count),
         hindered=tuple(_hindered(ground, person, request_id)),
     )
+
+
+def _reasons(work: UnitOfWork, group: tuple[str, ...]) -> int:
+    """Count what colleagues wrote of putting their contacts off, handing them up, letting them go."""
+    return sum(len(acts_with_words(work, e)) + len(waivers_with_words(work, e)) for e in group)
 
 
 def _members(work: UnitOfWork, group: tuple[str, ...]) -> int:
@@ -231,6 +245,8 @@ def _stays(ground: Ground, person: Person, going: dict[Rule, int]) -> Iterator[I
         + sum(one.about in calls | sessions for one in work.book(DEBRIEFS).where()),
         why="只留谁、何时,不含内容",
     )
+    acts = [event for one in _debts(work, group) for event in work.book(DEBT_EVENTS).where(obligation=one)]
+    yield Item(what="办理回访的经过", count=len(acts), why="只留谁、何时、做了什么,不含理由")
     yield Item(what="操作留痕", count=1, why="只记谁做了什么、当时写的理由,不能改动")
 
 
@@ -244,6 +260,8 @@ def _hindered(ground: Ground, person: Person, request_id: str) -> Iterator[str]:
     abouts = (*(f"call:{call}" for call in sorted(calls)), *_cases(work, person))
     if any(open_about(work, about) for about in abouts):
         yield "还有交接没有人接下,先请对方具名接下,或收回(hotline handover list)"
+    if any(sheet.accepted_at is None for sheet in sheets_about(work, group)):
+        yield "还有交班单没有人接下,先请接班的人具名接下(hotline queue sheet)"
     if any(work.debts.open(person=entry) for entry in group):
         yield "还有应做的联系,先完成或结束"
     if any(work.book(PLANS).where(person=entry, state=PlanState.ACTIVE) for entry in group):
@@ -305,6 +323,10 @@ def _recordings(work: UnitOfWork, person: Person) -> list[Recording]:
     """
     calls, _ = _touched(work, person)
     return [recording for call in sorted(calls) for recording in work.book(RECORDINGS).where(call=call)]
+
+
+def _debts(work: UnitOfWork, group: Iterable[str]) -> list[str]:
+    return [one.id for entry in group for one in work.debts.of_person(entry)]
 
 
 def _plans(work: UnitOfWork, group: Iterable[str]) -> list[Plan]:

@@ -29,6 +29,7 @@ from callcenter.domain.books import (
     REQUESTS,
     RESCUES,
     SESSION_VERSIONS,
+    SHIFT_SHEETS,
     TOMBSTONES,
     BookOf,
 )
@@ -41,6 +42,7 @@ from callcenter.domain.retention import Going, Rule, add_counts, counted, length
 from callcenter.domain.sessions import SessionRow, SessionVersion
 from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup.forgetting import forget_words
 from callcenter.service.privacy.retention_finds import Ground
 
 
@@ -197,6 +199,11 @@ def _listening(burial: Burial, listening_id: str) -> None:
     book.put(replace(book.get(listening_id), reason=""))
 
 
+def _sheet(burial: Burial, sheet_id: str) -> None:
+    book = burial.work.book(SHIFT_SHEETS)
+    book.put(replace(book.get(sheet_id), note="", lines=()))
+
+
 def _person(burial: Burial, person_id: str) -> None:
     work = burial.work
     for entry in burial.ground.entries(person_id):
@@ -218,6 +225,7 @@ def _forget(burial: Burial, entry: str) -> None:
     for home in left_homes(work, entry):
         # Who lived with them is theirs as much as their own name.
         work.book(HOUSEHOLDS).put(replace(home, members=(), register_no=""))
+    forget_words(work, entry)
     for merge in _merges(work, entry):
         # That two entries are one stays: an opt-out of either has to bind the other (R32).
         work.book(MERGES).put(blanked(merge))
@@ -244,6 +252,7 @@ _ACTS: Mapping[Rule, Callable[[Burial, str], None]] = {
     Rule.HANDOVERS: _from(HANDOVERS),
     Rule.DEBRIEFS: _debrief,
     Rule.LISTENINGS: _listening,
+    Rule.SHEETS: _sheet,
     Rule.RECORDINGS: _recording,
     Rule.CALLS: _call,
     Rule.REQUESTS: _from(REQUESTS),
@@ -262,6 +271,7 @@ _KINDS = frozenset(
         "handover",
         "debrief",
         "listening",
+        "sheet",
         "recording",
         "call",
         "request",

@@ -19,11 +19,13 @@ from callcenter.domain.books import (
     RECORDINGS,
     REQUESTS,
     SESSION_VERSIONS,
+    SHIFT_SHEETS,
     BookOf,
 )
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.cases import CaseState
 from callcenter.domain.handover import Handover, HandoverState
+from callcenter.domain.ledger import ShiftSheet
 from callcenter.domain.listening import Listening
 from callcenter.domain.people import Person
 from callcenter.domain.retention import Going, Rule, latest
@@ -65,12 +67,8 @@ def _clock(ground: Ground, going: Going, value: str) -> datetime | None:
             return None if is_open else closed
         case Rule.CALLS:
             return _call_clock(ground, work.calls.get(value))
-        case Rule.HANDOVERS:
-            return _handover_clock(ground, work.book(HANDOVERS).get(value))
-        case Rule.DEBRIEFS:
-            return _debrief_clock(ground, work.book(DEBRIEFS).get(value))
-        case Rule.LISTENINGS:
-            return _listening_clock(ground, work.book(LISTENINGS).get(value))
+        case Rule.HANDOVERS | Rule.DEBRIEFS | Rule.LISTENINGS | Rule.SHEETS:
+            return _clock_of_words(ground, going.rule, value)
         case Rule.PEOPLE:
             person = work.people.get(value)
             if _is_followed(ground, person) or not _is_known(ground, person):
@@ -83,6 +81,19 @@ def _clock(ground: Ground, going: Going, value: str) -> datetime | None:
             # When these ended does not change any more; only somebody else may have taken them away.
             work.book(_BOOK_OF[rule]).get(value)
             return going.since
+
+
+def _clock_of_words(ground: Ground, rule: Rule, value: str) -> datetime | None:
+    work = ground.work
+    match rule:
+        case Rule.HANDOVERS:
+            return _handover_clock(ground, work.book(HANDOVERS).get(value))
+        case Rule.DEBRIEFS:
+            return _debrief_clock(ground, work.book(DEBRIEFS).get(value))
+        case Rule.LISTENINGS:
+            return _listening_clock(ground, work.book(LISTENINGS).get(value))
+        case _:
+            return _sheet_clock(work.book(SHIFT_SHEETS).get(value))
 
 
 _BOOK_OF: Mapping[Rule, BookOf[Any]] = {
@@ -142,6 +153,16 @@ def _listenings(ground: Ground) -> _Found:
 
 def _listening_clock(ground: Ground, one: Listening) -> datetime | None:
     return _words_clock(ground, one.call, [one.asked_at, one.ended_at]) if one.reason else None
+
+
+def _sheets(ground: Ground) -> _Found:
+    for one in ground.work.book(SHIFT_SHEETS).where(up_to={"at": ground.until}):
+        yield f"sheet:{one.id}", _sheet_clock(one)
+
+
+def _sheet_clock(one: ShiftSheet) -> datetime | None:
+    """Return from when its time counts; None: nobody took it over yet, or it is blank."""
+    return latest([one.at, one.accepted_at]) if one.accepted_at and (one.note or one.lines) else None
 
 
 def _words_clock(ground: Ground, call: str, moments: list[datetime | None]) -> datetime | None:
@@ -260,6 +281,7 @@ _FINDERS: Mapping[Rule, Callable[[Ground], _Found]] = {
     Rule.HANDOVERS: _handovers,
     Rule.DEBRIEFS: _debriefs,
     Rule.LISTENINGS: _listenings,
+    Rule.SHEETS: _sheets,
     Rule.RECORDINGS: _recordings,
     Rule.CALLS: _calls,
     Rule.REQUESTS: _requests,

@@ -18,6 +18,7 @@ from callcenter.domain.books import (
     RECORDINGS,
     REQUESTS,
     SESSION_VERSIONS,
+    SHIFT_SHEETS,
 )
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.people import FileStatus
@@ -25,6 +26,7 @@ from callcenter.domain.retention import Going, Rule, Term, latest
 from callcenter.domain.sessions import SessionRow
 from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup.forgetting import named_on
 from callcenter.service.privacy.holds import Held
 
 Terms = Mapping[Rule, Term]
@@ -146,12 +148,27 @@ class Ground:
                 return self._holds_about(f"call:{self.work.book(DEBRIEFS).get(value).about}")
             case "listening":
                 return self._holds_about(f"call:{self.work.book(LISTENINGS).get(value).call}")
+            case "sheet":
+                return self.held.binds(going.object) or any(map(self._holds_named, self._on_sheet(value)))
             case "block":
                 return self.held.binds(number=self.work.book(BLOCKS).get(value).number)
             case "person":
                 return self.held.binds(*(f"person:{entry}" for entry in self.entries(value)))
             case _:
                 return self.held.binds(going.object)
+
+    def _on_sheet(self, sheet: str) -> set[str]:
+        return named_on(self.work.book(SHIFT_SHEETS).get(sheet))
+
+    def _holds_named(self, name: str) -> bool:
+        """Tell whether a legal hold keeps what a line of a sheet names: a case, or whose debt it is."""
+        if self.held.binds(f"case:{name}"):
+            return True
+        try:
+            person = self.work.debts.get(name).person
+        except NotFound:
+            return False
+        return self.held.binds(*(f"person:{entry}" for entry in self.entries(person)))
 
     def holds_call(self, call: CallRecord) -> bool:
         """Tell whether a legal hold keeps a call: by its session, or by whose number it is."""
