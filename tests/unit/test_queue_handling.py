@@ -225,7 +225,7 @@ def test_r14_a_snoozed_high_risk_debt_breaches_on_time_and_alarms(work: UnitOfWo
 def test_nothing_is_put_off_into_the_past_or_without_a_reason(work: UnitOfWork, until: datetime) -> None:
     with pytest.raises(Refused, match="在现在之后"):
         snooze(work, of(work, Kind.CALLBACK), until)
-    with pytest.raises(Refused, match="必须写明理由"):
+    with pytest.raises(Refused, match="请写明理由"):
         handling.snooze(work, "ob-call", NOW + HOUR, reason=" ", actor="c017", now=NOW, rules=RULES)
 
 
@@ -277,7 +277,7 @@ def test_r26_a_counsellor_decides_nothing_and_nobody_about_a_promise(work: UnitO
     with pytest.raises(Forbidden):
         handling.decide(work, one.id, Decision.HOME_VISIT, reason="敲门没人应", actor="c017", now=NOW)
     with pytest.raises(Refused, match="只有高危随访"):
-        handling.decide(work, "ob-call", Decision.HOME_VISIT, reason="没人接", actor="s001", now=NOW)
+        handling.decide(work, "ob-call", Decision.HOME_VISIT, reason="一直没有人接", actor="s001", now=NOW)
     with pytest.raises(Refused, match="没有「wait」"):
         handling.decide(work, one.id, "wait", reason="再等等", actor="s001", now=NOW)
 
@@ -462,7 +462,7 @@ def test_a_pause_holds_until_its_hour_or_until_somebody_lets_it_go_on(work: Unit
 def test_a_pause_takes_a_supervisor_a_reason_and_an_hour_to_come(work: UnitOfWork) -> None:
     with pytest.raises(Forbidden):
         pausing.pause(work, reason="话务高峰", actor="c017", now=NOW)
-    with pytest.raises(Refused, match="必须写明理由"):
+    with pytest.raises(Refused, match="请写明理由"):
         pausing.pause(work, reason="", actor="s001", now=NOW)
     with pytest.raises(Refused, match="在现在之后"):
         pausing.pause(work, reason="话务高峰", until=NOW, actor="s001", now=NOW)

@@ -84,7 +84,7 @@ def other(work: UnitOfWork, kind: Kind) -> Obligation:
 
 def test_a_routine_period_is_waived_by_one_supervisor_with_a_reason(work: UnitOfWork) -> None:
     one = routine(work)
-    with pytest.raises(Refused, match="必须写明理由"):
+    with pytest.raises(Refused, match="请写明理由"):
         waiving.ask(work, one.id, reason="  ", actor="s001", now=NOW)
     waiver = waiving.ask(work, one.id, reason=WHY, actor="s001", now=NOW)
     assert (waiver.state, waiver.needs_two, waiver.decided_by) == (WaiverState.GRANTED, False, "s001")
@@ -178,7 +178,7 @@ def test_a_waiver_is_refused_with_a_reason_and_may_be_asked_again(work: UnitOfWo
     asked = waiving.ask(work, one.id, reason=WHY, actor="s001", now=NOW)
     with pytest.raises(Refused, match="等另一位督导决定"):
         waiving.ask(work, one.id, reason=WHY, actor="s002", now=NOW)
-    with pytest.raises(Refused, match="必须写明理由"):
+    with pytest.raises(Refused, match="请写明理由"):
         waiving.refuse(work, asked.id, actor="s002", now=NOW)
     waiving.refuse(work, asked.id, reason="先上门看看", actor="s002", now=NOW)
     assert work.debts.get(one.id).closing is None

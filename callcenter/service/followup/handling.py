@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from callcenter.domain.access import Verb, may
 from callcenter.domain.books import DEBT_EVENTS
 from callcenter.domain.ledger import DebtAct, DebtEvent, Decision
+from callcenter.domain.reasons import checked_reason, storable
 from callcenter.domain.users import User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import UnitOfWork
@@ -138,7 +139,7 @@ def snooze(
     """
     allow(work, actor, Verb.QUEUE_WORK)
     place, one = begin(work, obligation_id, now)
-    said = needed(reason, "推迟一件事")
+    said = needed(reason)
     _check_hour(one, until, now, rules)
     put_off = replace(one, snoozed_until=until)
     value = until.isoformat()
@@ -164,7 +165,7 @@ def escalate(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, n
     """
     allow(work, actor, Verb.QUEUE_WORK)
     place, one = begin(work, obligation_id, now)
-    said = needed(reason, "上报一件事")
+    said = needed(reason)
     handed = replace(one, escalated_at=now, snoozed_until=None)
     return _handle(work, handed, DebtAct.ESCALATED, place, actor, now, reason=said)
 
@@ -184,7 +185,7 @@ def decide(
         raise Refused("只有高危随访要作这样的决定；别的事可以转交（assign）、推迟（snooze）或免除（waive）。")
     if what not in set(Decision):
         raise Refused(f"没有「{what}」这样的决定：{'、'.join(Decision)}。")
-    said = needed(reason, "联系不上有危险的人时的决定")
+    said = needed(reason)
     return record(work, one.id, DebtAct.DECIDED, place, actor, now, reason=said, value=Decision(what).value)
 
 
@@ -286,17 +287,15 @@ def record(
     return event
 
 
-def needed(reason: str, what: str) -> str:
-    """Return a reason that has to be there, or raise `Refused`: `what` needs one."""
-    if not reason.strip():
-        raise Refused(f"{what}必须写明理由（--reason）。")
-    return _short(reason)
+def needed(reason: str) -> str:
+    """Return a reason that has to be there, or raise `Refused`."""
+    return _short(checked_reason(reason))
 
 
-def _short(reason: str) -> str:
-    if len(reason) > LONGEST_REASON:
+def _short(text: str) -> str:
+    if len(text) > LONGEST_REASON:
         raise Refused(f"理由最多 {LONGEST_REASON} 个字；详情请写接访记录。")
-    return reason.strip()
+    return storable(text)
 
 
 def _check_free(one: Obligation, user: User) -> None:

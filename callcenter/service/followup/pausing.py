@@ -31,7 +31,7 @@ def pause(
     that has gone by, `Conflict`.
     """
     allow(work, actor, Verb.DIALLER_HOLD)
-    said = needed(reason, "暂停自动拨打")
+    said = needed(reason)
     if until is not None and until <= now:
         raise Refused("暂停到的时间要在现在之后；不写就一直停到有人恢复。")
     before = work.book(DIALLER_PAUSES).one(DIALLER)

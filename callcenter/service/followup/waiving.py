@@ -13,6 +13,7 @@ from datetime import datetime
 from callcenter.domain.access import Verb
 from callcenter.domain.books import WAIVERS
 from callcenter.domain.ledger import DebtAct, Waiver, WaiverState
+from callcenter.domain.reasons import storable
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
@@ -32,7 +33,7 @@ def ask(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: d
     """
     allow(work, actor, Verb.QUEUE_CLOSE)
     place, one = begin(work, obligation_id, now)
-    said = needed(reason, "免除一件事")
+    said = needed(reason)
     if one.kind is Kind.VERIFY:
         raise Refused("要核实的事不能免除：请核实，登记查到的情况。")
     known = work.book(WAIVERS).where(obligation=one.id)
@@ -70,7 +71,7 @@ def refuse(work: UnitOfWork, waiver_id: str, *, reason: str = "", actor: str, no
     allow(work, actor, Verb.QUEUE_CLOSE)
     waiver = _asked(work, waiver_id)
     place, one = begin(work, waiver.obligation, now)
-    said = needed(reason, "不同意免除") if waiver.asked_by != actor else reason.strip()
+    said = needed(reason) if waiver.asked_by != actor else storable(reason)
     decided = replace(waiver, state=WaiverState.REFUSED, decided_by=actor, decided_at=now, decision=said)
     record(work, one.id, DebtAct.WAIVER_REFUSED, place, actor, now, reason=said, value=waiver.id)
     return work.book(WAIVERS).put(decided)
