@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from actors import enlist
@@ -55,17 +56,19 @@ def work() -> Iterator[MemoryUnit]:
         yield unit
 
 
-def step(work: MemoryUnit, act: object, at: datetime = NOW, by: str = "k001", **given: object) -> Taken:
+def step(
+    work: MemoryUnit, act: Callable[..., Taken], at: datetime = NOW, by: str = "k001", **given: Any
+) -> Taken:
     given = {"file_no": "WX-1", "reason": WHY, **given}
-    return act(work, given.pop("file_no"), register=REGISTER, actor=by, now=at, **given)  # type: ignore[operator,no-any-return]
+    return act(work, given.pop("file_no"), register=REGISTER, actor=by, now=at, **given)
 
 
 def owed(work: MemoryUnit) -> list[Kind]:
     return sorted(o.kind for o in work.debts.open(person="p1"))
 
 
-def at(work: MemoryUnit, status: FileStatus, **changes: object) -> None:
-    work.people.put_file(replace(FILE, status=status, **changes))  # type: ignore[arg-type]
+def at(work: MemoryUnit, status: FileStatus) -> None:
+    work.people.put_file(replace(FILE, status=status))
     sweep(work, NOW, rules=REGISTER.owed)
 
 
@@ -75,7 +78,12 @@ def at(work: MemoryUnit, status: FileStatus, **changes: object) -> None:
 def test_a_new_applicant_is_owed_nothing_until_the_notice_is_over_and_somebody_approved(
     work: MemoryUnit,
 ) -> None:
-    new = {"file_no": "WX-9", "grade": "相对困难", "name": "钱秀英", "numbers": ["13800002222"]}
+    new: dict[str, Any] = {
+        "file_no": "WX-9",
+        "grade": "相对困难",
+        "name": "钱秀英",
+        "numbers": ["13800002222"],
+    }
     applied = step(work, filing.apply, **new).after
     assert (applied.status, applied.since) == (FileStatus.APPLIED, NOW.date())
     put_up = step(work, filing.put_up, file_no="WX-9").after
@@ -96,7 +104,12 @@ def test_r32_what_was_refused_on_an_applicants_telephone_binds_the_applicant(wor
     work.people.add_suppression(
         Suppression(person="p7", kind=SuppressionKind.AUTOMATION, at=NOW, reason="家里人会听见")
     )
-    new = {"file_no": "WX-9", "grade": "相对困难", "name": "钱秀英", "numbers": ["13800002222"]}
+    new: dict[str, Any] = {
+        "file_no": "WX-9",
+        "grade": "相对困难",
+        "name": "钱秀英",
+        "numbers": ["13800002222"],
+    }
     person = step(work, filing.apply, **new).after.person
     assert person != "p7"
     assert [s.kind for s in work.people.suppressions(person)] == [SuppressionKind.AUTOMATION]
@@ -130,7 +143,7 @@ def test_a_grade_the_site_does_not_have_is_refused_with_those_it_has(work: Memor
     ],
 )
 def test_a_step_from_where_the_table_has_none_says_where_the_file_stands(
-    work: MemoryUnit, status: FileStatus, act: object
+    work: MemoryUnit, status: FileStatus, act: Callable[..., Taken]
 ) -> None:
     at(work, status)
     with pytest.raises(Refused, match=f"现在是{status.value}"):
@@ -265,7 +278,7 @@ def test_r34_denying_puts_the_file_back_where_it_stood_and_it_is_owed_again(
 def with_ties(work: MemoryUnit) -> None:
     """Let 沈建国 have been promised a call, have a plan, and be looked after in a case."""
     work.debts.add(a_promise("x", "p1", NOW))
-    step_of_case = {"kind": Kind.HIGH_RISK, "origin": "case/ca-p1/24h"}
+    step_of_case: dict[str, Any] = {"kind": Kind.HIGH_RISK, "origin": "case/ca-p1/24h"}
     work.debts.add(a_promise("risk", "p1", NOW, **step_of_case))
     work.book(CASES).add(a_case("p1", Level.HIGH, NOW, state=CaseState.ACTIVE))
     plan = Plan(
@@ -318,8 +331,8 @@ def test_r34_nothing_ends_under_somebody_who_is_calling_at_this_moment(work: Mem
 def test_a_household_has_one_open_file_and_the_refusal_names_it(work: MemoryUnit) -> None:
     work.people.add(Person(id="p2", code="P-2", name="钱秀英", phones=(Phone(number="13800002222"),)))
     work.people.put_file(replace(FILE, file_no="WX-2", person="p2", status=FileStatus.CLOSED))
-    how = {"actor": "k001", "now": NOW, "reason": "同一本户口簿"}
-    households.move_home(work, "WX-2", beside="WX-1", **how)  # type: ignore[arg-type]
+    how: dict[str, Any] = {"actor": "k001", "now": NOW, "reason": "同一本户口簿"}
+    households.move_home(work, "WX-2", beside="WX-1", **how)
     with pytest.raises(Refused, match="WX-1"):
         step(work, filing.apply, file_no="WX-2", grade="深度困难")
     step(work, filing.leave, because=ExitReason.RETIRED)
@@ -328,17 +341,17 @@ def test_a_household_has_one_open_file_and_the_refusal_names_it(work: MemoryUnit
         step(work, filing.come_back)
     with pytest.raises(Refused, match="WX-2"):
         step(work, filing.confirm, back=True)
-    households.move_home(work, "WX-1", beside=None, **how)  # type: ignore[arg-type]
+    households.move_home(work, "WX-1", beside=None, **how)
     step(work, filing.come_back)
     with pytest.raises(Refused, match="一户一档"):
-        households.move_home(work, "WX-1", beside="WX-2", **how)  # type: ignore[arg-type]
+        households.move_home(work, "WX-1", beside="WX-2", **how)
 
 
 def test_members_are_set_anew_and_the_register_number_stays(work: MemoryUnit) -> None:
-    how = {"actor": "k001", "now": NOW, "reason": "入户时登记"}
+    how: dict[str, Any] = {"actor": "k001", "now": NOW, "reason": "入户时登记"}
     wife, girl = Member(name="钱秀英", relation="配偶"), Member(name="沈小梅", relation="女儿")
-    households.set_home(work, "WX-1", members=(wife, girl), register_no="320200-17", **how)  # type: ignore[arg-type]
-    home = households.set_home(work, "WX-1", members=(girl,), **how)  # type: ignore[arg-type]
+    households.set_home(work, "WX-1", members=(wife, girl), register_no="320200-17", **how)
+    home = households.set_home(work, "WX-1", members=(girl,), **how)
     assert (home.members, home.household.register_no) == ((girl,), "320200-17")
     assert [file.file_no for file in home.files] == ["WX-1"]
     with pytest.raises(NotFound, match="WX-8"):
