@@ -121,8 +121,8 @@ class Dispatcher:
     async def _line_refuses(self) -> bool:
         overview = await asyncio.to_thread(self.ledger.overview, self.clock(), await self._line())
         refused = refusals(check_line(overview)) if overview is not None else ()
+        await asyncio.to_thread(self.ledger.refused, None, [v.gate for v in refused], self.clock())
         if refused:
-            await asyncio.to_thread(self.ledger.refused, None, [v.gate for v in refused], self.clock())
             codes = ",".join(v.gate.value for v in refused)
             log.info("the line refuses", extra={"action": "gate", "reason": codes})
         return bool(refused)

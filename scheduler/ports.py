@@ -37,7 +37,7 @@ class Ledger(Protocol):
         ...
 
     def refused(self, obligation_id: str | None, gates: Sequence[Gate], now: datetime) -> None:
-        """Keep which gates refused last: one obligation, or (None) everything that is due."""
+        """Keep which gates refused last: one obligation, or (None) everything that is due; none: nothing."""
         ...
 
     def begin(self, claimed: Obligation, attempt: Attempt) -> None:

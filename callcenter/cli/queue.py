@@ -24,11 +24,13 @@ from callcenter.cli.common import (
 from callcenter.cli.hardship import plain_row
 from callcenter.cli.queue_acts import ACTS
 from callcenter.cli.queue_ahead import forecast_, tonight_
+from callcenter.cli.queue_ladder import ladder
 from callcenter.cli.queue_sheet import sheet
+from callcenter.domain.ledger import DebtEvent
 from callcenter.domain.levels import Level
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
-from callcenter.service.followup import debt_rows
+from callcenter.service.followup import debt_rows, handled
 from callcenter.service.followup.case_contacts import unwritten
 from callcenter.service.followup.debt_views import OTHER_NUMBER, DebtView, who_may_dial
 from callcenter.service.followup.debts import (
@@ -40,12 +42,20 @@ from callcenter.service.followup.debts import (
     rules_of,
     sweep,
 )
-from callcenter.service.followup.dispatch import DebtRound, LineDialler, note_dial
+from callcenter.service.followup.dispatch import (
+    THE_LINE,
+    DebtRound,
+    LineDialler,
+    Refusal,
+    last_refusal,
+    note_dial,
+    override_window,
+)
 from callcenter.service.followup.ending import kept_with
 from callcenter.service.line import recordings
 from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, LEVEL_WORDS
 from scheduler.errors import LineUnreachable
-from scheduler.gates import Line, Verdict
+from scheduler.gates import SENTENCES, Line, Verdict
 from scheduler.ladder import Who
 from scheduler.obligations import Attempt, Kind
 
@@ -70,6 +80,11 @@ _SHOW = [
     ("remark", "注意"),
     ("agreed", "拨打约定"),
     ("poster_code", "海报编号"),
+    ("snoozed_until", "推迟到"),
+    ("escalated_at", "上报于"),
+    ("waiver", "免除申请"),
+    ("plan", "计划"),
+    ("history_text", "经过"),
     ("recordings", "录音"),
     ("file_no", "档案编号"),
     ("grade", "困难类别"),
@@ -99,7 +114,7 @@ def queue(ctx: click.Context, actor: str | None) -> None:
         raise click.UsageError(f"--as 写在子命令后面：hotline queue {ctx.invoked_subcommand} … --as {actor}")
 
 
-for act in ACTS:
+for act in (*ACTS, ladder):
     queue.add_command(act)
 
 
@@ -125,8 +140,8 @@ def list_queue(app: App, all_of_them: bool, limit: int, actor: str, as_json: boo
     if as_json:
         show_rows([_row(v) for v in found], _LIST, as_json=True)
         return
-    owed = [v for v in found if v.is_owed]
-    later = [v for v in found if not v.is_owed]
+    owed = [v for v in found if v.is_owed or v.is_handed_up]
+    later = [v for v in found if not (v.is_owed or v.is_handed_up)]
     show_rows([_row(v) for v in owed], _LIST)
     if later:
         console().print("还没到期：" if all_of_them else "今天到期，时间还没到：")
@@ -160,7 +175,9 @@ def show(app: App, obligation: str, actor: str, as_json: bool) -> None:
     """显示一件事。"""
     with app.store() as work:
         found = debt_rows.one_debt(work, obligation, _facts(app, work), actor=actor)
-    show_one({**_row(found, nested=as_json), "recordings": _recordings(app, found)}, _SHOW, as_json)
+        acts = handled.acts_on(work, obligation, actor=actor)
+    row = {**_row(found, nested=as_json), "recordings": _recordings(app, found), "history": _acts(acts)}
+    show_one({**row, **_history_text(app, acts, as_json)}, _SHOW, as_json)
 
 
 @queue.command()
@@ -174,23 +191,62 @@ def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
     with app.store() as work:
         facts = line_facts(work, app.clock(), line, rules_of(app.settings))
         found = debt_rows.one_debt(work, obligation, facts, actor=actor)
-        chain = debt_rows.why(work, found, facts, actor=actor)
+        acts = handled.acts_on(work, obligation, actor=actor)
+        told = [f"{handled.act_words(act, zone=app.settings.site.zone)}。" for act in acts]
+        chain = [*debt_rows.why(work, found, facts, actor=actor), *told]
+        refused = last_refusal(work, obligation) or last_refusal(work, THE_LINE)
     machine = found.verdicts if found.may_be_automatic else ()
     if as_json:
         row = {**_row(found, nested=True), "recordings": _recordings(app, found), "chain": chain}
+        row["history"] = _acts(acts)
         gates = {"gates": _gates(machine), "human_gates": _gates(found.for_humans)}
-        show_one({**row, **gates}, [], as_json=True)
+        last = {"last_refused": None if refused is None or not machine else _last_refused(refused)}
+        show_one({**row, **gates, **last}, [], as_json=True)
         return
-    for sentence in (*chain, who_may_dial(found)):
+    for sentence in (*chain, *_refused_sentences(app, refused if machine else None), who_may_dial(found)):
         console().print(sentence, markup=False)
     console().print("此刻的关口（自动拨打）:" if machine else "此刻的关口（工作人员拨打）:")
     for verdict in machine or found.for_humans:
-        console().print(f"  {'过' if verdict.passed else '拦'} {verdict.sentence}", markup=False)
+        mark = "注意" if verdict.notice else "过" if verdict.passed else "拦"
+        console().print(f"  {mark} {verdict.sentence}", markup=False)
+
+
+def _last_refused(refused: Refusal) -> dict[str, object]:
+    return plain_row({"codes": [gate.value for gate in refused.gates], "since": refused.since})
+
+
+def _refused_sentences(app: App, refused: Refusal | None) -> list[str]:
+    """Say what kept the last call from going out, and since when it does."""
+    if refused is None:
+        return []
+    since = refused.since.astimezone(app.settings.site.zone)
+    why = "；".join(SENTENCES[gate][1] for gate in refused.gates)
+    return [f"上一次没有拨出：{why}（{since:%m-%d %H:%M} 起）。"]
+
+
+def _acts(acts: Sequence[DebtEvent]) -> list[dict[str, object]]:
+    """Return the acts as they are on record; why they were done stands in `why`."""
+    return [plain_row({"act": a.act, "by": a.by, "at": a.at, "value": a.value}) for a in acts]
+
+
+def _history_text(app: App, acts: Sequence[DebtEvent], as_json: bool) -> dict[str, object]:
+    if as_json:
+        return {}
+    zone = app.settings.site.zone
+    return {"history_text": "；".join(handled.act_words(a, zone=zone, reason=False) for a in acts) or None}
 
 
 def _gates(verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
     return [
-        plain_row({"gate": v.gate, "passed": v.passed, "sentence": v.sentence, "retry_at": v.retry_at})
+        plain_row(
+            {
+                "gate": v.gate,
+                "passed": v.passed,
+                "notice": v.notice,
+                "sentence": v.sentence,
+                "retry_at": v.retry_at,
+            }
+        )
         for v in verdicts
     ]
 
@@ -198,14 +254,24 @@ def _gates(verdicts: Sequence[Verdict]) -> list[dict[str, object]]:
 @queue.command()
 @click.argument("obligation")
 @click.option("--agent", help="先振铃哪位工作人员（人员代码）；不写则自动拨打")
+@click.option("--override", is_flag=True, help="在拨打时段之外也拨（督导；要写 --reason）")
+@click.option("--reason", default="", help="为什么要在时段之外拨打")
 @actor_option
 @json_option
 @pass_app
-def dial(app: App, obligation: str, agent: str | None, actor: str, as_json: bool) -> None:
-    """现在就拨打。每一道关口都重新检查。"""
-    with app.store() as work:
-        note_dial(work, obligation, agent, actor=actor, now=app.clock())  # asked, not kept: the line may wait
-    attempt = asyncio.run(_dial(app, obligation, agent, actor))
+def dial(
+    app: App, obligation: str, agent: str | None, override: bool, reason: str, actor: str, as_json: bool
+) -> None:
+    """现在就拨打。每一道关口都重新检查。
+
+    --override 只放开时段这一道，先写明是谁、为什么，再拨；别的关口照样拦。
+    """
+    now = app.clock()
+    with app.store() as work:  # asked, not kept: the line may wait
+        if override:
+            override_window(work, obligation, reason=reason, actor=actor, now=now)
+        note_dial(work, obligation, agent, actor=actor, now=now)
+    attempt = asyncio.run(_dial(app, obligation, agent, actor, reason if override else None))
     if as_json:
         show_one(
             {"id": obligation, "attempt": attempt.id, "n": attempt.n, "by": attempt.by}, [], as_json=True
@@ -311,10 +377,10 @@ async def _line(app: App) -> Line | None:
         return None
 
 
-async def _dial(app: App, obligation: str, agent: str | None, actor: str) -> Attempt:
+async def _dial(app: App, obligation: str, agent: str | None, actor: str, override: str | None) -> Attempt:
     async with app.telephony() as line:
         round_ = DebtRound.wire(app.store, line.calls, line.queue, app.settings, app.clock)
-        return await round_.dial(obligation, actor=actor, agent=agent)
+        return await round_.dial(obligation, actor=actor, agent=agent, override=override)
 
 
 def _dialler(app: App, line: Telephony) -> LineDialler:

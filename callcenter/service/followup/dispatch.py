@@ -265,9 +265,9 @@ class DebtRound:
 
     def _note_dial(self, obligation_id: str, actor: str, agent: str | None, override: str | None) -> None:
         with self.store() as work:
-            note_dial(work, obligation_id, agent, actor=actor, now=self.clock())
             if override is not None:
                 override_window(work, obligation_id, reason=override, actor=actor, now=self.clock())
+            note_dial(work, obligation_id, agent, actor=actor, now=self.clock())
             work.commit()
 
 
@@ -293,7 +293,7 @@ def override_window(
     It opens that gate for this one call, and no other. Raises `Forbidden`, `NotFound` or `Refused`.
     """
     allow(work, actor, Verb.QUEUE_DECIDE)
-    because = needed(reason, "在时段之外拨打")
+    because = needed(reason)
     place, one = begin(work, obligation_id, now)
     return record(
         work, one.id, DebtAct.OVERRIDDEN, place, actor, now, reason=because, value=Gate.OUTSIDE_WINDOW.value
