@@ -329,8 +329,10 @@ class Debts(Protocol):
         """
         ...
 
-    def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
-        """Count the open obligations that are due by `until`, and stop counting at `most`."""
+    def count_due(
+        self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int, plain: bool = False
+    ) -> int:
+        """Count the open obligations that `page` lists, due by `until`, and stop counting at `most`."""
         ...
 
     def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:

@@ -91,9 +91,11 @@ class MemoryDebts:
         listed = (o for o in ours if o.due_at <= (until or now) or _stands_first(o, now))
         return sorted(listed, key=lambda o: rank(o, now, in_doubt=is_lost(self.attempts(o.id))))[:limit]
 
-    def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
-        """Count the open obligations that are due by `until`, and stop counting at `most`."""
-        return len(self.page(until, kinds=kinds, limit=most))
+    def count_due(
+        self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int, plain: bool = False
+    ) -> int:
+        """Count the open obligations that `page` lists, due by `until`, and stop counting at `most`."""
+        return len(self.page(until, kinds=kinds, limit=most, plain=plain))
 
     def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
         """Compare files and open routine debts of `limit` people after one; return whom they differ for."""

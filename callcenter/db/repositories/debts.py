@@ -12,7 +12,7 @@ from callcenter.db import tables
 from callcenter.db.repositories import looks
 from callcenter.db.repositories.attempts import SqlAttempts
 from callcenter.db.repositories.base import Row, chunks
-from callcenter.db.repositories.debt_pages import by_date, due_by, handed_up_before, shelves
+from callcenter.db.repositories.debt_pages import by_date, counts, first_of, shelves
 from callcenter.db.tables import attempts, obligations
 from callcenter.domain.moments import check_aware
 from callcenter.errors import Conflict, NotFound
@@ -111,20 +111,22 @@ class SqlDebts(SqlAttempts):
     ) -> Sequence[Obligation]:
         """Return the first open obligations that are due by `until` (now), the most pressing first (R29)."""
         rows: list[Row] = []
-        ordered = by_date if plain else shelves
-        for shelf in ordered(check_aware(now), until or now, kinds):
+        given = {"now": check_aware(now), "until": until or now}
+        for shelf in (by_date if plain else shelves)(_frozen(kinds)):
             left = None if limit is None else limit - len(rows)
             if left == 0:
                 break
-            rows += self._all(shelf.limit(left))
+            found = first_of(shelf, limited=left is not None)
+            rows += self._connection.execute(found, {**given, "most": left}).mappings().all()
         return [self._obligation(row) for row in rows]
 
-    def count_due(self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int) -> int:
-        """Count the open obligations that are due by `until`, and stop counting at `most`."""
-        return min(most, sum(self._count(some(until, kinds), most) for some in (due_by, handed_up_before)))
-
-    def _count(self, some: Select[Any], most: int) -> int:
-        return self._connection.scalar(select(func.count()).select_from(some.limit(most).subquery())) or 0
+    def count_due(
+        self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int, plain: bool = False
+    ) -> int:
+        """Count the open obligations that `page` lists, due by `until`, and stop counting at `most`."""
+        given = {"until": until, "most": most}
+        found = (self._connection.scalar(one, given) or 0 for one in counts(_frozen(kinds), plain))
+        return min(most, sum(found))
 
     def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
         """Compare files and open routine debts of `limit` files after a person; return whom they differ for.
@@ -347,6 +349,10 @@ class SqlDebts(SqlAttempts):
         reason = self._cipher.open(row["closing_reason"], "obligations.closing_reason") or ""
         kind = ClosingKind(row["closed_as"] or ClosingKind.OTHER)
         return Closing(at=row["closed_at"], reason=reason, by=row["closed_by"], kind=kind)
+
+
+def _frozen(kinds: Collection[Kind] | None) -> frozenset[Kind] | None:
+    return None if kinds is None else frozenset(kinds)
 
 
 def _open(person: str | None = None) -> Select[Any]:

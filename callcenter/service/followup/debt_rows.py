@@ -106,7 +106,8 @@ def owed(
     # R39: what was done about one, by a machine or a person, moves it nowhere in a clerk's list.
     listed = work.debts.page(facts.now, until=until, kinds=OF_REGISTER, limit=limit, plain=True)
     views = debt_views.unread(work, listed, facts)
-    known = len(views) if limit is None else work.debts.count_due(until, OF_REGISTER, most=len(views) + MOST)
+    most = len(views) + MOST
+    known = len(views) if limit is None else work.debts.count_due(until, OF_REGISTER, most=most, plain=True)
     return Owed(
         rows=tuple(_debt_row(user, view) for view in views),
         left=work.people.count_unchecked(),
@@ -172,6 +173,10 @@ def _of_file(said: Callable[[HardshipFile], object]) -> Callable[[DebtView], obj
     return lambda shown: said(shown.file) if shown.file else None
 
 
+def _plan(shown: DebtView) -> object:
+    return shown.obligation.origin.split("/")[0] if shown.obligation.kind is Kind.PLANNED else None
+
+
 def _day_owed(shown: DebtView) -> object:
     return shown.obligation.due_at.astimezone(shown.facts.rules.windows.zone).date()
 
@@ -186,6 +191,12 @@ _SAID: Mapping[str, Callable[[DebtView], object]] = {
     "kind": lambda shown: shown.obligation.kind,
     "level": lambda shown: shown.level,
     "owner": lambda shown: shown.owner,
+    "claimed_by": lambda shown: shown.obligation.owner,
+    "snoozed_until": lambda shown: shown.obligation.snoozed_until,
+    "escalated_at": lambda shown: shown.obligation.escalated_at,
+    "waiver": lambda shown: shown.standing.waiver,
+    "needs_decision": lambda shown: shown.standing.undecided,
+    "plan": _plan,
     "marks": lambda shown: list(shown.marks),
     "agreed": lambda shown: shown.agreed or None,
     "grade": _of_file(lambda file: file.grade),
