@@ -40,6 +40,8 @@ class Placed:
     store: MemoryStore = field(default_factory=MemoryStore)
     #: What each call is about -> the number called.
     numbers: dict[str, str] = field(default_factory=dict)
+    #: What each call is about -> the month of birth that is asked for; none: nothing is asked.
+    months: Mapping[str, str] = field(default_factory=dict)
     #: Those the telephone system refused to place.
     unplaced: set[str] = field(default_factory=set)
 
@@ -93,7 +95,8 @@ class Placed:
         link = link_to(self.pbx)
         running = asyncio.create_task(link.run())
         shown = self.pbx.settings.site.outbound_number
-        calls = AsteriskCalls(link, PhoneBook(USERS), shown_number=shown)
+        salt = self.pbx.keys.password("pbx-salt")
+        calls = AsteriskCalls(link, PhoneBook(USERS), shown_number=shown, salt=salt)
         async with asyncio.timeout(50):
             await soon(lambda: link.connected)
             await asyncio.gather(*(self._place(calls, attempt, shown, more) for attempt in attempts))
@@ -111,11 +114,16 @@ class Placed:
             ring=RING,
             flow=more.get("flow", "checkin"),
             first_ring=more.get("first_ring"),
+            expected={"birth_month": month} if (month := self._month(attempt)) else {},
         )
         try:
             await calls.place(call)
         except PbxError:
             self.unplaced.add(attempt.id)
+
+    def _month(self, attempt: Attempt) -> str | None:
+        about = next(what for what, number in self.numbers.items() if number == attempt.callee)
+        return self.months.get(about)
 
     def _told(self, attempts: Sequence[Attempt]) -> bool:
         self._follower.catch_up(now())
@@ -153,6 +161,11 @@ class Placed:
             person = work.debts.get(debt).person
             return [one.kind for one in work.debts.open(person=person) if one.id != debt]
 
+    def path(self, what: str) -> tuple[str, ...]:
+        """Return the nodes of the flow the call passed."""
+        with self.store() as work:
+            return work.calls.get(self._id(what)).path
+
     def _id(self, what: str) -> str:
         return f"at-{list(self.numbers).index(what) + 1:032x}"
 
@@ -161,13 +174,15 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def played(pbx: Pbx, folder: Path, *crowds: Mapping[str, Behaviour]) -> Placed:
+def played(
+    pbx: Pbx, folder: Path, *crowds: Mapping[str, Behaviour], months: Mapping[str, str] | None = None
+) -> Placed:
     """Return what became of calls to these people, one crowd after the other.
 
     SIPp reads no scenario of more than 64 kB, which is what about sixty people need.
     """
     pbx.reset()
-    placed = Placed(pbx=pbx)
+    placed = Placed(pbx=pbx, months=months or {})
     for n, people in enumerate(crowds):
         actors = Actors(pbx=pbx, folder=folder / str(n))
         try:

@@ -116,7 +116,13 @@ PEOPLE = {
         does=Answer(after=SOON, keys=presses("1@1"), lost=True), result=SILENT, source=FLOW
     ),
 }
-CASES = NETWORK | PEOPLE
+#: Whose month of birth is known is asked for it: a relative can press 1 too.
+MONTHS = {
+    "knows the month": pressed("1@1 0@2.4 5@3.2 1@5.6", Result.REACHED_SELF_IVR_OK),
+    "a relative presses 1 and guesses the month": pressed("1@1 0@2.4 6@3.2 0@6 7@6.8 1@9", OTHER),
+    "a relative presses 1 and knows no month": pressed("1@1", OTHER),
+}
+CASES = NETWORK | PEOPLE | MONTHS
 #: Answers at the very moment at which we stop ringing.
 LATE = {f"answers {early} ms before the end": RING - timedelta(milliseconds=early) for early in (90, 45, 0)}
 #: Refusals of every kind we have a word for, to see what Asterisk makes of them.
@@ -131,8 +137,9 @@ def told(_session_pbx: Pbx, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Everybody called once, and everything told."""
     late = {what: Answer(after=after) for what, after in LATE.items()}
     network = {what: case.does for what, case in NETWORK.items()}
-    people = {what: case.does for what, case in PEOPLE.items()}
-    yield played(_session_pbx, tmp_path_factory.mktemp("called"), network | late | EVERY | REASONS, people)
+    people = {what: case.does for what, case in (PEOPLE | MONTHS).items()}
+    folder, first = tmp_path_factory.mktemp("called"), network | late | EVERY | REASONS
+    yield played(_session_pbx, folder, first, people, months=dict.fromkeys(MONTHS, "05"))
     assert not _session_pbx.leak()
 
 
@@ -155,9 +162,21 @@ def test_asterisk_makes_of_each_status_the_cause_we_expect(told: Placed) -> None
 
 def test_r23_nothing_but_key_one_after_identity_satisfies(told: Placed) -> None:
     proven = {what for what in told.numbers if told.evidence(what)}
-    assert proven == {"all is well", "hangs up after key 1"}
+    assert proven == {"all is well", "hangs up after key 1", "knows the month"}
     (proof,) = told.evidence("all is well")
     assert (proof.kind, proof.reference) == (EvidenceKind.IVR_KEY, told.attempt("all is well").id)
+
+
+def test_r24_nobody_hears_what_it_is_about_before_they_said_who_they_are(told: Placed) -> None:
+    asked_how = {what for what in PEOPLE | MONTHS if "how" in told.path(what)}
+    known = {what for what, case in (PEOPLE | MONTHS).items() if case.result.value.startswith("reached_self")}
+    assert asked_how == known | {"9 and 9 again"}
+
+
+def test_r33_a_number_that_is_nobodys_is_marked_and_no_other(told: Placed) -> None:
+    marked = {what for what in CASES if told.phone(what).status is not PhoneStatus.OK}
+    of_no_use = {Result.VACANT, Result.WRONG_PERSON, Result.PHONE_REFUSED}
+    assert marked == {what for what, case in CASES.items() if case.result in of_no_use}
 
 
 def test_r25_who_asks_for_a_person_is_owed_one(told: Placed) -> None:
