@@ -67,6 +67,13 @@ DEBT_FIELDS: Mapping[str, DataClass] = {
     # How great somebody's danger is, and who looks after them.
     "level": _COUNSELLING,
     "owner": _COUNSELLING,
+    "claimed_by": _STAFF,
+    # Who put it off, handed it up or wants it let go had a reason, and it is the person's.
+    "snoozed_until": _COUNSELLING,
+    "escalated_at": _COUNSELLING,
+    "waiver": _COUNSELLING,
+    "needs_decision": _COUNSELLING,
+    "plan": _COUNSELLING,
     "marks": _COUNSELLING,
     # Whom to ask for, and by which word: for whoever dials.
     "agreed": _COUNSELLING,

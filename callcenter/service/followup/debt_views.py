@@ -16,6 +16,7 @@ from callcenter.ports import UnitOfWork
 from callcenter.service.followup.ahead import file_no_of, read_ahead, worst_cases
 from callcenter.service.followup.case_steps import case_of, step_name
 from callcenter.service.followup.debts import LineFacts, has_ivr_consent, situation_of
+from callcenter.service.followup.handled import Standing, standing_of
 from callcenter.service.followup.missed import why_missed
 from callcenter.service.followup.planning import why_planned
 from callcenter.service.followup.settling import details_of, numbers_for
@@ -26,7 +27,7 @@ from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusa
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why
 from scheduler.obligations import OF_REGISTER, Attempt, Kind, Mode, Obligation
 from scheduler.risk_ladder import counts_from
-from scheduler.urgency import is_lost, rank
+from scheduler.urgency import is_lost, is_put_off, rank
 
 #: Gates whose refusal says nothing about the person, least telling last.
 _TELLING = [
@@ -73,6 +74,8 @@ class DebtView:
     work: UnitOfWork = field(repr=False)
     #: Every person on the list and the worst of their open cases, whatever is owed to them here.
     cases: Callable[[], Mapping[str, Case]] = field(repr=False)
+    #: How every debt of the list stands with who works on it.
+    standings: Callable[[], Mapping[str, Standing]] = field(repr=False)
 
     @cached_property
     def person(self) -> Person:
@@ -100,9 +103,14 @@ class DebtView:
         """Return the person's worst open case, whatever this debt is."""
         return self.cases().get(self.obligation.person)
 
+    @property
+    def standing(self) -> Standing:
+        """Return how it stands with who works on it: a waiver asked for, a decision that is wanting."""
+        return self.standings()[self.obligation.id]
+
     def read(self) -> None:
         """Read everything there is to know."""
-        _ = (self.person, self.file, self.situation, self.last_contact, self.case)
+        _ = (self.person, self.file, self.situation, self.last_contact, self.case, self.standing)
 
     @cached_property
     def step(self) -> Step:
@@ -156,6 +164,11 @@ class DebtView:
         return self.facts.now >= self.obligation.due_at
 
     @property
+    def is_handed_up(self) -> bool:
+        """Tell whether it stands first, due or not, because somebody handed it up."""
+        return self.obligation.escalated_at is not None
+
+    @property
     def no_number(self) -> bool:
         """Tell whether there is nothing that may be dialled."""
         return not numbers_for(self.person, self.obligation)
@@ -167,7 +180,9 @@ class DebtView:
 
     @property
     def owner(self) -> str | None:
-        """Return whose it is: the case's owner, else who tried last by hand."""
+        """Return whose it is: who took it on, the case's owner, or who tried last by hand."""
+        if self.obligation.owner is not None:
+            return self.obligation.owner
         if self.case is not None and self.case.owner:
             return self.case.owner
         return next((a.by for a in reversed(self.situation.attempts) if not a.is_automatic), None)
@@ -180,8 +195,13 @@ class DebtView:
     @property
     def marks(self) -> tuple[str, ...]:
         """Return what somebody has to know before they dial."""
-        asked = self.situation.person
+        asked, one = self.situation.person, self.obligation
+        put_off = is_put_off(one, self.facts.now)
         found = {
+            "已上报": one.escalated_at is not None,
+            f"推迟到 {_wall(one.snoozed_until, self.facts)}" if one.snoozed_until else "": put_off,
+            "待督导决定": self.standing.undecided,
+            "免除待批": self.standing.waiver is not None,
             "拒绝来电": asked.no_outbound,
             "不接自动来电": asked.no_automation and not asked.no_outbound,
             OTHER_NUMBER: self.wants_other_number,
@@ -269,7 +289,11 @@ def unread(work: UnitOfWork, obligations: Sequence[Obligation], facts: LineFacts
     """Return the same, reading what is asked for when it is asked for: a clerk's list asks little."""
     ahead = read_ahead(work, obligations)
     cases = cache(lambda: worst_cases(ahead, {one.person for one in obligations}))
-    return [DebtView(obligation=one, facts=facts, work=ahead, cases=cases) for one in obligations]
+    standings = cache(lambda: standing_of(ahead, obligations, facts.now))
+    return [
+        DebtView(obligation=one, facts=facts, work=ahead, cases=cases, standings=standings)
+        for one in obligations
+    ]
 
 
 def queue(
