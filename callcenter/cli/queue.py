@@ -26,13 +26,14 @@ from callcenter.cli.queue_acts import ACTS
 from callcenter.cli.queue_ahead import forecast_, tonight_
 from callcenter.cli.queue_ladder import ladder
 from callcenter.cli.queue_sheet import sheet
+from callcenter.cli.queue_words import overdue_for, remark
 from callcenter.domain.ledger import DebtEvent
 from callcenter.domain.levels import Level
 from callcenter.errors import ConfigError, PbxError, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup import debt_rows, handled
 from callcenter.service.followup.case_contacts import unwritten
-from callcenter.service.followup.debt_views import OTHER_NUMBER, DebtView, who_may_dial
+from callcenter.service.followup.debt_views import DebtView, who_may_dial
 from callcenter.service.followup.debts import (
     LineFacts,
     close,
@@ -53,7 +54,7 @@ from callcenter.service.followup.dispatch import (
 )
 from callcenter.service.followup.ending import kept_with
 from callcenter.service.line import recordings
-from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, LEVEL_WORDS
+from callcenter.words import KIND_WORDS, LEVEL_WORDS
 from scheduler.errors import LineUnreachable
 from scheduler.gates import SENTENCES, Line, Verdict
 from scheduler.ladder import Who
@@ -397,18 +398,12 @@ def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
     row["kind_text"] = KIND_WORDS[shown.obligation.kind]
     row["who_text"] = _WHO[shown.step.who]
     row["due_text"] = shown.obligation.due_at.astimezone(zone).strftime("%m-%d %H:%M")
-    row["overdue_text"] = _ago(shown)
+    row["overdue_text"] = overdue_for(shown)
     row["level_text"] = None if shown.level is None else LEVEL_WORDS[Level(shown.level)]
     row["short"] = shown.short
     row["poster_code"] = shown.poster_code
-    row["remark"] = _remark(shown)
+    row["remark"] = remark(shown)
     return plain_row(row) if nested else row
-
-
-def _remark(shown: DebtView) -> str | None:
-    """Say what has to be known before anybody dials, in whole sentences."""
-    said = (ELSEWHERE_WORDS if mark == OTHER_NUMBER else mark for mark in shown.marks)
-    return "；".join(said) or None
 
 
 def _recordings(app: App, shown: DebtView) -> list[str]:
@@ -420,15 +415,6 @@ def _recordings(app: App, shown: DebtView) -> list[str]:
         is_kept = bool(recordings.of_call(work, call))
     is_waiting = any((app.settings.pbx_home / "spool" / "messages").glob(f"{call}-*.wav"))
     return [f"hotline calls message {call}"] if is_kept or is_waiting else []
-
-
-def _ago(shown: DebtView) -> str | None:
-    if shown.overdue is None:
-        return None
-    minutes = int(shown.overdue.total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes}分"
-    return f"{minutes // 1440}天" if minutes >= 1440 else f"{minutes // 60}小时"
 
 
 queue.add_command(tonight_)
