@@ -35,7 +35,7 @@ from callcenter.service.people.entries import open_cases
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
 from scheduler.gates import Gate, Line, Rules, Situation
-from scheduler.obligations import Attempt, Kind, Obligation, Result
+from scheduler.obligations import Attempt, CauseSource, Kind, Obligation, Result
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,8 @@ class StoreLedger:
         with self.store() as work:
             attempt = work.debts.attempt(attempt_id)
             if attempt is not None and attempt.in_doubt:
-                finish(work, replace(attempt, result=result, settled_at=now), now, self.rules)
+                ours = replace(attempt, result=result, settled_at=now, cause_source=CauseSource.OURS)
+                finish(work, ours, now, self.rules)
                 work.commit()
 
     def _read(self, work: UnitOfWork, one: Obligation, now: datetime, line: Line | None) -> Situation:
