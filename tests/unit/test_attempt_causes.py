@@ -18,9 +18,11 @@ from callcenter.domain.users import Role, User
 from callcenter.errors import Refused
 from callcenter.memory import MemoryStore, MemoryUnit
 from callcenter.service.followup import handling
+from callcenter.service.followup.dispatch import StoreLedger
 from callcenter.service.followup.results import REASONS, STATUSES, result_of, source_of
 from callcenter.service.followup.settling import PHONE_STATUS, settle
 from callcenter.words import attempt_words
+from scheduler.gates import Rules
 from scheduler.ladder_table import LadderTable, Then
 from scheduler.obligations import (
     BY_IVR,
@@ -146,14 +148,13 @@ def test_the_page_says_what_the_tables_say(result: Result) -> None:
 
 
 @pytest.fixture
-def work() -> Iterator[MemoryUnit]:
-    """A store in which 周伟 was called and nobody answered, behind an announcement."""
+def store() -> MemoryStore:
+    """A store in which 周伟 is owed a call that was dialled."""
     call = only_call("checkin_announcement")
-    dialled = call.started_at
-    with MemoryStore()() as unit:
+    dialled, week, made = call.started_at, timedelta(days=7), MemoryStore()
+    with made() as unit:
         unit.users.add(User(code="c017", name="周敏", roles=frozenset({Role.COUNSELLOR})))
         unit.people.add(Person(id="p1", code="P-1", name="周伟", phones=(Phone(number=NUMBER),)))
-        week = timedelta(days=7)
         unit.debts.add(
             Obligation(
                 id="ob-1", person="p1", kind=Kind.HARDSHIP, mode=Mode.IVR_OK,
@@ -164,8 +165,28 @@ def work() -> Iterator[MemoryUnit]:
         unit.debts.add_attempt(
             Attempt(id=call.id, obligation="ob-1", n=1, planned_at=dialled, by=BY_IVR, callee=NUMBER)
         )
-        settle(unit, [call], dialled + timedelta(minutes=1))
+        unit.commit()
+    return made
+
+
+@pytest.fixture
+def work(store: MemoryStore) -> Iterator[MemoryUnit]:
+    """The same, and nobody answered, behind an announcement."""
+    with store() as unit:
+        settle(unit, [only_call("checkin_announcement")], unit.debts.attempts("ob-1")[0].planned_at)
         yield unit
+
+
+def test_a_call_that_could_not_be_begun_was_our_own_fault(store: MemoryStore) -> None:
+    call = only_call("checkin_announcement")
+    StoreLedger(store, Rules()).settle(call.id, Result.OWN_FAULT, call.started_at)
+    with store() as unit:
+        (attempt,) = unit.debts.attempts("ob-1")
+    assert (attempt.result, attempt.cause_source, attempt.counts) == (
+        Result.OWN_FAULT,
+        CauseSource.OURS,
+        False,
+    )
 
 
 def test_an_announcement_is_no_answer_for_the_ladder_and_marked(work: MemoryUnit) -> None:
