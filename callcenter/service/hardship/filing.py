@@ -346,9 +346,18 @@ def _enter(
     }
     heading = Row(number=0, cells=tuple(Cell(text=SYNONYMS[name][0]) for name in told))
     line = Row(number=1, cells=tuple(Cell(text=text.strip()) for text in told.values()))
-    _, entries = understand([heading, line], {}, today)
+    _, entries = understand([heading, line], {}, today, grades=register.rules.grades)
     applied = [replace(entry, status=FileStatus.APPLIED) for entry in entries]
-    import_entries(work, applied, actor=actor, now=now, zone=register.owed.windows.zone)
+    import_entries(
+        work,
+        applied,
+        actor=actor,
+        now=now,
+        zone=register.owed.windows.zone,
+        rules=register.rules,
+        is_workday=register.owed.calendar.is_workday,
+        whole=False,
+    )
 
 
 def _end_all(work: UnitOfWork, file: HardshipFile, actor: str, now: datetime, reason: str) -> None:
