@@ -34,7 +34,7 @@ def by_date(obligation: Obligation, now: datetime) -> tuple[object, ...]:
     """Return the place of an open debt where nobody may see what was done about it: oldest first (R39)."""
     breached = now > obligation.window_end
     breach = obligation.window_end if breached else datetime.max.replace(tzinfo=UTC)
-    return breach, obligation.due_at, obligation.id
+    return breach, obligation.priority if breached else 0, obligation.due_at, obligation.id
 
 
 def is_put_off(obligation: Obligation, now: datetime) -> bool:

@@ -388,7 +388,13 @@ Index(
     sqlite_where=_STANDS,
     postgresql_where=_STANDS,
 )
-Index("ix_obligations_open_due", obligations.c.due_at, sqlite_where=_STANDS, postgresql_where=_STANDS)
+Index(
+    "ix_obligations_open_due",
+    obligations.c.due_at,
+    obligations.c.kind,
+    sqlite_where=_STANDS,
+    postgresql_where=_STANDS,
+)
 _HANDED_UP = text("closed_at IS NULL AND proven_at IS NULL AND escalated_at IS NOT NULL")
 Index(
     "ix_obligations_handed_up",

@@ -23,6 +23,9 @@ from scheduler.obligations import (
 )
 
 
+_WHOSE = select(obligations.c.person, obligations.c.kind)
+
+
 class SqlAttempts(Repository):
     """Tries and proofs. A proof of a routine debt has the sweep look at its person."""
 
@@ -144,10 +147,9 @@ class SqlAttempts(Repository):
 
     def _touch(self, *ids: str) -> None:
         """Have the sweep look at whose routine debts began or ended."""
-        routine = obligations.c.kind.in_([kind.value for kind in OF_REGISTER])
         for chunk in chunks(ids):
-            whose = select(obligations.c.person).where(obligations.c.id.in_(chunk), routine)
-            touch(self._connection, self._connection.scalars(whose).all())
+            rows = self._connection.execute(_WHOSE.where(obligations.c.id.in_(chunk)))
+            touch(self._connection, {person for person, kind in rows if kind in OF_REGISTER})
 
     def _attempt_row(self, attempt: Attempt) -> Row:
         return {

@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -76,10 +77,13 @@ def shelves(kinds: frozenset[Kind] | None) -> tuple[Select[Any], ...]:
 @cache
 def by_date(kinds: frozenset[Kind] | None) -> tuple[Select[Any], ...]:
     """Return what is open and due by `:until`, the oldest first, whatever was done about it (R39)."""
-    ours, in_order = _open(kinds), (_owed.due_at, _owed.id)
+    ours = _open(kinds)
     breached = ours.where(_owed.window_end < _now, _aside(_owed.due_at) <= _until)
     others = ours.where(_aside(_owed.window_end) >= _now, _owed.due_at <= _until)
-    return breached.order_by(_owed.window_end, *in_order), others.order_by(*in_order)
+    return (
+        breached.order_by(_owed.window_end, _owed.priority, _owed.due_at, _owed.id),
+        others.order_by(_owed.due_at, _owed.id),
+    )
 
 
 @cache
@@ -88,7 +92,7 @@ def counts(kinds: frozenset[Kind] | None, plain: bool) -> tuple[Select[Any], ...
 
     That is what was handed up; a `plain` list knows of no such thing (R39).
     """
-    ids = _open(kinds).with_only_columns(_owed.id)
+    ids = _open(kinds).with_only_columns(literal_column("1").label("one"))
     listed = [ids.where(_owed.due_at <= _until)]
     if not plain:
         listed.append(ids.where(_owed.escalated_at >= _LONG_AGO, _aside(_owed.due_at) > _until))

@@ -79,7 +79,7 @@ INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
     "ix_hardship_files_look_at": ("hardship_files", ["look_at"], LOOKED),
     "ix_obligations_open": ("obligations", URGENT, STANDS),
     "ix_obligations_open_kind": ("obligations", ["kind", *URGENT], STANDS),
-    "ix_obligations_open_due": ("obligations", ["due_at"], STANDS),
+    "ix_obligations_open_due": ("obligations", ["due_at", "kind"], STANDS),
     "ix_obligations_pressing": ("obligations", ["due_at"], PRESSING),
     "ix_obligations_handed_up": ("obligations", ["escalated_at"], HANDED_UP),
     "ix_obligations_put_off": ("obligations", ["snoozed_until"], PUT_OFF),
