@@ -140,7 +140,7 @@ def _is_in_vain(record: CallRecord) -> bool:
 def _is_owed(work: UnitOfWork, person: Person, record: CallRecord) -> bool:
     at = record.started_at
     level = _level(work, person, at)
-    said = in_force([w for w in work.people.suppressions(person.id) if w.at <= at], at)
+    said = in_force([w for w in work.people.suppressions(person.id) if w.at < at], at)
     if any(w.kind is SuppressionKind.ALL_OUTBOUND or w.topic == Kind.MISSED_CALL.value for w in said):
         return level is not None and level <= _HIGH
     if (record.ended_at or at) - at <= SHORT:
@@ -149,21 +149,24 @@ def _is_owed(work: UnitOfWork, person: Person, record: CallRecord) -> bool:
 
 
 def _agreed(work: UnitOfWork, person: Person, at: datetime) -> bool:
-    """Tell whether they had agreed to be called when they rang: in words, by a plan, or by what was owed."""
-    said = [c for c in work.people.consents(person.id) if c.kind is ConsentKind.FOLLOWUP and c.at <= at]
+    """Tell whether they had agreed to be called when they rang: in words, by a plan, or by what was owed.
+
+    What came about at the same instant does not count, or a call told twice might mean something else.
+    """
+    said = [c for c in work.people.consents(person.id) if c.kind is ConsentKind.FOLLOWUP and c.at < at]
     last = max(said, key=lambda c: c.at, default=None)
     if last is not None and last.granted and (last.expires_at is None or last.expires_at > at):
         return True
     group = group_of(work, person)
     if any(
-        p.at <= at and p.state is PlanState.ACTIVE for e in group for p in work.book(PLANS).where(person=e)
+        p.at < at and p.state is PlanState.ACTIVE for e in group for p in work.book(PLANS).where(person=e)
     ):
         return True
     return any(_stood(work, owed, at) for entry in group for owed in work.debts.of_person(entry))
 
 
 def _stood(work: UnitOfWork, owed: Obligation, at: datetime) -> bool:
-    if owed.kind in _NO_AGREEMENT or owed.created_at > at:
+    if owed.kind in _NO_AGREEMENT or owed.created_at >= at:
         return False
     ended = _ended(work, owed)
     return ended is None or ended > at
