@@ -22,7 +22,6 @@ from scheduler.obligations import (
     Result,
 )
 
-
 _WHOSE = select(obligations.c.person, obligations.c.kind)
 
 

@@ -92,7 +92,7 @@ def counts(kinds: frozenset[Kind] | None, plain: bool) -> tuple[Select[Any], ...
 
     That is what was handed up; a `plain` list knows of no such thing (R39).
     """
-    ids = _open(kinds).with_only_columns(literal_column("1").label("one"))
+    ids: Select[Any] = _open(kinds).with_only_columns(literal_column("1").label("one"))
     listed = [ids.where(_owed.due_at <= _until)]
     if not plain:
         listed.append(ids.where(_owed.escalated_at >= _LONG_AGO, _aside(_owed.due_at) > _until))
