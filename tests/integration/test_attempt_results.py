@@ -226,3 +226,16 @@ def test_no_carrier_at_all_is_our_own_fault(pbx: Pbx) -> None:
     placed.dial([attempt])
     found = placed.attempt("nobody there")
     assert (found.result, found.cause_source, found.counts) == (Result.OWN_FAULT, OURS, False)
+
+
+def test_a_line_that_was_not_restarted_yet_takes_no_call_for_a_dead_trunk(pbx: Pbx, actors: Actors) -> None:
+    placed = Placed(pbx=pbx)
+    pbx.console("module unload func_hangupcause.so")
+    try:
+        people: dict[str, Behaviour] = {"busy": Refuse(status=486, after=SOON), "rings": RingOn()}
+        placed.play(people, actors)
+    finally:
+        pbx.console("module load func_hangupcause.so")
+    busy, rings = placed.attempt("busy"), placed.attempt("rings")
+    assert (busy.result, busy.cause_source) == (Result.BUSY, SIP)
+    assert (rings.result, rings.cause_source) == (Result.NO_ANSWER, TIMEOUT)

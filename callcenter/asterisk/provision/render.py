@@ -48,6 +48,7 @@ MODULES = (
         "func_hangupcause",
         "func_logic",
         "func_math",
+        "func_module",
         "func_sha1",
         "func_strings",
         "func_timeout",
