@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import cast
 
 import click
@@ -23,10 +22,9 @@ from callcenter.cli.common import (
 )
 from callcenter.cli.hardship_coverage import coverage_
 from callcenter.cli.hardship_files import FILE_ACTS
+from callcenter.cli.hardship_import import import_, profiles
 from callcenter.service.followup import debt_rows
-from callcenter.service.followup.debts import line_facts, rules_of, sweep
-from callcenter.service.hardship.fields import Field, parse_mapping
-from callcenter.service.hardship.importing import Change, Diff, import_entries, read_list
+from callcenter.service.followup.debts import line_facts, rules_of
 from scheduler.obligations import Kind
 
 _LIST = [
@@ -58,30 +56,8 @@ def hardship() -> None:
     """困难职工档案与回访。"""
 
 
-@hardship.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--map", "pairs", multiple=True, metavar="列=字段", help=f"列名对应的字段：{'、'.join(Field)}")
-@click.option("--dry-run", is_flag=True, help="只看会改什么，不写入")
-@json_option
-@actor_option
-@pass_app
-def import_list(
-    app: App, file: Path, pairs: tuple[str, ...], dry_run: bool, as_json: bool, actor: str
-) -> None:
-    """从 CSV 或 XLSX 名单导入。全部导入，或一行也不导入。
-
-    本人的退订、撤回的同意、查明打错的号码，不会被名单覆盖；名单里少了的人只列出，不删除。
-    """
-    now = app.clock()
-    columns, entries = read_list(file, parse_mapping(pairs), now, None if as_json else _progress)
-    with app.store() as work:
-        diff = import_entries(
-            work, entries, actor=actor, now=now, unused_columns=columns.unused, dry_run=dry_run
-        )
-        if not dry_run:
-            sweep(work, now, rules=rules_of(app.settings))
-            work.commit()
-    _show_diff(diff, dry_run, as_json)
+hardship.add_command(import_)
+hardship.add_command(profiles)
 
 
 @hardship.command("list")
@@ -150,46 +126,6 @@ def plain_row(row: dict[str, object]) -> dict[str, object]:
     """Return a row of JSON-able values, for rows within rows."""
     kept = (str, int, float, bool, list, type(None))
     return {key: value if type(value) in kept else plain(value) for key, value in row.items()}
-
-
-def _progress(rows: int) -> None:
-    click.echo(f"已读 {rows} 行……", err=True)
-
-
-def _show_diff(diff: Diff, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        row = {
-            "dry_run": dry_run,
-            "new": [c.file_no for c in diff.new],
-            "changed": [{"file_no": c.file_no, "fields": [f[0] for f in c.fields]} for c in diff.changed],
-            "unchanged": diff.unchanged,
-            "missing": list(diff.missing),
-            "unused_columns": list(diff.unused_columns),
-        }
-        show_one(row, [], as_json=True)
-        return
-    out = console()
-    out.print("试算，没有写入:" if dry_run else "已导入:", end="")
-    out.print(f"新增 {len(diff.new)}，变更 {len(diff.changed)}，不变 {diff.unchanged}。")
-    for change in (*diff.new[:20], *diff.changed[:200]):
-        _show_change(change, is_new=change in diff.new)
-    _show_some(diff.new[20:], "……以及另外 {} 份新档案")
-    _show_some(diff.changed[200:], "……以及另外 {} 份变更")
-    if diff.missing:
-        out.print(f"名单里没有、仍在档的 {len(diff.missing)} 份（保留不动）：{'、'.join(diff.missing[:20])}")
-    if diff.unused_columns:
-        out.print(f"没有用到、也不保存的列：{'、'.join(diff.unused_columns)}")
-
-
-def _show_change(change: Change, *, is_new: bool) -> None:
-    said = [f"{what} {before or '空'} → {after or '空'}" for what, before, after in change.fields]
-    mark = "新增" if is_new else "变更"
-    console().print(f"  {mark} {change.file_no} {';'.join(said)}", markup=False)
-
-
-def _show_some(rest: Sequence[Change], text: str) -> None:
-    if rest:
-        console().print("  " + text.format(len(rest)))
 
 
 hardship.add_command(coverage_)

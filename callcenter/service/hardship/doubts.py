@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from callcenter.domain.hardship_files import FileRules, short_notice, short_watch
 from callcenter.domain.people import ExitReason, FileStatus, HardshipFile
@@ -54,6 +55,10 @@ def _hindrances(
         yield f"同户（户号）已有在册的档案（{other}），一户一档"
 
 
+#: Says that a notice between two days is too short.
+Short = Callable[[date, date], str | None]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Register:
     """By what a list is looked at: the site's own rules, its workdays, the day."""
@@ -62,25 +67,30 @@ class Register:
     is_workday: Callable[[date], bool]
     today: date
 
+    def notices(self) -> Callable[[date, date], str | None]:
+        """Return what says that a notice is too short; of a day of many files it is asked once."""
+        return cache(lambda start, end: short_notice(start, end, self.is_workday, self.rules))
+
 
 def doubts_of(known: Known, targets: Sequence[Target], register: Register) -> tuple[Doubt, ...]:
     """Return what somebody should look at, by row."""
+    short = register.notices()
     found = [
         Doubt(row=target.entry.row, file_no=target.file.file_no, message=message)
         for target in targets
         if not target.is_unchanged
-        for message in _doubts(target, register)
+        for message in _doubts(target, register, short)
     ]
     return tuple(sorted([*found, *_alike(known, targets)], key=lambda doubt: (doubt.row, doubt.message)))
 
 
-def _doubts(target: Target, register: Register) -> Iterator[str]:
+def _doubts(target: Target, register: Register, short: Short) -> Iterator[str]:
     before, after = target.file_before, target.file
     if before is not None and before.person != after.person:
         yield "姓名和身份证号都变了：这份档案换了人，以前的记录仍归原来的人"
     elif _has_other_mark(target):
         yield "身份证号与以前的名单不同，请核对"
-    yield from _of_notice(before, after, register)
+    yield from _of_notice(before, after, register.today, short)
     if after.status is FileStatus.CLOSED and (before is None or before.status is not FileStatus.CLOSED):
         yield from _of_exit(before, after, register)
 
@@ -90,19 +100,19 @@ def _has_other_mark(target: Target) -> bool:
     return before is not None and before != target.person.identity_mark
 
 
-def _of_notice(before: HardshipFile | None, after: HardshipFile, register: Register) -> Iterator[str]:
+def _of_notice(before: HardshipFile | None, after: HardshipFile, today: date, short: Short) -> Iterator[str]:
     """Doubt a notice that is too short, or that an application came into the register without."""
     start, end = after.notice_from, after.notice_to
     told = None if before is None else (before.notice_from, before.notice_to)
     if start is not None and end is not None and told != (start, end):
-        short = short_notice(start, end, register.is_workday, register.rules)
-        if short is not None:
-            yield short.rstrip("。")
+        message = short(start, end)
+        if message is not None:
+            yield message.rstrip("。")
     enters = before is not None and before.status in {FileStatus.APPLIED, FileStatus.NOTICE}
     if enters and after.status is FileStatus.ACTIVE:
         if end is None:
             yield "没有公示的日期就已在档"
-        elif register.today <= end:
+        elif today <= end:
             yield f"公示到 {end} 为止，还没有期满就已在档"
 
 

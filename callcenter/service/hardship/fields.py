@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import ExitReason, FileStatus, Grade, Speech
@@ -23,7 +23,6 @@ from callcenter.service.hardship.tables import Cell, ImportRefused, Problem, Row
 
 __all__ = ["SYNONYMS", "Columns", "Entry", "Field", "find_columns", "parse_mapping", "understand"]
 
-T = TypeVar("T")
 #: A list of nothing but mistakes is the wrong list: so many are told.
 MOST_PROBLEMS = 10_000
 
@@ -79,9 +78,9 @@ def understand(
     columns, body = find_columns(rows, mapping, profile)
     problems: list[Problem] = []
     entries: list[Entry] = []
-    words = cells.grade_words(grades)
+    reader = _Reader(columns, today, cells.grade_words(grades), problems)
     for row in body:
-        entry = _Reader(columns, row, today, words, problems).entry()
+        entry = reader.entry(row)
         if entry is not None:
             entries.append(entry)
         if len(problems) > MOST_PROBLEMS:
@@ -131,40 +130,33 @@ def _keys(entry: Entry) -> list[tuple[Field, str]]:
 
 
 class _Reader:
-    """Reads one row, collecting every problem in it."""
+    """Reads row by row, collecting every problem. What stands in many rows is understood once."""
 
     def __init__(
-        self,
-        columns: Columns,
-        row: Row,
-        today: date,
-        grades: Mapping[str, str],
-        problems: list[Problem],
+        self, columns: Columns, today: date, grades: Mapping[str, str], problems: list[Problem]
     ) -> None:
-        self._columns, self._row, self._today, self._problems = columns, row, today, problems
-        self._grades = grades
+        self._columns, self._problems = columns, problems
+        self._row = Row(number=0, cells=())
+        self._parse = _parsers(today, grades)
+        self._understood: dict[tuple[Field, str, date | None], object] = {}
+        self._phone_places = frozenset(columns.of.get(Field.PHONE, ()))
 
-    def entry(self) -> Entry | None:
-        """Return the entry, or None after noting what is wrong with it."""
-        before = len(self._problems)
+    def entry(self, row: Row) -> Entry | None:
+        """Return a row's entry, or None after noting what is wrong with it."""
+        self._row, before = row, len(self._problems)
         self._refuse_formulas()
         if len(self._problems) > before:
             return None
-        file_no = self._one(Field.FILE_NO, cells.file_no)
-        name = self._one(Field.NAME, cells.name)
-        grade = self._one(Field.GRADE, partial(cells.choice, words=self._grades))
-        since = self._one(Field.SINCE, self._past)
-        status = self._one(Field.STATUS, partial(cells.choice, words=cells.STATUS_WORDS))
+        one = self._one
+        file_no, name = one(Field.FILE_NO), one(Field.NAME)
+        grade, since, status = one(Field.GRADE), one(Field.SINCE), one(Field.STATUS)
         consent, consent_date = self._consent()
         phones = self._phones()
         identity, year, month = self._birth()
         notice_from, notice_to = self._notice()
-        no_ivr = self._one(Field.NO_IVR, cells.yes_no)
-        speaks = self._one(Field.SPEAKS, partial(cells.choice, words=cells.SPEECH_WORDS))
-        exit_reason = self._one(Field.EXIT_REASON, partial(cells.choice, words=cells.EXIT_WORDS))
-        review_due = self._one(Field.REVIEW_DUE, partial(cells.near_day, today=self._today))
-        household = self._one(Field.HOUSEHOLD, cells.household)
-        version, evidence = self._paper()
+        no_ivr, speaks, exit_reason = one(Field.NO_IVR), one(Field.SPEAKS), one(Field.EXIT_REASON)
+        review_due, household = one(Field.REVIEW_DUE), one(Field.HOUSEHOLD)
+        version, evidence = one(Field.CONSENT_VERSION) or "", one(Field.CONSENT_EVIDENCE) or ""
         district, union_unit, liaison = map(self._text, (Field.DISTRICT, Field.UNION_UNIT, Field.LIAISON))
         if len(self._problems) > before or not (file_no and name and grade and since):
             return None
@@ -196,35 +188,38 @@ class _Reader:
         )
 
     def _refuse_formulas(self) -> None:
-        phones = self._columns.of.get(Field.PHONE, ())
         for index, cell in enumerate(self._row.cells):
             if cell.too_long:
                 self._note(index, "内容太长")
             # +86… is how phones are written, and is a number, not a sum.
-            elif cell.looks_like_formula and not (index in phones and cells.is_number(cell.text)):
+            elif cell.looks_like_formula and not (index in self._phone_places and cells.is_number(cell.text)):
                 self._note(index, "是公式或以 = + - @ 开头。请改成文字或数值后再导入")
 
-    def _one(self, wanted: Field, parse: Callable[[Cell], T]) -> T | None:
+    def _one(self, wanted: Field) -> Any:
+        """Return what stands in a field; None if nothing does, or after noting what is wrong with it."""
         places = self._columns.of.get(wanted)
-        if not places:
+        if places is None:
             return None
         cell = self._cell(places[0])
+        key = (wanted, cell.text, cell.day)
+        if key in self._understood:
+            return self._understood[key]
         if cell.is_empty:
             if wanted in REQUIRED:
                 self._note(places[0], "不能空着")
             return None
         try:
-            return parse(cell)
+            found = self._parse[wanted](cell)
         except cells.Bad as bad:
             self._note(places[0], str(bad))
             return None
+        if wanted in _REPEATED and len(self._understood) < _REMEMBERED:
+            self._understood[key] = found
+        return found
 
     def _text(self, wanted: Field) -> str | None:
         """Return a text; of a list that has no such column None, and of an empty cell nothing."""
-        return (self._one(wanted, cells.short_text) or "") if wanted in self._columns.of else None
-
-    def _past(self, cell: Cell) -> date:
-        return cells.past_day(cell, self._today)
+        return (self._one(wanted) or "") if wanted in self._columns.of else None
 
     def _phones(self) -> tuple[str, ...]:
         found: list[str] = []
@@ -238,27 +233,20 @@ class _Reader:
         return tuple(dict.fromkeys(found))
 
     def _consent(self) -> tuple[bool | None, date | None]:
-        consent = self._one(Field.CONSENT, cells.yes_no)
-        day = self._one(Field.CONSENT_DATE, self._past)
+        consent, day = self._one(Field.CONSENT), self._one(Field.CONSENT_DATE)
         if consent and day is None:
             index = next(iter(self._columns.of.get(Field.CONSENT_DATE, self._columns.of[Field.CONSENT])))
             self._note(index, "同意自动回访的，要有同意日期")
         return consent, day
 
-    def _paper(self) -> tuple[str, str]:
-        """Return which wording was signed, and the paper's number."""
-        version = self._one(Field.CONSENT_VERSION, cells.paper)
-        return version or "", self._one(Field.CONSENT_EVIDENCE, cells.paper) or ""
-
     def _birth(self) -> tuple[str | None, int | None, int | None]:
         """Return identity number, and year and month of birth, as stated or else by that number."""
-        number, *born = self._one(Field.ID_NUMBER, cells.identity) or (None, None, None)
-        year = self._one(Field.BIRTH_YEAR, partial(cells.year, today=self._today))
-        return number, year or born[0], self._one(Field.BIRTH_MONTH, cells.month) or born[1]
+        number, *born = self._one(Field.ID_NUMBER) or (None, None, None)
+        return number, self._one(Field.BIRTH_YEAR) or born[0], self._one(Field.BIRTH_MONTH) or born[1]
 
     def _notice(self) -> tuple[date | None, date | None]:
-        first, last = self._one(Field.NOTICE_FROM, partial(cells.span, today=self._today)) or (None, None)
-        last = self._one(Field.NOTICE_TO, partial(cells.near_day, today=self._today)) or last
+        first, last = self._one(Field.NOTICE_FROM) or (None, None)
+        last = self._one(Field.NOTICE_TO) or last
         if first is not None and last is not None and last < first:
             places = self._columns.of.get(Field.NOTICE_TO) or self._columns.of[Field.NOTICE_FROM]
             self._note(places[0], "公示的结束早于开始")
@@ -271,3 +259,39 @@ class _Reader:
         self._problems.append(
             Problem(row=self._row.number, column=self._columns.name(index), message=message)
         )
+
+
+#: Fields of which many rows say the same, and how many of their texts are remembered.
+_REPEATED = frozenset(Field) - {
+    *(Field.FILE_NO, Field.NAME, Field.PHONE, Field.ID_NUMBER, Field.HOUSEHOLD, Field.CONSENT_EVIDENCE)
+}
+_REMEMBERED = 20_000
+
+
+def _parsers(today: date, grades: Mapping[str, str]) -> Mapping[Field, Callable[[Cell], object]]:
+    """Return how the cell of each field is read; telephones may stand in several and are read apart."""
+    past, near = partial(cells.past_day, today=today), partial(cells.near_day, today=today)
+    return {
+        Field.FILE_NO: cells.file_no,
+        Field.NAME: cells.name,
+        Field.GRADE: partial(cells.choice, words=grades),
+        Field.STATUS: partial(cells.choice, words=cells.STATUS_WORDS),
+        Field.SINCE: past,
+        Field.DISTRICT: cells.short_text,
+        Field.UNION_UNIT: cells.short_text,
+        Field.LIAISON: cells.short_text,
+        Field.CONSENT: cells.yes_no,
+        Field.CONSENT_DATE: past,
+        Field.BIRTH_MONTH: cells.month,
+        Field.BIRTH_YEAR: partial(cells.year, today=today),
+        Field.ID_NUMBER: cells.identity,
+        Field.NO_IVR: cells.yes_no,
+        Field.SPEAKS: partial(cells.choice, words=cells.SPEECH_WORDS),
+        Field.HOUSEHOLD: cells.household,
+        Field.NOTICE_FROM: partial(cells.span, today=today),
+        Field.NOTICE_TO: near,
+        Field.EXIT_REASON: partial(cells.choice, words=cells.EXIT_WORDS),
+        Field.REVIEW_DUE: near,
+        Field.CONSENT_VERSION: cells.paper,
+        Field.CONSENT_EVIDENCE: cells.paper,
+    }

@@ -162,8 +162,13 @@ def _write(
     said = zip(targets, changes, strict=True)
     written = [(t, c) for t, c in said if t.file_before is None or c.fields]
     for leading in _pieces(target for target, _ in written if target.leads):
+        changed = [t.person for t in leading if t.person_before not in (None, t.person)]
+        bound = work.people.suppressions_of(one.id for one in changed)
         work.people.add_people([t.person for t in leading if t.person_before is None])
-        work.people.update_people([t.person for t in leading if t.person_before not in (None, t.person)])
+        work.people.update_people(changed)
+        for person_id, before in bound.items():
+            if any(wish.lifted for wish in before):
+                bind_by_number(work, person_id, before, now)
     done = 0
     for piece in _pieces(written):
         _write_files(work, [target for target, _ in piece])

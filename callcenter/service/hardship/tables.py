@@ -91,7 +91,8 @@ class Cell:
     @property
     def looks_like_formula(self) -> bool:
         """Tell whether a spreadsheet would calculate this (formula injection)."""
-        return self.formula or (not self.is_empty and self.text.startswith(_FORMULA_STARTS))
+        starts = self.text.startswith(_FORMULA_STARTS)
+        return self.formula or (starts and not self.is_empty)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
