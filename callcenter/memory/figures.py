@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from callcenter.domain.coverage import Coverage
-from callcenter.domain.people import ConsentKind, FileStatus, Grade, HardshipFile
+from callcenter.domain.people import ConsentKind, FileStatus, Grade, HardshipFile, agreed_to
 from callcenter.memory.debts import MemoryDebts
 from callcenter.memory.people import MemoryPeople
 from callcenter.memory.state import State
@@ -26,7 +26,7 @@ class MemoryFigures:
     def loads(self, until: datetime) -> Sequence[Load]:
         """Return what is open and falls due by `until`, alike ones counted together."""
         owed = [o for o in MemoryDebts(self._state).open() if o.due_at <= until]
-        alike = Counter((o.mode, self._agreed(o.person), o.due_at, o.window_end) for o in owed)
+        alike = Counter((o.mode, self._agreed(o.person, until), o.due_at, o.window_end) for o in owed)
         found = (
             Load(mode=mode, consented=agreed, due=due, end=end, count=count)
             for (mode, agreed, due, end), count in alike.items()
@@ -68,10 +68,8 @@ class MemoryFigures:
             for (grade, district), theirs in sorted(people.items())
         ]
 
-    def _agreed(self, person: str) -> bool:
-        said = MemoryPeople(self._state).consents(person)
-        ivr = [c for c in said if c.kind is ConsentKind.IVR_CHECKIN]
-        return bool(ivr) and ivr[-1].granted
+    def _agreed(self, person: str, until: datetime) -> bool:
+        return agreed_to(MemoryPeople(self._state).consents(person), ConsentKind.IVR_CHECKIN, until)
 
 
 def _group(file: HardshipFile) -> _Group:

@@ -22,6 +22,8 @@ from callcenter.domain.people import (
 from callcenter.errors import Refused
 from callcenter.ports import Store
 from callcenter.service.followup.debts import has_ivr_consent, line_facts, situation_of, sweep
+from callcenter.service.hardship.fields import Entry
+from callcenter.service.hardship.importing import import_entries
 from callcenter.service.people.merging import merge, unmerge
 from callcenter.service.people.phones import add_phone
 from callcenter.service.people.profiles import profile
@@ -231,6 +233,36 @@ def test_r32_a_word_from_before_a_number_was_theirs_says_nothing_of_that_number(
     said_yes(store, "p3", now + 2 * MINUTE)
     with store() as work:
         add_phone(work, "p3", SHEN.phones[0].number, actor="s001", now=now + 3 * MINUTE)
+        work.commit()
+    assert holding(store, "p3", now + 4 * MINUTE) == {(ALL, "")}
+
+
+def test_r32_a_list_that_brings_a_refused_number_lifts_nothing_by_an_older_word(
+    store: Store, now: datetime
+) -> None:
+    erased_after_saying_no(store, now)
+    said_no(store, "p3", now + MINUTE)
+    said_yes(store, "p3", now + 2 * MINUTE)
+    entry = Entry(
+        row=2,
+        file_no="WX-3",
+        name="沈小梅",
+        phones=("13700003333", SHEN.phones[0].number),
+        grade="深度困难",
+        status=FileStatus.ACTIVE,
+        since=date(2026, 9, 1),
+    )
+    with store() as work:
+        work.people.put_file(
+            HardshipFile(
+                file_no="WX-3",
+                person="p3",
+                grade="深度困难",
+                status=FileStatus.ACTIVE,
+                since=date(2026, 9, 1),
+            )
+        )
+        import_entries(work, [entry], actor="s001", now=now + 3 * MINUTE)
         work.commit()
     assert holding(store, "p3", now + 4 * MINUTE) == {(ALL, "")}
 

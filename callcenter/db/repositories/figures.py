@@ -28,7 +28,7 @@ class SqlFigures(Repository):
 
     def loads(self, until: datetime) -> Sequence[Load]:
         """Return what is open and falls due by `until`, alike ones counted together."""
-        agreed = _agreed().label("agreed")
+        agreed = _agreed(until).label("agreed")
         open_ones = select(obligations.c.mode, agreed, obligations.c.due_at, obligations.c.window_end)
         due = open_ones.where(_STANDS, obligations.c.due_at <= until).subquery()
         alike = (due.c.window_end, due.c.due_at, due.c.mode, due.c.agreed)
@@ -88,13 +88,15 @@ class SqlFigures(Repository):
         return {(grade, district): count for grade, district, count in rows}
 
 
-def _agreed() -> ColumnElement[bool]:
-    """Tell of an obligation's person whether their last word on automated calls was a yes."""
+def _agreed(until: datetime) -> ColumnElement[bool]:
+    """Tell of an obligation's person whether their last word on automated calls is a yes until then."""
     later = consents.alias("later")
     of_kind = consents.c.kind == ConsentKind.IVR_CHECKIN.value
     is_later = or_(
         later.c.at > consents.c.at, and_(later.c.at == consents.c.at, later.c.seq > consents.c.seq)
     )
     unsaid = exists().where(later.c.person == consents.c.person, later.c.kind == consents.c.kind, is_later)
-    said = exists().where(consents.c.person == obligations.c.person, of_kind, consents.c.granted, ~unsaid)
+    holds = or_(consents.c.expires_at.is_(None), consents.c.expires_at > until)
+    yes = and_(of_kind, consents.c.granted, holds)
+    said = exists().where(consents.c.person == obligations.c.person, yes, ~unsaid)
     return said.correlate(obligations)

@@ -29,6 +29,7 @@ from callcenter.service.hardship.doubts import Register, check, doubts_of
 from callcenter.service.hardship.fields import Columns, Entry, Field, understand
 from callcenter.service.hardship.tables import Progress, rows_of
 from callcenter.service.hardship.targets import Known, Target, targets_of
+from callcenter.service.people.wishes import bind_by_number
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 from scheduler.gates import Rules

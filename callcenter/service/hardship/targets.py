@@ -302,7 +302,8 @@ class _Planner:
         for one in self._others(entry, before):
             for wish in in_force(self._wishes.get(one.id, ()), self._now):
                 if wish.kind is not SuppressionKind.TOPIC:
-                    found[wish.kind] = replace(wish, person=person_id, reason="")
+                    # Said as of now: what this person lifted before was of their own numbers.
+                    found[wish.kind] = replace(wish, person=person_id, reason="", at=self._now)
             said = [c for c in self._said.get(one.id, ()) if c.kind is ConsentKind.IVR_CHECKIN]
             if said and not said[-1].granted:
                 found[said[-1].kind] = replace(said[-1], person=person_id)

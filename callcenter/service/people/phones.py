@@ -5,13 +5,12 @@ Whoever sets a number right has answered what the line asked about it (R25, R33)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time
 
 from callcenter.domain.access import Verb
 from callcenter.domain.numbers import normalise
-from callcenter.domain.people import Person, Phone, PhoneSource, PhoneStatus, SafeContact, Suppression
+from callcenter.domain.people import Person, Phone, PhoneSource, PhoneStatus, SafeContact
 from callcenter.domain.reasons import checked_reason, storable
 from callcenter.domain.users import Role
 from callcenter.domain.verifying import is_about_number
@@ -19,7 +18,7 @@ from callcenter.errors import Conflict, Forbidden, NotFound, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import guarded
 from callcenter.service.people.nearness import changed_by
-from callcenter.service.people.wishes import bind_again
+from callcenter.service.people.wishes import bind_by_number
 from scheduler.obligations import ClosingKind, Kind
 
 _MOST_PHONES = 10
@@ -63,7 +62,7 @@ def add_phone(
     before = work.people.suppressions(person.id)
     changed = _with(person, phone, replaces)
     work.people.update(changed)
-    _bind_by_number(work, person, before, now)
+    bind_by_number(work, person.id, before, now)
     _note(work, actor, "people.phone_add", person, now, field="phones")
     if replaces is not None:
         _answered(work, person, person.phones[replaces - 1].number, actor, now, "已换成新号码")
@@ -208,12 +207,6 @@ def _with_phone(
         verified_at=confirmed_at or before.verified_at,
     )
     return _put(person, place, after)
-
-
-def _bind_by_number(work: UnitOfWork, person: Person, before: Sequence[Suppression], now: datetime) -> None:
-    """Let what an erased person refused on a number bind, whatever was lifted before it was theirs (R32)."""
-    added = [one for one in work.people.suppressions(person.id) if one not in before]
-    bind_again(work, person.id, [added], now)
 
 
 def _answered(work: UnitOfWork, person: Person, number: str, actor: str, now: datetime, words: str) -> None:

@@ -157,6 +157,15 @@ def bind_again(
             work.people.add_suppression(replace(wish, person=person_id, at=now))
 
 
+def bind_by_number(work: UnitOfWork, person_id: str, before: Sequence[Suppression], now: datetime) -> None:
+    """Let what an erased person refused on a number bind whoever has it now (R32).
+
+    `before`: what bound them until they got the number. Whatever they had lifted by then was of their own.
+    """
+    added = [one for one in work.people.suppressions(person_id) if one not in before]
+    bind_again(work, person_id, [added], now)
+
+
 def refusal_words(kind: SuppressionKind, topic: str) -> str:
     """Return an opt-out in words."""
     return f"不接{KIND_WORDS[Kind(topic)]}的来电" if topic in set(Kind) else SUPPRESSION_WORDS[kind]
