@@ -85,7 +85,7 @@ def seen_by_the_clerk(work: UnitOfWork) -> tuple[object, ...]:
     facts = line_facts(work, NOW, None, RULES)
     lists = [debt_rows.owed(work, facts, actor="k001", all_of_them=every).rows for every in (False, True)]
     files = [debt_rows.one_file(work, f"WX-{n}", facts, actor="k001") for n in range(len(PEOPLE))]
-    return (lists, files, debt_rows.files(work, actor="k001"))
+    return (lists, files, debt_rows.files(work, actor="k001", now=NOW))
 
 
 @settings(max_examples=60, deadline=None)
