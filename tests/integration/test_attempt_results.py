@@ -105,11 +105,11 @@ PEOPLE = {
     "is who they are, and silent": pressed("1@1", SILENT),
     "hangs up at once": pressed("", OTHER, talk=0.2),
     "hangs up while asked who": pressed("", OTHER, talk=1.2),
-    "hangs up after a relative's key": pressed("2@1", Result.REACHED_OTHER, talk=1.6),
-    "hangs up while asked how": pressed("1@1", SILENT, talk=2.2),
-    "hangs up after key 1": pressed("1@1 1@2.4", Result.REACHED_SELF_IVR_OK, talk=3),
-    "hangs up after key 2": pressed("1@1 2@2.4", Result.REACHED_SELF_CALLBACK, talk=3),
-    "hangs up while waiting": pressed("1@1 0@2.4", Result.REACHED_SELF_TRANSFER, talk=3.2),
+    "hangs up after a relative's key": pressed("2@1", Result.REACHED_OTHER, talk=2),
+    "hangs up while asked how": pressed("1@1", SILENT, talk=2.6),
+    "hangs up after key 1": pressed("1@1 1@2.4", Result.REACHED_SELF_IVR_OK, talk=3.4),
+    "hangs up after key 2": pressed("1@1 2@2.4", Result.REACHED_SELF_CALLBACK, talk=3.4),
+    "hangs up while waiting": pressed("1@1 0@2.4", Result.REACHED_SELF_TRANSFER, talk=3.4),
     "hangs up before the second 9": pressed("1@1 9@2.4", SILENT, talk=3),
     "lost once answered": Case(does=Answer(after=SOON, lost=True), result=MACHINE, source=FLOW),
     "lost after key 1": Case(
@@ -118,8 +118,8 @@ PEOPLE = {
 }
 #: Whose month of birth is known is asked for it: a relative can press 1 too.
 MONTHS = {
-    "knows the month": pressed("1@1 0@2.4 5@3.2 1@5.6", Result.REACHED_SELF_IVR_OK),
-    "a relative presses 1 and guesses the month": pressed("1@1 0@2.4 6@3.2 0@6 7@6.8 1@9", OTHER),
+    "knows the month": pressed("1@1 0@2.4 5@2.9 1@5.3", Result.REACHED_SELF_IVR_OK),
+    "a relative presses 1 and guesses the month": pressed("1@1 0@2.4 6@2.9 0@4.4 7@4.9 1@7.3", OTHER),
     "a relative presses 1 and knows no month": pressed("1@1", OTHER),
 }
 CASES = NETWORK | PEOPLE | MONTHS
