@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -15,6 +17,7 @@ from callcenter.cli.common import (
     console,
     counted,
     json_option,
+    known_actor,
     limit_option,
     pass_app,
     say,
@@ -108,11 +111,22 @@ _WHO = {Who.IVR: "自动拨打", Who.HUMAN: "工作人员"}
 def queue(ctx: click.Context, actor: str | None) -> None:
     """督导的回访队列。不写子命令就打开它。"""
     words = [] if actor is None else ["--as", actor]
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is None and _is_at_a_terminal():
+        # Here, so that no plain command waits for the terminal's library to be read.
+        from callcenter.cli.queue_screen import terminal
+
+        app = ctx.ensure_object(App)
+        terminal.run(app, known_actor(app, actor or os.environ.get("HOTLINE_ACTOR")))
+    elif ctx.invoked_subcommand is None:
         with list_queue.make_context("list", words, parent=ctx) as listing:
             list_queue.invoke(listing)
     elif words:
         raise click.UsageError(f"--as 写在子命令后面：hotline queue {ctx.invoked_subcommand} … --as {actor}")
+
+
+def _is_at_a_terminal() -> bool:
+    """Tell whether there is a terminal on both sides that can move its cursor."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 for act in (*ACTS, ladder):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.cadence import SHANGHAI
@@ -170,6 +170,7 @@ paces = st.builds(Pace, machine=st.sampled_from([0, 0.5, 3]), people=st.sampled_
 MONTH = days(date(2026, 11, 9), date(2026, 11, 30))
 
 
+@settings(max_examples=40)
 @given(loads, paces)
 def test_more_people_never_make_more_late_and_the_needed_pace_is_enough_and_least(
     owed: list[Load], pace: Pace
