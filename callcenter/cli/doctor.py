@@ -82,6 +82,9 @@ def _of_store(app: App) -> Iterator[Check]:
         "clock": lambda work: looks.clock(work, now),
         "machine_names": line.machine_names,
         "alarm_chain": line.alarm_chain,
+        "outbound_capacity": lambda work: line.outbound_capacity(
+            settings.trunk.channels, line.seats(work), rules_of(settings)
+        ),
         "roster": lambda work: line.roster(work, now, plan_rules_of(settings)),
         "recordings": line.recordings,
         "sessions": lambda work: line.unwritten_sessions(work, now),
@@ -97,6 +100,7 @@ def _of_line(app: App) -> Iterator[Check]:
     today = app.clock().astimezone(settings.site.zone).date()
     yield checked("calendar", lambda: line.calendar(rules_of(settings).calendar, today))
     yield checked("outbound_number", lambda: line.outbound_number(settings.site.outbound_number))
+    yield checked("outbound_numbers", lambda: line.further_numbers(settings.outbound.numbers))
     yield checked("prompts", lambda: _prompts(app))
     yield checked("scales", lambda: line.scales(overridden(settings.instruments_folder)))
     yield checked("pbx", lambda: _pbx(app))

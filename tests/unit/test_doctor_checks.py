@@ -31,6 +31,7 @@ from callcenter.safekept import BackupMark
 from callcenter.service.health import doctor, doctor_line
 from callcenter.service.health.doctor import Check, State
 from scheduler.calendar import Calendar
+from scheduler.gates import Rules
 from scheduler.risk_ladder import RiskRules
 
 DAY = timedelta(days=1)
@@ -211,6 +212,34 @@ def a_user(code: str = "s001", **changes: object) -> User:
 def test_a_number_that_only_takes_calls_cannot_call_out(number: str) -> None:
     assert doctor_line.outbound_number(number).state is State.BAD
     assert doctor_line.outbound_number("051085000966").state is State.OK
+
+
+def test_every_number_that_calls_may_show_can_be_called_back() -> None:
+    assert doctor_line.further_numbers(["051085000977", "4000850966"]).state is State.BAD
+    assert doctor_line.further_numbers(["051085000977"]).state is State.OK
+
+
+def test_doctor_prints_the_arithmetic_of_calls_out() -> None:
+    found = doctor_line.outbound_capacity(8, 5, Rules(numbers=("1", "2"), reserved_seats=1))
+    assert found.state is State.OK
+    for part in ("线路 8 路，给来电留 1 路", "最多同时 7 路", "座席 5 个，给来电留 1 个", "一天最多 80 通"):
+        assert part in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("channels", "seats", "rules"),
+    [
+        (1, 5, Rules()),
+        (4, 5, Rules(reserved_channels=4)),
+        (4, 2, Rules(reserved_seats=2)),
+    ],
+)
+def test_a_site_on_which_no_call_could_ever_go_out_is_told_so(
+    channels: int, seats: int, rules: Rules
+) -> None:
+    found = doctor_line.outbound_capacity(channels, seats, rules)
+    assert found.state is State.WARN
+    assert "永远" in found.sentence
 
 
 def test_alarms_that_nobody_hears_are_red() -> None:

@@ -9,16 +9,17 @@ from callcenter.domain.books import CREDENTIALS
 from callcenter.domain.instruments import Instrument
 from callcenter.domain.plan_rules import PlanRules
 from callcenter.domain.sessions import SessionStatus
-from callcenter.domain.users import Role
+from callcenter.domain.users import PhoneKind, Role
 from callcenter.ports import UnitOfWork
 from callcenter.service.duty.checking import ALWAYS
 from callcenter.service.duty.roster import Lack, gaps_between
-from callcenter.service.health.doctor import Check, bad, ok, warn
+from callcenter.service.health.doctor import Check, State, bad, ok, warn
 from callcenter.service.line.alarms import chain
 from callcenter.service.line.risk_clock import unacknowledged
 from callcenter.service.privacy.recording_drops import without_consent
 from callcenter.service.staff.users import named_like_machines
 from scheduler.calendar import Calendar
+from scheduler.gates import Rules
 from scheduler.risk_ladder import RiskRules
 
 #: So far ahead the make-up workdays should be known, and below this the next holiday may be wrong.
@@ -46,6 +47,39 @@ def outbound_number(number: str) -> Check:
     if number.removeprefix("+86").removeprefix("0086").startswith(_INBOUND_ONLY):
         return bad("outbound_number", "外呼号码是 400/800:只能呼入。site.outbound_number 要用本地固定号码。")
     return ok("outbound_number", "外呼号码不是 400/800。")
+
+
+def further_numbers(numbers: Sequence[str]) -> Check:
+    """Look whether each further number of ours that calls may show can be called back as well."""
+    wrong = sum(outbound_number(number).state is not State.OK for number in numbers)
+    if wrong:
+        return bad(
+            "outbound_numbers", f"outbound.numbers 里有 {wrong} 个 400/800：只能呼入，请换成本地固定号码。"
+        )
+    return ok("outbound_numbers", f"另有 {len(numbers)} 个外呼号码。" if numbers else "只有一个外呼号码。")
+
+
+def outbound_capacity(channels: int, seats: int, rules: Rules) -> Check:
+    """Reckon what is left for calls out, and look whether one could ever go out (domain.md §3.4)."""
+    kept = rules.reserved_channels
+    left, per_day = channels - kept, rules.daily_cap * len(rules.numbers)
+    sums = (
+        f"线路 {channels} 路，给来电留 {kept} 路，外呼最多同时 {max(left, 0)} 路；"
+        f"座席 {seats} 个，给来电留 {rules.reserved_seats} 个；"
+        f"外呼号码 {len(rules.numbers)} 个，一天最多 {per_day} 通。"
+    )
+    if channels < max(2, kept + 1):
+        mend = "空闲线路永远不够，一通也拨不出：加线路，或减少 reserved_channels。"
+        return warn("outbound_capacity", f"{sums}{mend}")
+    if 0 < seats <= rules.reserved_seats:
+        return warn("outbound_capacity", f"{sums}工作人员先接的外呼永远拨不出：减少 reserved_seats。")
+    return ok("outbound_capacity", sums)
+
+
+def seats(work: UnitOfWork) -> int:
+    """Count those who could sit at the line: active, with a phone, and counsellors."""
+    users = (u for u in work.users.all() if u.active and u.phone is not PhoneKind.NONE)
+    return sum(Role.COUNSELLOR in user.roles for user in users)
 
 
 def alarm_chain(work: UnitOfWork) -> Check:
