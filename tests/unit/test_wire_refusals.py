@@ -65,6 +65,15 @@ def test_a_value_that_could_become_two_variables_is_refused(value: str) -> None:
     assert value not in str(refusal.value)
 
 
+@pytest.mark.parametrize("place", ["hotline-placed,s", 'hotline"', "", "a\r\nAction: Hangup"])
+def test_a_hangup_handler_is_one_place_and_nothing_more(place: str) -> None:
+    assert wire.hangup_handler("hotline-placed", "ended").endswith('="hotline-placed,ended,1"')
+    with pytest.raises(wire.Unsendable):
+        wire.hangup_handler(place, "ended")
+    with pytest.raises(wire.Unsendable):
+        wire.hangup_handler("hotline-placed", place)
+
+
 def test_a_variable_keeps_its_value() -> None:
     assert wire.variable("__TARGET", "心理 100&200") == "__TARGET=心理 100&200"
     with pytest.raises(wire.Unsendable):
