@@ -83,7 +83,7 @@ class DebtWorld:
         self.store, self.control, self.queue = MemoryStore(), Telephone(), Queue()
         self.queue.members = {code: Member(agent=code) for code in ("c017", "c018")}
         self.now = self.latest = start
-        self.serial = 0
+        self.serial, self.jumped = 0, False
         #: Calls the line was told of, and calls that are over and not told yet.
         self.records: dict[str, CallRecord] = {}
         self.untold: dict[str, CallRecord] = {}
@@ -224,6 +224,10 @@ class DebtWorld:
         """Derive everything that is owed, as the next round would."""
         sweep(work, self.now, rules=self.rules)
         sweep_plans(work, self.now, self.rules)
+
+    def live(self) -> list[str]:
+        """Return the calls that are going on, in the order in which they were placed: ids are by chance."""
+        return [call.id for _, call in self.control.placed_at if call.id in self.control.live]
 
     # --- what is there ---------------------------------------------------------------------
 
