@@ -19,7 +19,7 @@ from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.callers import words_about
-from callcenter.service.followup.debts import line_facts, rules_of, situation_of, still_open, sweep
+from callcenter.service.followup.debts import line_facts, rules_of, situation_of, still_open
 from callcenter.service.followup.handling import begin, needed, record
 from callcenter.service.followup.planning import sweep_plans
 from callcenter.service.followup.settling import (
@@ -31,6 +31,7 @@ from callcenter.service.followup.settling import (
     settle,
     write_off,
 )
+from callcenter.service.followup.sweep_rounds import sweep_all
 from callcenter.service.people.entries import open_cases
 from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
@@ -256,13 +257,11 @@ class DebtRound:
         return done.attempt
 
     def _sweep(self) -> None:
+        now = self.clock()
+        sweep_all(self.store, now, self.ledger.rules)
         with self.store() as work:
-            swept = sweep(work, self.clock(), rules=self.ledger.rules)
-            sweep_plans(work, self.clock(), self.ledger.rules)
+            sweep_plans(work, now, self.ledger.rules)
             work.commit()
-        if swept.opened or swept.moved or swept.left:
-            counts = {"opened": len(swept.opened), "moved": len(swept.moved), "left": len(swept.left)}
-            log.info("debts swept", extra={"action": "sweep", **counts})
 
     def _note_dial(self, obligation_id: str, actor: str, agent: str | None, override: str | None) -> None:
         with self.store() as work:
