@@ -36,6 +36,8 @@ SHOWS_TEXT: Mapping[str, str] = {
     "people requests": "what is asked for, to be answered",
     "handover list": "who handed over: whoever takes it asks them",
     "handover accept": "what whoever takes it has to know",
+    "queue why": "why colleagues put it off, handed it up or let it go: whoever calls next has to know",
+    "queue waivers": "why a debt is to be let go: whoever signs second has to know",
     "rescue dial": "what has to be told to who is sent",
     "rescue show": "the rescue's own log",
     "rescue confirm": "the rescue as it was just confirmed",
