@@ -22,7 +22,7 @@ from callcenter.service.followup.planning import why_planned
 from callcenter.service.followup.settling import details_of, numbers_for
 from callcenter.service.followup.sweeping import due_of
 from callcenter.service.people.phones import agreement_words
-from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, RESULT_WORDS, URGENT_WORDS, step_words
+from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, URGENT_WORDS, attempt_words, step_words
 from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why
 from scheduler.obligations import OF_REGISTER, Attempt, Kind, Mode, Obligation
@@ -428,7 +428,7 @@ def _tried(shown: DebtView, facts: LineFacts) -> list[str]:
 
 def _attempt_line(attempt: Attempt, facts: LineFacts) -> str:
     by = "自动" if attempt.is_automatic else attempt.by
-    word = RESULT_WORDS[attempt.result] if attempt.result is not None else "结果未定"
+    word = attempt_words(attempt)
     free = "" if attempt.counts or attempt.in_doubt else "（不计次数）"
     return f"第{attempt.n}次 {_wall(attempt.at, facts)} {by}：{word}{free}（{attempt.id}）。"
 
