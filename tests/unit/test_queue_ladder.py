@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -41,8 +42,8 @@ def ladder(*words: str) -> Result:
     return CliRunner().invoke(main, ["queue", "ladder", *words])
 
 
-def tried(*words: str) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(ladder("--json", *words).output)
+def tried(*words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(ladder("--json", *words).output)
     return found
 
 
