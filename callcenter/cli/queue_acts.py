@@ -36,7 +36,9 @@ debt_argument = click.argument("obligation", metavar="编号")
 
 def reason_option(what: str, *, required: bool = True) -> Callable[[F], F]:
     """Return the option that takes why somebody does it."""
-    return click.option("--reason", required=required, default=None if required else "", help=what)
+    if required:  # a default of None would be taken for an answer
+        return click.option("--reason", required=True, help=what)
+    return click.option("--reason", default="", help=what)
 
 
 @click.command()

@@ -142,6 +142,13 @@ def test_r29_what_is_handed_up_stands_first_and_what_is_put_off_last_with_its_ho
     assert "推迟到" not in desk.run("list")
 
 
+@pytest.mark.parametrize("words", [["escalate", "ob-call"], ["waive", "ob-call"], ["pause"]])
+def test_r51_what_needs_a_reason_is_not_done_without_one(desk: Desk, words: list[str]) -> None:
+    assert "--reason" in desk.run(*words, actor="s001")
+    with pytest.raises(Refused, match="请写明理由"):
+        desk.run(*words, "--reason", "x", actor="s001")
+
+
 def test_who_wakes_a_debt_has_it_before_its_hour(desk: Desk) -> None:
     desk.run("snooze", "ob-call", "--hours", "2", "--reason", WHY)
     assert desk.json("wake", "ob-call")["snoozed_until"] is None
