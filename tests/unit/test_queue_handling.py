@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from actors import enlist
 
+from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.books import DEBT_EVENTS
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.domain.ledger import DebtAct, Decision
@@ -23,6 +24,7 @@ from callcenter.service.followup import handling, pausing
 from callcenter.service.followup.debts import settle, sweep
 from callcenter.service.followup.ending import close, done_by_call, done_by_visit
 from callcenter.service.line.risk_clock import handed_up, overdue
+from callcenter.service.line.watch import Live, read, troubles
 from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
@@ -219,6 +221,8 @@ def test_r14_a_snoozed_high_risk_debt_breaches_on_time_and_alarms(work: UnitOfWo
     snooze(work, one, before + 4 * HOUR, now=before)
     assert overdue(work, one.window_end) == ()
     assert overdue(work, one.window_end + MINUTE) == (one.id,)
+    wrong = troubles(read(work, Live(), one.window_end + MINUTE, RULES.risk))
+    assert wrong[AlarmKind.RISK_OVERDUE] == one.id
 
 
 @pytest.mark.parametrize("until", [NOW, NOW - DAY])
@@ -253,6 +257,8 @@ def test_r14_somebody_in_danger_who_is_handed_up_rings_until_somebody_else_takes
     handling.escalate(work, one.id, reason="电话里声音不对", actor="c017", now=NOW)
     handling.claim(work, one.id, actor="c017", now=NOW + MINUTE)
     assert handed_up(work) == (f"{one.id}@{int(NOW.timestamp())}",)
+    rings = troubles(read(work, Live(), NOW + MINUTE, RULES.risk))[AlarmKind.RISK_UNACKNOWLEDGED]
+    assert one.id in str(rings)
     handling.assign(work, one.id, "c018", actor="s001", now=NOW + 2 * MINUTE)
     assert handed_up(work) == ()
     handling.escalate(work, one.id, reason="还是联系不上", actor="c018", now=NOW + HOUR)
