@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -21,7 +22,7 @@ from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import CallCenterError
 from callcenter.memory import MemoryCallControl, MemoryQueue, MemoryStore
 from callcenter.ports import Member, PlaceCall, QueueState, UnitOfWork
-from callcenter.service.followup.case_steps import climb
+from callcenter.service.followup.case_steps import keep_owed
 from callcenter.service.followup.debts import settle
 from callcenter.service.followup.dispatch import DebtRound
 from callcenter.service.followup.planning import sweep_plans
@@ -61,18 +62,19 @@ class Telephone(MemoryCallControl):
 
 
 class Queue(MemoryQueue):
-    """Lets another scheduler run a whole round when this one looks at the line for the n-th time."""
+    """Lets somebody else act when a scheduler looks at the line for the n-th time: the worst moment."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.meanwhile: DebtRound | None = None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
         self.looks = 0
 
     async def state(self) -> QueueState:
         self.looks -= 1
         if self.meanwhile is not None and self.looks < 0:
-            other, self.meanwhile = self.meanwhile, None
-            await other()
+            act, self.meanwhile = self.meanwhile, None
+            with suppress(CallCenterError):
+                await act()
         return await super().state()
 
 
@@ -155,7 +157,8 @@ class DebtWorld:
             opened_from="se-0",
             anchor="se-0",
         )
-        case = climb(work, case, anchor="se-0", since=START, rules=self.rules, by="s001", now=START)
+        # Past its ladder: one step at a time, and the next one follows whatever becomes of it (I3).
+        case = keep_owed(work, case, rules=self.rules, now=START)
         work.book(CASES).add(case)
 
     # --- what happens ----------------------------------------------------------------------
@@ -164,9 +167,9 @@ class DebtWorld:
         self.control.now = self.now
         asyncio.run(self.rounds[which]())
 
-    def tick_two(self, after: int) -> None:
-        """Two schedulers at once: the other one's whole round falls into this one's, at some moment."""
-        self.queue.meanwhile, self.queue.looks = self.rounds[1], after
+    def tick_beside(self, act: Callable[[], Awaitable[object]], after: int) -> None:
+        """One scheduler's round, into which something else falls whole, at some moment."""
+        self.queue.meanwhile, self.queue.looks = act, after
         self.tick(0)
         self.queue.meanwhile = None
 

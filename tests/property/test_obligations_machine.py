@@ -43,6 +43,8 @@ from scheduler.obligations import (
 WORDS = st.sampled_from([*Result, None, "nonsense"])
 CAUSES = st.sampled_from([None, 1, 3, 16, 17, 18, 19, 20, 21, 34, 38, 127])
 WHO = st.sampled_from(PEOPLE)
+#: The third agreed to be called back; the fifth withholds the number.
+CALLERS = st.sampled_from([1, 2, 3, 3, 3, 4, 5])
 #: Mostly what keeps people owed and within reach: a machine of the departed finds nothing.
 STATUSES = st.sampled_from([*[FileStatus.ACTIVE] * 4, *FileStatus])
 PHONES = st.sampled_from([*[PhoneStatus.OK] * 4, *PhoneStatus])
@@ -67,7 +69,16 @@ class Debts(RuleBasedStateMachine):
 
     @rule(after=st.integers(0, 4))
     def two_schedulers_tick_at_once(self, after: int) -> None:
-        self.world.tick_two(after)
+        self.world.tick_beside(self.world.rounds[1], after)
+
+    @rule(person=WHO, data=st.data(), after=st.integers(0, 4))
+    def a_supervisor_dials_in_the_middle_of_a_round(
+        self, person: str, data: st.DataObject, after: int
+    ) -> None:
+        debt = self._one_of(person, data)
+        if debt is not None and self.world.now >= self.world.latest:
+            one = self.world.rounds[1]
+            self.world.tick_beside(lambda: one.dial(debt, actor="s001", agent="c017"), after)
 
     @rule(ticks=st.integers(2, 5), minutes=st.sampled_from([1, 4, 40]))
     def the_line_runs_for_a_while(self, ticks: int, minutes: int) -> None:
@@ -111,11 +122,11 @@ class Debts(RuleBasedStateMachine):
         call_id = data.draw(st.sampled_from(self.world.live()))
         self._end(call_id, word, cause, answered=answered, told=told)
 
-    @rule(n=st.integers(1, 5), ended=st.sampled_from([Outcome.ANSWERED, Outcome.PROMISED, *IN_VAIN]))
+    @rule(n=CALLERS, ended=st.sampled_from([Outcome.ANSWERED, Outcome.PROMISED, *IN_VAIN]))
     def somebody_calls_us(self, n: int, ended: Outcome) -> None:
         self.world.tell(self.world.call_from(n, ended, MINUTE))
 
-    @rule(n=st.integers(1, 4), ended=st.sampled_from([Outcome.ANSWERED, *IN_VAIN]), short=st.booleans())
+    @rule(n=CALLERS, ended=st.sampled_from([Outcome.ANSWERED, *IN_VAIN]), short=st.booleans())
     def somebody_calls_us_and_the_journal_is_late(self, n: int, ended: Outcome, short: bool) -> None:
         record = self.world.call_from(n, ended, MINUTE / 10 if short else MINUTE)
         self.world.untold[record.id] = record
@@ -142,16 +153,25 @@ class Debts(RuleBasedStateMachine):
 
     # --- people ----------------------------------------------------------------------------
 
-    @rule(person=WHO, data=st.data(), agent=st.sampled_from(["c017", None]), overridden=st.booleans())
+    @rule(
+        person=WHO,
+        data=st.data(),
+        agent=st.sampled_from(["c017", None]),
+        overridden=st.booleans(),
+        ends=st.sampled_from(["talk", "nobody", "later"]),
+    )
     def a_supervisor_has_somebody_dialled(
-        self, person: str, data: st.DataObject, agent: str | None, overridden: bool
+        self, person: str, data: st.DataObject, agent: str | None, overridden: bool, ends: str
     ) -> None:
-        debt = self._one_of(person, data)
-        if debt is not None and self.world.now >= self.world.latest:
-            try:
-                self.world.dial(debt, agent, "家属来电要求" if overridden else None)
-            except CallCenterError:
-                return
+        debt, before = self._one_of(person, data), self.world.live()
+        if debt is None or self.world.now < self.world.latest:
+            return
+        try:
+            self.world.dial(debt, agent, "家属来电要求" if overridden else None)
+        except CallCenterError:
+            return
+        for call_id in set(self.world.live()) - set(before) if ends != "later" else ():
+            self._end(call_id, None, 16, answered=ends == "talk", told=True)
 
     @rule(person=WHO, data=st.data())
     def a_counsellor_records_a_talk(self, person: str, data: st.DataObject) -> None:
