@@ -23,6 +23,7 @@ from callcenter.errors import NotFound, PbxUnreachable, Refused
 from callcenter.memory import MemoryCallControl, MemoryQueue, MemoryStore
 from callcenter.service.followup.debts import settle
 from scheduler.cadence import SHANGHAI
+from scheduler.gates import Gate
 
 MORNING = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)
 LIST = """档案编号,职工姓名,联系电话,困难类别,认定日期,区县,是否同意,同意日期,家庭人口
@@ -156,7 +157,8 @@ def test_why_prints_the_whole_chain_and_every_gate(app: DeskApp) -> None:
     said = run(app, queue, "why", debt_of(app, "WX-002")).output
     assert "档案 WX-002：相对困难，在档，自 2026-08-05 起" in said
     assert "没有同意接听自动回访" in said
-    assert said.count("\n  过 ") + said.count("\n  拦 ") == 20
+    # Whether a counsellor can be spared is asked only where one of them is rung first.
+    assert said.count("\n  过 ") + said.count("\n  拦 ") == len(set(Gate) - {Gate.NO_FREE_SEAT})
     found = json.loads(run(app, queue, "why", debt_of(app, "WX-002"), "--json").output)
     assert [g["gate"] for g in found["gates"] if not g["passed"]] == ["no_ivr_consent"]
 
@@ -184,6 +186,30 @@ def test_a_gate_that_refuses_says_why_and_dials_nothing(app: DeskApp) -> None:
     with pytest.raises(Refused, match="有来电在等候"):
         run(app, queue, "dial", debt_of(app, "WX-001"))
     assert app.calls.placed == []
+
+
+def test_what_kept_a_call_from_going_out_is_said_with_since_when(app: DeskApp) -> None:
+    debt = debt_of(app, "WX-001")
+    app.queue.waiting = 2
+    with pytest.raises(Refused):
+        run(app, queue, "dial", debt)
+    assert "上一次没有拨出：有来电在等候，呼出让路（11-24 10:00 起）。" in run(app, queue, "why", debt).output
+    kept = json.loads(run(app, queue, "why", debt, "--json").output)["last_refused"]
+    assert kept["codes"] == ["inbound_waiting"]
+
+
+def test_i5_after_hours_a_supervisor_dials_with_a_reason_and_not_without(app: DeskApp) -> None:
+    debt = debt_of(app, "WX-001")
+    app.now = MORNING.replace(hour=22, minute=30).astimezone(UTC)
+    words = ("dial", debt, "--agent", "s001")
+    with pytest.raises(Refused, match="不在拨打时段"):
+        run(app, queue, *words)
+    with pytest.raises(Refused):
+        run(app, queue, *words, "--override")
+    said = run(app, queue, *words, "--override", "--reason", "家属请我们今晚务必打").output
+    assert "已拨出：at-" in said
+    assert "家属" not in said
+    assert [c.first_ring for c in app.calls.placed] == ["s001"]
 
 
 def test_done_needs_one_proof_that_exists(app: DeskApp) -> None:
