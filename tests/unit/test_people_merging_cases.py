@@ -17,7 +17,8 @@ from callcenter.service.line.risk_clock import unacknowledged
 from callcenter.service.people.merging import merge, unmerge
 from callcenter.service.risk.case_verbs import acknowledge, close, confirm, reopen, see_case
 from callcenter.service.risk.rescues import asked_again, of_case
-from scheduler.gates import RiskRules, Rules
+from scheduler.gates import Rules
+from scheduler.risk_ladder import RiskRules
 
 WHY = "同一单位、同一生日,本人在电话里确认"
 NOT_ONE = "两人同名,不是一人"
