@@ -85,8 +85,8 @@ def hindrance(step: FileStep, status: FileStatus | None) -> str | None:
     if status in before:
         return None
     stands = "还没有" if status is None else f"现在是{status.value}"
-    ways = "、".join("没有的" if one is None else one.value for one in sorted(before, key=str))
-    return f"档案{stands},不能{STEP_WORDS[step]}:先要是{ways}。"
+    ways = "、".join(one.value for one in FileStatus if one in before)
+    return f"档案{stands},不能{STEP_WORDS[step]}:{STEP_WORDS[step]}只从{ways}办起。"
 
 
 def after_step(step: FileStep, status: FileStatus | None) -> FileStatus:
