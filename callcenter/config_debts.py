@@ -19,6 +19,8 @@ class Outbound(Section):
     """When and how the line calls out (R22, R37; times are wall time at the site)."""
 
     windows: tuple[tuple[time, time], ...] = ((time(9), time(12)), (time(14), time(20)))
+    #: The same on Saturdays and Sundays, for people who were reached on one before; none: never.
+    weekend: tuple[tuple[time, time], ...] = ()
     #: Nobody is rung between these times; equal times mean no quiet hours.
     quiet: tuple[time, time] = (time(22), time(8))
     #: True stops every automated call; humans still dial.

@@ -88,6 +88,8 @@ class Calendar:
     peace: frozenset[date] = frozenset()
     #: And those that follow from a rule; a day the site calls a workday is none of them.
     festivals: frozenset[Festival] = FESTIVALS
+    #: Ordinary weekends allow automated calls too: for who is reached then, if the site has windows for it.
+    weekends: bool = False
 
     def day(self, when: date) -> Day:
         """Return what `when` is. The site's own word goes before every table and rule."""
@@ -119,7 +121,11 @@ class Calendar:
     def may_automate(self, when: date) -> bool:
         """Tell whether automated calls may go out on `when`."""
         day = self.day(when)
-        return day.is_workday and not day.is_left_in_peace
+        may_be_called = day.is_workday or (self.weekends and self._is_plain_weekend(when))
+        return may_be_called and not day.is_left_in_peace
+
+    def _is_plain_weekend(self, when: date) -> bool:
+        return when.weekday() > _FRIDAY and not self.is_holiday(when)
 
     def workday_on_or_before(self, when: date) -> date:
         """Return `when`, or the last workday before it (R31: never later)."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+from scheduler.calendar import Calendar
 from scheduler.ladder import Step, Who, Why, next_step, rungs
 from scheduler.obligations import Attempt, Kind, Status, status_of
 from scheduler.our_numbers import day_cap, pace, week_cap
@@ -61,7 +62,9 @@ def check_human(situation: Situation) -> tuple[Verdict, ...]:
 
 def check_line(situation: Situation) -> tuple[Verdict, ...]:
     """Return the verdicts that hold for everybody alike, so that a round can end early."""
-    return tuple(_verdict(gate, situation) for gate in _OF_THE_LINE)
+    rules = situation.rules
+    somebody = replace(rules, calendar=replace(rules.calendar, weekends=bool(rules.windows.weekend)))
+    return tuple(_verdict(gate, replace(situation, rules=somebody)) for gate in _OF_THE_LINE)
 
 
 def is_starved(situation: Situation) -> bool:
@@ -201,7 +204,7 @@ def _breaker(s: Situation) -> _Answer:
 
 
 def _holiday(s: Situation) -> _Answer:
-    return s.rules.calendar.may_automate(_today(s)), _opening(s)
+    return _calendar(s).may_automate(_today(s)), _opening(s)
 
 
 def _window(s: Situation) -> _Answer:
@@ -307,7 +310,7 @@ def _step(s: Situation) -> Step:
         s.obligation,
         s.attempts,
         windows=rules.windows,
-        calendar=rules.calendar,
+        calendar=_calendar(s),
         limits=rules.limits,
         answered=s.person.answered,
     )
@@ -348,12 +351,16 @@ def _today(s: Situation) -> date:
     return s.now.astimezone(s.rules.windows.zone).date()
 
 
+def _calendar(s: Situation) -> Calendar:
+    return s.rules.calendar_for(s.person.answered)
+
+
 def _opening(s: Situation) -> datetime:
-    return s.rules.windows.next_open(s.now, s.rules.calendar)
+    return s.rules.windows.next_open(s.now, _calendar(s))
 
 
 def _open_from(s: Situation, earliest: datetime) -> datetime:
-    return s.rules.windows.next_open(max(earliest, s.now), s.rules.calendar)
+    return s.rules.windows.next_open(max(earliest, s.now), _calendar(s))
 
 
 def _tomorrow(s: Situation) -> datetime:

@@ -219,6 +219,8 @@ def _retry_at(settled: Sequence[Attempt], windows: Windows, calendar: Calendar, 
 #: Misses in a row that raise somebody who used to answer, and anybody.
 _MISSED_BY_ONE_WHO_ANSWERED, _MISSED_BY_ANYBODY = 2, 3
 _RAISED = 2
+#: Results of which the person themselves was on the line.
+REACHED = frozenset(result for result in Result if result.value.startswith(("reached_self", "opted")))
 _KEYS = frozenset({Result.REACHED_SELF_IVR_OK, Result.REACHED_SELF_CALLBACK})
 
 
@@ -241,8 +243,7 @@ def missed(attempts: Sequence[Attempt]) -> int:
     """Return how many attempts in a row, up to the last, did not reach the person."""
     count = 0
     for attempt in sorted((a for a in attempts if a.counts), key=lambda a: a.n):
-        reached = attempt.result is not None and attempt.result.value.startswith(("reached_self", "opted"))
-        count = 0 if reached else count + 1
+        count = 0 if attempt.result in REACHED else count + 1
     return count
 
 

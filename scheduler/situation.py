@@ -5,7 +5,7 @@ What nobody has said counts as the worst, so that no gate is passed by knowing t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +17,9 @@ from scheduler.ladder import Limits
 from scheduler.obligations import Attempt, Evidence, Obligation, Result
 from scheduler.risk_ladder import RiskRules
 from scheduler.windows import Windows
+
+#: `date.weekday` of the last day that is no weekend.
+_FRIDAY = 4
 
 
 class Gate(StrEnum):
@@ -120,6 +123,15 @@ class Rules:
     #: How often the register's grades are owed a contact, and (in days; 0: never) a visit at home.
     cadences: Mapping[str, Cadence] = field(default_factory=lambda: CADENCES)
     visit_every: int = 0
+
+    def calendar_for(self, answered: Sequence[datetime]) -> Calendar:
+        """Return the days on which somebody may be called: weekends too, if they were reached on one.
+
+        And if the site has windows for weekends.
+        """
+        reached = any(at.astimezone(self.windows.zone).weekday() > _FRIDAY for at in answered)
+        weekends = self.calendar.weekends or (reached and bool(self.windows.weekend))
+        return replace(self.calendar, weekends=weekends)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from scheduler.calendar import Calendar
 from scheduler.errors import SchedulerError
 
 _ONE_DAY = timedelta(days=1)
+_FRIDAY = 4
 #: Openings after which an hour that never came does not come.
 _LOOK_AHEAD = 60
 
@@ -40,10 +41,11 @@ class Windows:
     #: Nobody is rung from `quiet[0]` to `quiet[1]` of the next morning; equal times mean no quiet hours.
     quiet: tuple[time, time] = (time(22), time(8))
     zone: tzinfo = SHANGHAI
+    #: The windows of Saturdays and Sundays, for who is reached then; none: as on other days, if at all.
+    weekend: tuple[tuple[time, time], ...] = ()
 
     def __post_init__(self) -> None:
-        edges = [edge for span in self.spans for edge in span]
-        if not edges or edges != sorted(edges) or any(start == end for start, end in self.spans):
+        if not self.spans or not all(map(_follow, (self.spans, self.weekend))):
             raise SchedulerError("calling windows must follow one another, each ending after it starts")
 
     def is_quiet(self, now: datetime) -> bool:
@@ -56,7 +58,8 @@ class Windows:
     def is_open(self, now: datetime) -> bool:
         """Tell whether `now` lies in a calling window and not in the quiet hours."""
         wall = now.astimezone(self.zone).time()
-        return any(start <= wall < end for start, end in self.spans) and not self.is_quiet(now)
+        spans = self._spans_on(now.astimezone(self.zone).date())
+        return any(start <= wall < end for start, end in spans) and not self.is_quiet(now)
 
     def next_open(self, now: datetime, calendar: Calendar) -> datetime:
         """Return `now`, or the next instant at which an automated call may go out."""
@@ -76,7 +79,7 @@ class Windows:
     def next_evening(self, after: datetime, calendar: Calendar) -> datetime:
         """Return the start of the evening of the next day that allows automation; or its last window."""
         day = calendar.automation_day_from(after.astimezone(self.zone).date() + _ONE_DAY)
-        start, end = self.spans[-1]
+        start, end = self._spans_on(day)[-1]
         wall = max(start, time(17)) if end > time(17) else start
         return self.next_open(datetime.combine(day, wall, self.zone), calendar)
 
@@ -104,7 +107,8 @@ class Windows:
     def share_of_day(self, now: datetime) -> float:
         """Return which part of the day's calling time has passed, 0.0 to 1.0 (R37: spread)."""
         wall = _seconds(now.astimezone(self.zone).time())
-        spans = [(_seconds(start), _seconds(end)) for start, end in self.spans]
+        today = self._spans_on(now.astimezone(self.zone).date())
+        spans = [(_seconds(start), _seconds(end)) for start, end in today]
         passed = sum(min(max(wall - start, 0), end - start) for start, end in spans)
         return passed / sum(end - start for start, end in spans)
 
@@ -127,8 +131,11 @@ class Windows:
         today = now.astimezone(self.zone).date()
         for day in (today + _ONE_DAY * n for n in range(366)):
             if calendar.may_automate(day):
-                for start, end in self.spans:
+                for start, end in self._spans_on(day):
                     yield from self._outside_quiet(day, start, end)
+
+    def _spans_on(self, day: date) -> tuple[tuple[time, time], ...]:
+        return self.weekend if self.weekend and day.weekday() > _FRIDAY else self.spans
 
     def _outside_quiet(self, day: date, start: time, end: time) -> Iterator[tuple[datetime, datetime]]:
         cut = sorted({start, end, *(edge for edge in self.quiet if start < edge < end)})
@@ -142,6 +149,11 @@ class Windows:
         edges = [datetime.combine(wall.date(), edge, self.zone) for edge in (time(12), time(17))]
         options = [start, *(edge for edge in edges if start < edge < end)]
         return next((o for o in options if start <= o < end and self.part_of(o) in parts), None)
+
+
+def _follow(spans: tuple[tuple[time, time], ...]) -> bool:
+    edges = [edge for span in spans for edge in span]
+    return edges == sorted(edges) and all(start != end for start, end in spans)
 
 
 def _seconds(wall: time) -> int:

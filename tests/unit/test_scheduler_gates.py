@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 
@@ -38,6 +38,7 @@ from scheduler.obligations import (
     Result,
 )
 from scheduler.our_numbers import number_for
+from scheduler.windows import Windows
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)
 HOUR = timedelta(hours=1)
@@ -369,3 +370,22 @@ def test_the_sites_own_workday_opens_the_gate() -> None:
     saturday = NOW + timedelta(days=4)
     own = Rules(calendar=Calendar(site={saturday.date(): True}))
     assert refusals(check(replace(READY, now=saturday, rules=own))) == ()
+
+
+def test_a_weekend_call_is_for_who_was_reached_on_one_where_the_site_has_windows_for_it() -> None:
+    saturday = NOW + timedelta(days=4)
+    reached_then = person(answered=(saturday - timedelta(days=28),))(moment(saturday)(READY))
+    assert {v.gate for v in refusals(check(reached_then))} == {Gate.HOLIDAY}
+    own = Windows(weekend=((time(10), time(12)),))
+    assert refusals(check(rules(windows=own)(reached_then))) == ()
+    # Nobody else, not on a holiday, and not at other hours.
+    others = rules(windows=own)(moment(saturday)(READY))
+    assert {v.gate for v in refusals(check(others))} == {Gate.HOLIDAY}
+    assert refusals(check_line(others)) == ()
+    noon = refusals(check(rules(windows=own)(moment(saturday + 5 * HOUR)(reached_then))))
+    assert [v.gate for v in noon] == [Gate.OUTSIDE_WINDOW]
+    assert noon[0].retry_at == saturday + timedelta(days=1)
+    holiday = moment(datetime(2026, 10, 3, 10, tzinfo=SHANGHAI))
+    early = debt(due_at=datetime(2026, 9, 1, tzinfo=SHANGHAI), window_end=NOW)
+    refused = refusals(check(early(holiday(rules(windows=own)(reached_then)))))
+    assert Gate.HOLIDAY in {v.gate for v in refused}

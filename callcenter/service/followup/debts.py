@@ -23,6 +23,7 @@ from callcenter.service.followup.ending import close, done_by_call, done_by_visi
 from callcenter.service.followup.pausing import standing
 from callcenter.service.followup.settling import (
     SYSTEM,
+    answered_at,
     finish,
     numbers_for,
     numbers_now,
@@ -38,7 +39,6 @@ from scheduler.gates import Line, Rules, Situation
 from scheduler.ladder import Limits
 from scheduler.obligations import (
     Attempt,
-    EvidenceKind,
     Kind,
     Obligation,
     Result,
@@ -67,8 +67,6 @@ __all__ = [
 _BREAKER_LOOKS_BACK = timedelta(hours=1)
 _BREAKER_LOOKS_AT = 50
 _WEEK = timedelta(days=7)
-#: Results that say at which hour somebody can be reached.
-_REACHED = frozenset(result for result in Result if result.value.startswith(("reached_self", "opted")))
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -76,7 +74,12 @@ def rules_of(settings: Settings) -> Rules:
     outbound = settings.outbound
     return Rules(
         calendar=calendar_of(settings),
-        windows=Windows(spans=outbound.windows, quiet=outbound.quiet, zone=settings.site.zone),
+        windows=Windows(
+            spans=outbound.windows,
+            quiet=outbound.quiet,
+            zone=settings.site.zone,
+            weekend=outbound.weekend,
+        ),
         limits=limits_of(settings),
         numbers=(settings.site.outbound_number, *outbound.numbers),
         daily_cap=outbound.daily_cap,
@@ -236,17 +239,11 @@ def _other_attempts(
 
 
 def _learnt(work: UnitOfWork, obligation: Obligation, others: Sequence[Attempt]) -> dict[str, Any]:
-    """Return when contacts of this kind succeeded, and which of our numbers the person saw last.
-
-    R39: of this kind alone, so that a routine debt tells nothing of what else somebody is called for.
-    """
-    ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
+    """Return when contacts of this kind succeeded, and which of our numbers the person saw last."""
+    ids = [one.id for one in work.debts.of_person(obligation.person)]
     made = [a for tries in work.debts.attempts_of(ids).values() for a in tries]
-    reached = {a.at for a in made if a.result in _REACHED}
-    talks = (p for proofs in work.debts.evidence_of(ids).values() for p in proofs)
-    talked = {p.at for p in talks if p.kind is EvidenceKind.HUMAN_TALK}
     shown = sorted((a.at, a.did) for a in (*made, *others) if a.did is not None)
-    return {"answered": tuple(sorted(reached | talked)), "knows": shown[-1][1] if shown else None}
+    return {"answered": answered_at(work, obligation), "knows": shown[-1][1] if shown else None}
 
 
 def has_ivr_consent(work: UnitOfWork, person_id: str, now: datetime) -> bool:

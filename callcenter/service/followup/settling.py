@@ -31,7 +31,7 @@ from callcenter.service.names import evidence_id as evidence_id
 from callcenter.service.names import pseudonym as pseudonym
 from callcenter.service.people.entries import caller_of
 from scheduler.gates import Rules
-from scheduler.ladder import next_step, raised_by
+from scheduler.ladder import REACHED, next_step, raised_by
 from scheduler.obligations import (
     PROMISED,
     URGENT_PRIORITY,
@@ -125,6 +125,18 @@ def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> N
     _keep_raised(work, obligation)
 
 
+def answered_at(work: UnitOfWork, obligation: Obligation) -> tuple[datetime, ...]:
+    """Return when contacts about this kind of thing succeeded.
+
+    R39: about this kind alone, so that a routine call tells nothing of what else somebody talks to us about.
+    """
+    ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
+    made = (a for tries in work.debts.attempts_of(ids).values() for a in tries)
+    proofs = (p for proofs in work.debts.evidence_of(ids).values() for p in proofs)
+    talks = {p.at for p in proofs if p.kind is EvidenceKind.HUMAN_TALK}
+    return tuple(sorted(talks | {a.at for a in made if a.result in REACHED}))
+
+
 def _keep_raised(work: UnitOfWork, obligation: Obligation) -> None:
     """Keep by how much an obligation is raised up to date (R35), from debts of its kind alone (R39)."""
     theirs = (o for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind)
@@ -140,9 +152,8 @@ def _keep_raised(work: UnitOfWork, obligation: Obligation) -> None:
 
 def _next_at(work: UnitOfWork, obligation: Obligation, rules: Rules) -> datetime | None:
     attempts = work.debts.attempts(obligation.id)
-    step = next_step(
-        obligation, attempts, windows=rules.windows, calendar=rules.calendar, limits=rules.limits
-    )
+    calendar = rules.calendar_for(answered_at(work, obligation))
+    step = next_step(obligation, attempts, windows=rules.windows, calendar=calendar, limits=rules.limits)
     return step.not_before
 
 
