@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from actors import enlist
@@ -24,7 +24,7 @@ from callcenter.memory import MemoryCallControl, MemoryQueue, MemoryStore
 from callcenter.ports import Member, PlaceCall, QueueState, UnitOfWork
 from callcenter.service.followup.case_steps import keep_owed
 from callcenter.service.followup.debts import settle
-from callcenter.service.followup.dispatch import DebtRound
+from callcenter.service.followup.dispatch import DebtRound, StoreLedger
 from callcenter.service.followup.planning import sweep_plans
 from callcenter.service.followup.sweeping import sweep
 from callcenter.service.line.records import Hooks, apply
@@ -61,28 +61,56 @@ class Telephone(MemoryCallControl):
             raise Died
 
 
-class Queue(MemoryQueue):
-    """Lets somebody else act when a scheduler looks at the line for the n-th time: the worst moment."""
+#: What somebody does beside a round; told which debt is about to be dialled, if one is.
+Act = Callable[[Obligation | None], Awaitable[object]]
+
+
+class Beside:
+    """What somebody else does in the middle of a round: at its n-th look at the line, or before it dials."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        self.act: Act | None = None
         self.looks = 0
 
-    async def state(self) -> QueueState:
-        self.looks -= 1
-        if self.meanwhile is not None and self.looks < 0:
-            act, self.meanwhile = self.meanwhile, None
+    async def now(self, claimed: Obligation | None = None) -> None:
+        act, self.act = self.act, None
+        if act is not None:
             with suppress(CallCenterError):
-                await act()
+                await act(claimed)
+
+
+class Queue(MemoryQueue):
+    """Lets somebody else act when a scheduler looks at the line."""
+
+    def __init__(self, beside: Beside) -> None:
+        super().__init__()
+        self.beside = beside
+
+    async def state(self) -> QueueState:
+        self.beside.looks -= 1
+        if self.beside.looks == 0:
+            await self.beside.now()
         return await super().state()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger(StoreLedger):
+    """Lets somebody else act after every gate was asked and before the attempt is written."""
+
+    beside: Beside
+
+    def begin(self, claimed: Obligation, attempt: Attempt) -> None:
+        if self.beside.looks < 0:
+            asyncio.run(self.beside.now(claimed))  # in a thread of its own, as every act of the ledger
+        StoreLedger.begin(self, claimed, attempt)
 
 
 class DebtWorld:
     """The line: its store, its telephone, two schedulers, and everything it was ever told."""
 
     def __init__(self, start: datetime) -> None:
-        self.store, self.control, self.queue = MemoryStore(), Telephone(), Queue()
+        self.beside = Beside()
+        self.store, self.control, self.queue = MemoryStore(), Telephone(), Queue(self.beside)
         self.queue.members = {code: Member(agent=code) for code in ("c017", "c018")}
         self.now = self.latest = start
         self.serial, self.jumped = 0, False
@@ -96,9 +124,12 @@ class DebtWorld:
         with self.store() as work:
             self._enrol(work)
             work.commit()
+        self.tell(self.call_from(1, Outcome.PROMISED, timedelta(minutes=1)))
+        self.latest = start
 
     def _round(self) -> DebtRound:
-        return DebtRound.wire(self.store, self.control, self.queue, SETTINGS, lambda: self.now)
+        plain = DebtRound.wire(self.store, self.control, self.queue, SETTINGS, lambda: self.now)
+        return replace(plain, ledger=Ledger(self.store, plain.ledger.rules, self.beside))
 
     def _enrol(self, work: UnitOfWork) -> None:
         enlist(work, "c017", "s001")
@@ -167,11 +198,20 @@ class DebtWorld:
         self.control.now = self.now
         asyncio.run(self.rounds[which]())
 
-    def tick_beside(self, act: Callable[[], Awaitable[object]], after: int) -> None:
+    def tick_beside(self, act: Act, after: int) -> None:
         """One scheduler's round, into which something else falls whole, at some moment."""
-        self.queue.meanwhile, self.queue.looks = act, after
+        self.beside.act, self.beside.looks = act, after
         self.tick(0)
-        self.queue.meanwhile = None
+        self.beside.act = None
+
+    async def dial_another(self, claimed: Obligation | None) -> None:
+        """Have whoever is about to be dialled be dialled for something else as well."""
+        if claimed is None:
+            return
+        with self.store() as work:
+            others = [o.id for o in work.debts.open(person=claimed.person) if o.id != claimed.id]
+        for other in others:
+            await self.rounds[1].dial(other, actor="s001", agent="c017")
 
     def tick_and_die(self, when: str) -> None:
         self.control.dies = when
