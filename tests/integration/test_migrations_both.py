@@ -253,3 +253,36 @@ def test_a_line_in_use_goes_back_to_0002_and_forward_again(bare_url: str, now: d
     upgrade(bare_url)
     check(bare_url)
     assert kept_of_0002(bare_url) == before
+
+
+def test_a_line_in_use_comes_forward_to_0005_with_what_was_proven_and_goes_back_without_what_is_new(
+    bare_url: str, now: datetime
+) -> None:
+    upgrade(bare_url, "0004")
+    debt = (
+        "INSERT INTO obligations (id, person, kind, due_at, window_end, mode, priority, origin, created_at, "
+        "closed_at, fence) VALUES (:id, 'p1', :kind, :at, :at, 'ivr_ok', 5, :id, :at, :closed, 0)"
+    )
+    proof = (
+        "INSERT INTO evidence (id, obligation, kind, at, reference, by) "
+        "VALUES ('ev-1', 'ob-kept', 'human_talk', :at, 'c1', 'c017')"
+    )
+    at = f"{now:%Y-%m-%d %H:%M:%S.%f}"
+    with engine_of(bare_url) as engine, engine.begin() as connection:
+        for name, closed in (("ob-kept", None), ("ob-closed", at), ("ob-open", None)):
+            connection.execute(text(debt), {"id": name, "kind": "hardship", "at": at, "closed": closed})
+        connection.execute(text(proof), {"at": at})
+    upgrade(bare_url)
+    check(bare_url)
+    told = "SELECT id, proven_at IS NOT NULL, closed_as FROM obligations ORDER BY id"
+    with engine_of(bare_url) as engine, engine.begin() as connection:
+        found = [(i, bool(p), c) for i, p, c in connection.execute(text(told))]
+        assert found == [("ob-closed", False, "other"), ("ob-kept", True, None), ("ob-open", False, None)]
+        connection.execute(text(debt), {"id": "ob-visit", "kind": "visit", "at": at, "closed": None})
+    downgrade(bare_url, "0004")
+    with engine_of(bare_url) as engine, engine.begin() as connection:
+        left = connection.scalars(text("SELECT id FROM obligations ORDER BY id")).all()
+        assert left == ["ob-closed", "ob-kept", "ob-open"]
+        assert connection.scalar(text("SELECT COUNT(*) FROM evidence")) == 1
+    upgrade(bare_url)
+    check(bare_url)
