@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, local, pass_app, say, show_one, show_rows
+from callcenter.cli.common import (
+    actor_option,
+    json_option,
+    known_actor,
+    local,
+    pass_app,
+    say,
+    show_one,
+    show_rows,
+)
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.ledger import ShiftSheet
 from callcenter.domain.levels import Level
@@ -40,16 +49,17 @@ _SHEETS = [
 
 
 @click.group(invoke_without_command=True)
-@click.pass_context
-@actor_option
+@click.option("--as", "actor", envvar="HOTLINE_ACTOR", help="以谁的名义（人员代码）；也可用 HOTLINE_ACTOR")
 @json_option
 @pass_app
-def sheet(app: App, context: click.Context, actor: str, as_json: bool) -> None:
+@click.pass_context
+def sheet(context: click.Context, app: App, actor: str | None, as_json: bool) -> None:
     """交班单:还开着的事。不写子命令则列出此刻会写上什么。"""
     if context.invoked_subcommand is not None:
-        return
+        return  # it has an actor of its own
+    who = known_actor(app, actor)
     with app.store() as work:
-        lines = sheets.standing(work, actor=actor, now=app.clock())
+        lines = sheets.standing(work, actor=who, now=app.clock())
     _show_lines(lines, as_json)
 
 
