@@ -37,6 +37,8 @@ SHOWS_TEXT: Mapping[str, str] = {
     "handover list": "who handed over: whoever takes it asks them",
     "handover accept": "what whoever takes it has to know",
     "queue why": "why colleagues put it off, handed it up or let it go: whoever calls next has to know",
+    "queue sheet accept": "who takes it over: a colleague's code",
+    "queue sheet list": "who took it over: a colleague's code",
     "queue waivers": "why a debt is to be let go: whoever signs second has to know",
     "rescue dial": "what has to be told to who is sent",
     "rescue show": "the rescue's own log",
