@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import pytest
-from people_world import QIAN, SHEN, a_call, near, on_file, peopled
+from people_world import QIAN, SHEN, a_call, a_case, near, on_file, peopled
 
-from callcenter.domain.books import PLANS
+from callcenter.domain.books import CASES, PLANS
+from callcenter.domain.cases import CloseReason
 from callcenter.domain.ledger import Plan, PlanKind, PlanState
+from callcenter.domain.levels import Level
 from callcenter.domain.people import ExitReason, FileStatus, Suppression, SuppressionKind
 from callcenter.domain.privacy import RequestKind
 from callcenter.errors import Conflict, Forbidden, NotFound, Refused
@@ -22,6 +24,7 @@ from callcenter.service.followup.planning import change, end, move, plan, plan_o
 from callcenter.service.people.merging import merge, unmerge
 from callcenter.service.privacy.erasing import erase
 from callcenter.service.privacy.requests import open_request
+from callcenter.service.risk.case_verbs import close as close_case
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import ClosingKind, Kind, Mode, Obligation
@@ -376,3 +379,14 @@ def test_two_who_change_a_plan_at_once_do_not_undo_each_other(work: MemoryUnit) 
     move(work, made.id, HOSPITAL + DAY, reason="改期", actor="c017", now=NOW, rules=RULES)
     with pytest.raises(Conflict):
         work.book(PLANS).put(replace(made, note="旧的"))
+
+
+def test_r34_a_case_closed_by_death_ends_the_plans_by_the_name_of_who_closed_it(work: MemoryUnit) -> None:
+    made = treatment(work)
+    step = the_step(work)
+    work.book(CASES).add(a_case(SHEN.id, Level.MEDIUM, NOW))
+    close_case(work, "ca-p1", CloseReason.DIED, note="家属告知，已核实", actor="c017", now=NOW, rules=RULES)
+    closing = work.debts.get(step.id).closing
+    assert closing is not None
+    assert (closing.kind, closing.by) == (ClosingKind.DIED, "c017")
+    assert work.book(PLANS).get(made.id).state is PlanState.ENDED

@@ -102,6 +102,14 @@ def ended_steps(
     return tuple(one.id for one in mine)
 
 
+def end_of_life(work: UnitOfWork, persons: Sequence[str], *, by: str, now: datetime) -> None:
+    """End every plan of somebody whose death a named person has established (R34)."""
+    for plan in (p for one in persons for p in work.book(PLANS).where(person=one, state=PlanState.ACTIVE)):
+        ended_steps(work, plan, "本人已去世", ClosingKind.DIED, by=by, now=now)
+        work.book(PLANS).put(replace(plan, state=PlanState.ENDED, ended_because="本人已去世"))
+        note(work, by, "plan.end", f"plan:{plan.id}", now, reason="died")
+
+
 class _Sweep:
     """Several plans at once: what is asked of all of them is read together."""
 

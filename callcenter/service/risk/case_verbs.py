@@ -24,8 +24,9 @@ from callcenter.errors import Forbidden, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.case_steps import attempts_on, climb, end_steps, open_steps
+from callcenter.service.followup.plan_steps import end_of_life
 from callcenter.service.line import alarms
-from callcenter.service.people.entries import open_cases, resolve
+from callcenter.service.people.entries import group_of, open_cases, resolve
 from callcenter.service.risk import handovers
 from callcenter.service.risk.cases import log_notes, save
 from callcenter.service.risk.rescues import asked_again, of_case
@@ -287,6 +288,8 @@ def _ended(
         raise Refused(f"救援 {still[0]} 还没有结束，先结束救援再结案。")
     saved = save(work, change, by=actor, now=now)
     end_steps(work, before, f"个案已结案：{why.value}", by=actor, now=now, keep_breached=False)
+    if why is CloseReason.DIED:
+        end_of_life(work, group_of(work, resolve(work, saved.person)), by=actor, now=now)
     return saved
 
 
