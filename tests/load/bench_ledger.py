@@ -72,6 +72,8 @@ class Figures:
     candidates: Times
     swept: int
     sweep_seconds: float
+    #: Of that, this process's own work; SQLite's is in it.
+    sweep_cpu: float
     compare_seconds: float
     load: float
 

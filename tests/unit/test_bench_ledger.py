@@ -34,6 +34,7 @@ GOOD = Figures(
     candidates=TOOK,
     swept=100,
     sweep_seconds=0.1,
+    sweep_cpu=0.1,
     compare_seconds=0.1,
     load=1.0,
 )

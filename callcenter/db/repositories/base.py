@@ -71,8 +71,11 @@ class Repository:
         dialect = self._connection.dialect
         return table.c[name].type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
 
-    def _all(self, query: Select[Any]) -> list[Row]:
-        return list(self._connection.execute(query).mappings().all())
+    def _all(self, query: Select[Any], values: Row | None = None) -> list[Row]:
+        # Plain dicts: reading a page of rows column by column is twice as fast from them.
+        found = self._connection.execute(query, values)
+        names = tuple(found.keys())
+        return [dict(zip(names, row, strict=True)) for row in found.all()]
 
     def _first(self, query: Select[Any], values: Row | None = None) -> Row | None:
         return self._connection.execute(query, values).mappings().first()

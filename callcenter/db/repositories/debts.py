@@ -117,7 +117,7 @@ class SqlDebts(SqlAttempts):
             if left == 0:
                 break
             found = first_of(shelf, limited=left is not None)
-            rows += self._connection.execute(found, {**given, "most": left}).mappings().all()
+            rows += self._all(found, {**given, "most": left})
         return [self._obligation(row) for row in rows]
 
     def count_due(

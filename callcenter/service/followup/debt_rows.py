@@ -158,8 +158,8 @@ def whole_row(shown: DebtView) -> Row:
 
 def _debt_row(user: User, shown: DebtView) -> Row:
     """Return the keys that a user may see, and no other is even worked out."""
-    row = visible(user.roles, {key: said(shown) for key, said in _said_to(user.roles)}, DEBT_FIELDS)
-    if not sees(user.roles, DataClass.COUNSELLING):
+    row = {key: said(shown) for key, said in _said_to(user.roles)}
+    if "phone" in row and not sees(user.roles, DataClass.COUNSELLING):
         told = [p.number for p in _told_phones(user, shown.person) if p.status is PhoneStatus.OK]
         row["phone"] = mask_number(told[0]) if told else "无"
     return row
