@@ -29,7 +29,7 @@ from callcenter.service.followup.planning import sweep_plans
 from callcenter.service.followup.sweeping import sweep
 from callcenter.service.line.records import Hooks, apply
 from scheduler.cadence import SHANGHAI
-from scheduler.obligations import Attempt, Evidence, Obligation
+from scheduler.obligations import Attempt, Evidence, Kind, Obligation
 
 #: On file; planned for, and agreed to be called back; in danger.
 ON_FILE, PLANNED, IN_DANGER = ("p1", "p2"), "p3", "p4"
@@ -288,3 +288,11 @@ class DebtWorld:
 
     def events(self, work: UnitOfWork, obligation: str) -> list[DebtEvent]:
         return list(work.book(DEBT_EVENTS).where(obligation=obligation))
+
+    def everything(self) -> object:
+        """Return what telling the same calls again must not change."""
+        with self.store() as work:
+            # What somebody was owed "before" they rang may be younger than the call where a clock went back.
+            owed = [o for o in work.debts.open() if o.kind is not Kind.MISSED_CALL or not self.jumped]
+            acts = 0 if self.jumped else len(work.audit.recent(100_000))
+            return owed, self.attempts(work), work.sessions.all(), acts

@@ -139,9 +139,9 @@ class Debts(RuleBasedStateMachine):
     def the_journal_is_read_again(self, data: st.DataObject) -> None:
         world = self.world
         some = data.draw(st.lists(st.sampled_from(list(world.records)), max_size=5))
-        before = self._everything()
+        before = world.everything()
         world.tell(*(world.records[i] for i in some))
-        assert self._everything() == before
+        assert world.everything() == before
 
     @rule(waiting=st.integers(0, 2))
     def callers_wait(self, waiting: int) -> None:
@@ -493,13 +493,6 @@ class Debts(RuleBasedStateMachine):
         debt = self._one_of(person, data)
         if debt is not None:
             self.world.attempt(lambda work: act(work, debt))  # type: ignore[operator]
-
-    def _everything(self) -> object:
-        with self.world.store() as work:
-            # What somebody was owed "before" they rang may be younger than the call where a clock went back.
-            owed = [o for o in work.debts.open() if o.kind is not Kind.MISSED_CALL or not self.world.jumped]
-            acts = 0 if self.world.jumped else len(work.audit.recent(100_000))
-            return owed, self.world.attempts(work), work.sessions.all(), acts
 
 
 TestDebts = Debts.TestCase
