@@ -56,6 +56,7 @@ from callcenter.service.followup.dispatch import (
     override_window,
 )
 from callcenter.service.followup.ending import kept_with
+from callcenter.service.followup.sweeping import PEEK
 from callcenter.service.line import recordings
 from callcenter.words import KIND_WORDS, LEVEL_WORDS
 from scheduler.errors import LineUnreachable
@@ -342,7 +343,7 @@ def done(
                 note=note,
                 visitors=visitors,
             )
-        sweep(work, now, rules=rules_of(app.settings))
+        sweep(work, now, rules=rules_of(app.settings), pages=PEEK)  # the round does the rest
         still, kept = unwritten(work, proof), kept_with(work, proof)
         work.commit()
     if as_json:
