@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -15,44 +15,69 @@ from callcenter.service.hardship.fields import Entry
 from callcenter.service.hardship.tables import ImportRefused, Problem
 from callcenter.service.hardship.targets import Known, Target
 
+#: What one open file alone may have: kind and value.
+Claim = tuple[str, str]
+
 
 def check(known: Known, entries: Sequence[Entry]) -> None:
-    """Raise `ImportRefused` where somebody, or their household, has another file that stays open."""
-    after = _standing(known.files, entries)
-    owner = {file.person: file.file_no for file in after.values()}
-    homes: dict[str | None, str] = {f.household: f.file_no for f in after.values() if f.household}
-    problems = [
-        Problem(row=entry.row, column="", message=message)
-        for entry in entries
-        if entry.is_open
-        for message in _hindrances(known, entry, owner, homes)
-    ]
+    """Raise `ImportRefused` where somebody, or their household, has another file that stays open.
+
+    What counts is how files stand once the list is in: one that it takes out claims nothing any more, and
+    one that it takes in again claims what it had.
+    """
+    named = {entry.file_no for entry in entries}
+    standing = (f for no, f in known.files.items() if no not in named and f.status is not FileStatus.CLOSED)
+    owners: dict[Claim, HardshipFile | Entry] = {
+        claim: file for file in standing for claim in _kept(known, file)
+    }
+    problems: list[Problem] = []
+    for entry in (one for one in entries if one.is_open):
+        for claim in _claims(known, entry):
+            other = owners.setdefault(claim, entry)
+            if other.file_no != entry.file_no and not _is_theirs(known, entry, other):
+                message = _TAKEN[claim[0]].format(other.file_no)
+                problems.append(Problem(row=entry.row, column="", message=message))
     if problems:
         raise ImportRefused(problems)
 
 
-def _standing(files: Mapping[str, HardshipFile], entries: Sequence[Entry]) -> dict[str, HardshipFile]:
-    """Return the files that are open and stay so: the list takes none of them out, nor moves it."""
-    leaving = {e.file_no for e in entries if not e.is_open}
-    return {no: f for no, f in files.items() if f.status is not FileStatus.CLOSED and no not in leaving}
+_TAKEN = {
+    "phone": "电话号码已登记在另一份档案（{}）",
+    "identity": "身份证号已登记在另一份档案（{}）",
+    "household": "同户（户号）已有在册的档案（{}），一户一档",
+}
 
 
-def _hindrances(
-    known: Known, entry: Entry, owner: Mapping[str, str], homes: Mapping[str | None, str]
-) -> Iterator[str]:
-    for number in entry.phones:
-        for found in known.having(number):
-            other = owner.get(found.id)
-            is_listed = any(phone.listed and phone.number == number for phone in found.phones)
-            if is_listed and other not in (None, entry.file_no):
-                yield f"电话号码已登记在另一份档案（{other}）"
-    for person in known.of_identity(entry.identity):
-        other = owner.get(person.id)
-        if other not in (None, entry.file_no):
-            yield f"身份证号已登记在另一份档案（{other}）"
-    other = homes.get(known.homes.id_of(entry))
-    if other not in (None, entry.file_no):
-        yield f"同户（户号）已有在册的档案（{other}），一户一档"
+def _claims(known: Known, entry: Entry) -> list[Claim]:
+    """Return what an open file claims once the list is in: what the list says, and else what it had."""
+    before = known.files.get(entry.file_no)
+    kept = dict[str, list[Claim]]()
+    for claim in _kept(known, before) if before is not None else ():
+        kept.setdefault(claim[0], []).append(claim)
+    home = known.homes.id_of(entry)
+    said = {
+        "phone": [("phone", number) for number in entry.phones],
+        "identity": [("identity", known.marks[entry.identity])] if entry.identity is not None else [],
+        "household": [("household", home)] if home is not None else [],
+    }
+    return [claim for kind, claims in said.items() for claim in claims or kept.get(kind, [])]
+
+
+def _kept(known: Known, file: HardshipFile) -> Iterator[Claim]:
+    """Yield what a file has: the numbers that the register holds, and no others (R39), mark, household."""
+    person = known.person(file.person)
+    yield from (("phone", phone.number) for phone in person.phones if phone.listed)
+    if (mark := known.standing(person.id).identity_mark) is not None:
+        yield "identity", mark
+    if file.household is not None:
+        yield "household", file.household
+
+
+def _is_theirs(known: Known, entry: Entry, other: HardshipFile | Entry) -> bool:
+    """Tell whether both files were one person's before: that is not the list's to mend."""
+    before = known.files.get(entry.file_no)
+    beside = known.files.get(other.file_no)
+    return before is not None and beside is not None and before.person == beside.person
 
 
 #: Says that a notice between two days is too short.
