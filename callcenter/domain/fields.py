@@ -34,6 +34,8 @@ CALL_FIELDS: Mapping[str, DataClass] = {
     "answered_via": _STAFF,
     "ended_by": _STAFF,
     "hangup_cause": _STAFF,
+    "sip_status": _STAFF,
+    "early_media": _STAFF,
     "queue_entries": _STAFF,
     "rings_not_answered": _STAFF,
     "path": _COUNSELLING,
