@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -18,19 +17,17 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     update,
 )
 
 from callcenter.db.repositories import looks
-from callcenter.db.repositories.base import Repository, Row, chunks
+from callcenter.db.repositories.base import Row, chunks
+from callcenter.db.repositories.files import SqlFiles
 from callcenter.db.tables import books, consents, hardship_files, people, phones, suppressions
 from callcenter.domain.numbers import normalise
 from callcenter.domain.people import (
     Consent,
     ConsentKind,
-    ExitReason,
-    FileStatus,
     HardshipFile,
     Person,
     Phone,
@@ -47,11 +44,9 @@ from callcenter.errors import Conflict, NotFound
 _SPOKEN, ERASED = "spoken", "erased"
 IS_PHONE = phones.c.status.not_in((_SPOKEN, ERASED))
 _SPOKEN_PLACE = -1
-#: In the words of its index.
-_UNCHECKED = "status = '退档' AND exit_confirmed_by IS NULL"
 
 
-class SqlPeople(Repository):
+class SqlPeople(SqlFiles):
     """The people we look after; names, birth months and numbers are sealed."""
 
     def add(self, person: Person) -> None:
@@ -192,11 +187,6 @@ class SqlPeople(Repository):
         spelling = normalise(number) or number
         return "!" + self._cipher.chain(b"erased number", spelling.encode()).hex()
 
-    def files_of(self, person_id: str) -> Sequence[HardshipFile]:
-        """Return a person's files, by number."""
-        theirs = select(hardship_files).where(hardship_files.c.person == person_id)
-        return [self._file(row) for row in self._all(theirs.order_by(hardship_files.c.file_no))]
-
     def consents_of(self, persons: Iterable[str]) -> dict[str, Sequence[Consent]]:
         """Return the statements of several people, oldest first; who said nothing is not there."""
         found: dict[str, list[Consent]] = {}
@@ -245,36 +235,6 @@ class SqlPeople(Repository):
             whose.setdefault(person, set()).add(person)
         return whose
 
-    def files_of_many(self, persons: Iterable[str]) -> dict[str, Sequence[HardshipFile]]:
-        """Return several people's files, by number; who has none is not there."""
-        found: dict[str, list[HardshipFile]] = {}
-        for chunk in chunks(persons):
-            theirs = select(hardship_files).where(hardship_files.c.person.in_(chunk))
-            for row in self._all(theirs.order_by(hardship_files.c.file_no)):
-                found.setdefault(row["person"], []).append(self._file(row))
-        return dict(found)
-
-    def files_of_household(self, household: str) -> Sequence[HardshipFile]:
-        """Return the files of a household, by number."""
-        theirs = select(hardship_files).where(hardship_files.c.household == household)
-        return [self._file(row) for row in self._all(theirs.order_by(hardship_files.c.file_no))]
-
-    def touch(self, persons: Iterable[str]) -> None:
-        """Have the next sweep look at these people's files, and at those of whom they are part."""
-        looks.touch(self._connection, persons)
-
-    def touch_next(self, after: str, limit: int) -> str | None:
-        """Have the next sweep look at the files of the `limit` people after one; return the last of them."""
-        return looks.touch_next(self._connection, after, limit)
-
-    def to_look_at(self, now: datetime, limit: int) -> Sequence[str]:
-        """Return people with a file that a sweep has to look at by `now`."""
-        return looks.to_look_at(self._connection, now, limit)
-
-    def looked(self, again: Mapping[str, datetime | None]) -> None:
-        """Note when each of these people's files has to be looked at again."""
-        looks.looked(self._connection, again)
-
     def put_file(self, file: HardshipFile) -> None:
         """Upsert a file by its number; raise `NotFound` if its person is not here."""
         self._check_known(file.person)
@@ -284,28 +244,6 @@ class SqlPeople(Repository):
             return
         self._connection.execute(put.on_conflict_do_update(index_elements=["file_no"], set_=row))
         looks.touch(self._connection, [file.person])
-
-    def file(self, file_no: str) -> HardshipFile | None:
-        """Return a file."""
-        row = self._first(select(hardship_files).where(hardship_files.c.file_no == file_no))
-        return self._file(row) if row else None
-
-    def files_named(self, numbers: Iterable[str]) -> dict[str, HardshipFile]:
-        """Return those of the files that are here, by number."""
-        found: dict[str, HardshipFile] = {}
-        for chunk in chunks(numbers):
-            named = select(hardship_files).where(hardship_files.c.file_no.in_(chunk))
-            found.update((row["file_no"], self._file(row)) for row in self._all(named))
-        return found
-
-    def count_unchecked(self) -> int:
-        """Count the files that left and that nobody has looked at since (R34)."""
-        unchecked = select(func.count()).select_from(hardship_files).where(text(_UNCHECKED))
-        return self._connection.scalar(unchecked) or 0
-
-    def files(self) -> Sequence[HardshipFile]:
-        """Return every file, by number."""
-        return [self._file(row) for row in self._all(select(hardship_files).order_by("file_no"))]
 
     def _check_known(self, person_id: str) -> None:
         if self._connection.scalar(select(people.c.id).where(people.c.id == person_id)) is None:
@@ -436,24 +374,6 @@ class SqlPeople(Repository):
             "exit_reason": file.exit_reason.value if file.exit_reason else None,
             "exit_confirmed_by": file.exit_confirmed_by,
         }
-
-    def _file(self, row: Row) -> HardshipFile:
-        return HardshipFile(
-            file_no=row["file_no"],
-            person=row["person"],
-            grade=row["grade"],
-            status=FileStatus(row["status"]),
-            since=row["since"],
-            district=row["district"],
-            union_unit=row["union_unit"],
-            liaison=self._cipher.open(row["liaison"], "hardship_files.liaison") or "",
-            household=row["household"],
-            notice_from=row["notice_from"],
-            notice_to=row["notice_to"],
-            review_due=row["review_due"],
-            exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] else None,
-            exit_confirmed_by=row["exit_confirmed_by"],
-        )
 
 
 _IN_ORDER = (phones.c.person, phones.c.place)
