@@ -1,6 +1,6 @@
 """How often a person is owed a routine contact, and when the next one falls due.
 
-The cadences are data keyed by grade (domain.md §6). All arithmetic is on wall-calendar dates at the
+The cadences are data keyed by grade. All arithmetic is on wall-calendar dates at the
 site, so no clock change moves a due date. Missed routine periods collapse into one open debt: the
 next due date is always counted from the last qualifying contact, however long ago that was.
 """

@@ -1,4 +1,4 @@
-"""What comes after each attempt: who tries next, and not before when (domain.md §3.4).
+"""What comes after each attempt: who tries next, and not before when.
 
 Derived from the attempts alone, by the table (`scheduler.ladder_table`). The ladder ends with a human,
 never with "unreachable" (R26); a human who has taken over keeps the debt until it is satisfied or closed

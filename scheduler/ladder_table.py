@@ -1,4 +1,4 @@
-"""What follows on each result of an attempt, as a table a site may edit (domain.md §3.4).
+"""What follows on each result of an attempt, as a table a site may edit.
 
 One frozen row per `Result`. A table that could call somebody for ever, or leave a person to nobody, is
 refused: it cannot be built.

@@ -40,7 +40,7 @@ from scheduler.obligations import (
     Result,
 )
 
-#: How long a debt may be put off at once, by a person who says why (domain.md §5.3). A routine one: until
+#: How long a debt may be put off at once, by a person who says why. A routine one: until
 #: its period ends.
 HIGH_RISK_SNOOZE, SNOOZE = timedelta(hours=4), timedelta(hours=24)
 #: R26: somebody in danger who was not reached so long after they were owed a contact needs a decision.

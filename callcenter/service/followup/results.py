@@ -1,4 +1,4 @@
-"""What became of a call of ours, from what the flow, the network and our own clock say (domain.md §3.4).
+"""What became of a call of ours, from what the flow, the network and our own clock say.
 
 Three may speak, in this order: the flow (somebody pressed a key), the network (it refused the call), our
 own clock (it rang for its whole time). What only an announcement says, a person has to say: see

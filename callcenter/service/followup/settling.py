@@ -1,4 +1,4 @@
-"""From a closed call's record to what it means for our debts (domain.md §5, R23-R27, R33).
+"""From a closed call's record to what it means for our debts (R23-R27, R33).
 
 Everything derives from the record under its id, so the same records again change nothing.
 """

@@ -60,7 +60,7 @@ def further_numbers(numbers: Sequence[str]) -> Check:
 
 
 def outbound_capacity(channels: int, seats: int, rules: Rules) -> Check:
-    """Reckon what is left for calls out, and look whether one could ever go out (domain.md §3.4)."""
+    """Reckon what is left for calls out, and look whether one could ever go out."""
     kept = rules.reserved_channels
     left, per_day = channels - kept, rules.daily_cap * len(rules.numbers)
     sums = (
