@@ -519,6 +519,13 @@ class UnitOfWork(Protocol):
         """Return the book of one kind of value: `work.book(CASES).get(case_id)`."""
         ...
 
+    def recount(self) -> None:
+        """Let the database look at how much it holds now, after thousands of rows were written.
+
+        Within the transaction that wrote them it would go on reading them as the few there were before.
+        """
+        ...
+
     def commit(self) -> None: ...
 
 

@@ -41,6 +41,8 @@ from callcenter.ports import (
 )
 
 T = TypeVar("T")
+#: What an import, and the sweep after it, fill by the thousand.
+_RECOUNT = "ANALYZE people, phones, consents, suppressions, hardship_files, obligations"
 
 
 class SqlUnit:
@@ -73,6 +75,11 @@ class SqlUnit:
     def book(self, of: BookOf[T]) -> Book[T]:
         """Return the book of one kind of value."""
         return SqlBook(self._connection, self._cipher, of)
+
+    def recount(self) -> None:
+        """Let PostgreSQL sample the tables anew; SQLite goes by its indexes whatever they hold."""
+        if self._connection.dialect.name == "postgresql":
+            self._connection.exec_driver_sql(_RECOUNT)
 
     def commit(self) -> None:
         """Make everything done so far last."""

@@ -72,6 +72,9 @@ class MemoryUnit:
         """Return the book of one kind of value."""
         return MemoryBook(self._state, of)
 
+    def recount(self) -> None:
+        """Nothing is planned here by how much there is."""
+
     def commit(self) -> None:
         """Publish everything done so far."""
         self._store.state = self._state.copy()

@@ -116,8 +116,11 @@ def import_entries(
 
 def derive(work: UnitOfWork, now: datetime, rules: Rules, watch: Watch | None = None) -> Swept:
     """Bring what is owed up to date after an import, page by page. The caller commits."""
-    done = sweep(work, now, rules=rules, pages=1)
+    done, counted = sweep(work, now, rules=rules, pages=1), 0
     while work.people.to_look_at(now, 1):
+        if done.looked > 4 * counted:
+            work.recount()
+            counted = done.looked
         done += sweep(work, now, rules=rules, pages=1)
         (watch or _nobody)(Step.DERIVE, done.looked, 0)
     return done
