@@ -18,7 +18,8 @@ from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason
 from callcenter.domain.merging import emptied, joined, one_case, own_case, parted
 from callcenter.domain.people import Consent, ConsentKind, Person, in_force
 from callcenter.domain.privacy import Merge
-from callcenter.errors import Refused
+from callcenter.domain.verifying import file_of_exit
+from callcenter.errors import Conflict, Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.people.blocking import lift_for_case
@@ -32,6 +33,9 @@ ONE_DEBT = "合并为同一人,例行回访只欠一次"
 #: Why nothing is proposed any more, and why a supervisor's name is gone.
 UNPROPOSED = "与另一个案合并,合并前的提议作废"
 UNKNOWN = "并入的个案还没有督导确认"
+#: Why a debt ended of a file that went back to its own entry.
+FILE_BACK = "合并拆开,档案归还"
+_SYSTEM = "system"
 
 
 @guarded(Verb.PEOPLE_MERGE)
@@ -256,6 +260,7 @@ def _take_apart(work: UnitOfWork, done: Merge, back: dict[str, tuple[str, ...]],
     _part_cases(work, done, now)
     for obligation_id in back["obligation"]:
         work.debts.move(obligation_id, done.merged)
+    _give_along(work, done, back["file"], now)
     _move_sessions(work, back["session"], done.kept, done.merged)
     for case_id in back["case"]:
         work.book(CASES).put(replace(work.book(CASES).get(case_id), person=done.merged))
@@ -268,6 +273,18 @@ def _take_apart(work: UnitOfWork, done: Merge, back: dict[str, tuple[str, ...]],
     work.people.update(replace(merged, spoken=spoken))
     for obligation_id in back["closed"]:
         _owe_again(work, obligation_id)
+
+
+def _give_along(work: UnitOfWork, done: Merge, files: tuple[str, ...], now: datetime) -> None:
+    """Give what is owed by files that go back to who has them again, whenever it was opened."""
+    for owed in work.debts.open(person=done.kept):
+        of_register = owed.kind in OF_REGISTER and owed.origin.split("#")[0] in files
+        if not (of_register or file_of_exit(owed) in files):
+            continue
+        try:
+            work.debts.move(owed.id, done.merged)
+        except Conflict:  # they had the very same before: the next sweep owes it anew
+            work.debts.close(owed.id, FILE_BACK, _SYSTEM, now, ClosingKind.SUPERSEDED)
 
 
 def _owe_again(work: UnitOfWork, obligation_id: str) -> None:
