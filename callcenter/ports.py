@@ -20,6 +20,7 @@ from callcenter.domain.coverage import Coverage
 from callcenter.domain.duty import PresenceEvent, Shift
 from callcenter.domain.people import Consent, HardshipFile, Person, PhoneStatus, Suppression
 from callcenter.domain.reconcile import FAMILIES, Seat
+from callcenter.domain.register import RegisterDebt
 from callcenter.domain.sessions import SessionRow, SessionStatus
 from callcenter.domain.users import User
 from callcenter.ports_bulk import PeopleInBulk
@@ -327,6 +328,10 @@ class Debts(Protocol):
         yet comes by its date; what somebody put off stands at the end, by its hour. `plain`: the oldest
         breach, then by date, whatever was done about it (R39).
         """
+        ...
+
+    def register(self, now: datetime, *, until: datetime, limit: int | None = None) -> Sequence[RegisterDebt]:
+        """Return the same debts as `page(plain=True)` of the register's kinds, as the archive tells them."""
         ...
 
     def count_due(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from callcenter.domain.moments import check_aware
-from callcenter.domain.people import OWED_STATUSES, SuppressionKind
+from callcenter.domain.people import OWED_STATUSES, PhoneStatus, SuppressionKind
+from callcenter.domain.register import RegisterDebt
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.memory.people import AT_ONCE, MemoryPeople, people_after
 from callcenter.memory.state import State, checked
@@ -90,6 +91,27 @@ class MemoryDebts:
             return sorted(due, key=lambda o: by_date(o, now))[:limit]
         listed = (o for o in ours if o.due_at <= (until or now) or _stands_first(o, now))
         return sorted(listed, key=lambda o: rank(o, now, in_doubt=is_lost(self.attempts(o.id))))[:limit]
+
+    def register(self, now: datetime, *, until: datetime, limit: int | None = None) -> Sequence[RegisterDebt]:
+        """Return the same debts as `page(plain=True)` of the register's kinds, as the archive tells them."""
+        found = self.page(now, until=until, kinds=OF_REGISTER, limit=limit, plain=True)
+        return [self._of_register(one) for one in found]
+
+    def _of_register(self, one: Obligation) -> RegisterDebt:
+        person, file = self._state.people[one.person], self._state.files.get(one.origin.split("#")[0])
+        told = (p.number for p in person.phones if p.listed and p.status is PhoneStatus.OK)
+        return RegisterDebt(
+            id=one.id,
+            kind=one.kind,
+            due_at=one.due_at,
+            window_end=one.window_end,
+            code=person.code,
+            name=person.name,
+            number=next(told, None),
+            file_no=file.file_no if file else None,
+            grade=file.grade if file else None,
+            district=file.district if file else None,
+        )
 
     def count_due(
         self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int, plain: bool = False

@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 
 from callcenter.db import tables
-from callcenter.db.repositories import looks
+from callcenter.db.repositories import looks, register
 from callcenter.db.repositories.attempts import SqlAttempts
 from callcenter.db.repositories.base import Row, chunks
 from callcenter.db.repositories.debt_pages import by_date, counts, first_of, shelves
 from callcenter.db.tables import attempts, obligations
 from callcenter.domain.moments import check_aware
+from callcenter.domain.register import RegisterDebt
 from callcenter.errors import Conflict, NotFound
 from scheduler.obligations import (
     OF_REGISTER,
@@ -28,6 +29,7 @@ from scheduler.obligations import (
 
 #: "debt": one sweep at a time adds routine debts.
 _LOCK = 0x64656274
+_REMEMBERED = select(tables.ledger_state.c.value).where(tables.ledger_state.c.key == bindparam("key"))
 #: Columns that an ended obligation has and an open one has not.
 _CLOSED = ("closed_at", "closing_reason", "closed_by", "closed_as")
 _CLOSE = (
@@ -119,6 +121,10 @@ class SqlDebts(SqlAttempts):
             found = first_of(shelf, limited=left is not None)
             rows += self._all(found, {**given, "most": left})
         return [self._obligation(row) for row in rows]
+
+    def register(self, now: datetime, *, until: datetime, limit: int | None = None) -> Sequence[RegisterDebt]:
+        """Return the same debts as `page(plain=True)` of the register's kinds, as the archive tells them."""
+        return register.page(self._connection, self._cipher, check_aware(now), until, limit)
 
     def count_due(
         self, until: datetime, kinds: Collection[Kind] | None = None, *, most: int, plain: bool = False
@@ -284,8 +290,7 @@ class SqlDebts(SqlAttempts):
 
     def remembered(self, key: str) -> str | None:
         """Return what the ledger keeps of itself under a key."""
-        noted = select(tables.ledger_state.c.value).where(tables.ledger_state.c.key == key)
-        value: str | None = self._connection.scalar(noted)
+        value: str | None = self._connection.scalar(_REMEMBERED, {"key": key})
         return value
 
     def remember(self, key: str, value: str) -> None:

@@ -14,6 +14,7 @@ from callcenter.domain.people import ExitReason, FileStatus, HardshipFile
 
 #: In the words of its index.
 _UNCHECKED = "status = '退档' AND exit_confirmed_by IS NULL"
+_COUNT_UNCHECKED = select(func.count()).select_from(hardship_files).where(text(_UNCHECKED))
 
 
 class SqlFiles(Repository):
@@ -69,8 +70,7 @@ class SqlFiles(Repository):
 
     def count_unchecked(self) -> int:
         """Count the files that left and that nobody has looked at since (R34)."""
-        unchecked = select(func.count()).select_from(hardship_files).where(text(_UNCHECKED))
-        return self._connection.scalar(unchecked) or 0
+        return self._connection.scalar(_COUNT_UNCHECKED) or 0
 
     def files(self) -> Sequence[HardshipFile]:
         """Return every file, by number."""

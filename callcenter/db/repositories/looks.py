@@ -6,15 +6,22 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, update
 
 from callcenter.db.repositories.base import chunks
-from callcenter.db.tables import books, hardship_files, obligations, people, suppressions
+from callcenter.db.tables import Moment, books, hardship_files, obligations, people, suppressions
 from callcenter.domain.people import OWED_STATUSES, SuppressionKind
 from scheduler.obligations import OF_REGISTER, Kind
 
 #: A look that is due whatever the time.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+#: Made once: every list and every round asks it.
+_TO_LOOK_AT = (
+    select(hardship_files.c.person)
+    .where(hardship_files.c.look_at <= bindparam("now", type_=Moment))
+    .order_by(hardship_files.c.look_at)
+    .limit(bindparam("most", type_=Integer))
+)
 #: Statuses of files whose people are owed.
 _OWED = [status.value for status in OWED_STATUSES]
 
@@ -84,9 +91,8 @@ def _of_no_file() -> Select[Any]:
 
 def to_look_at(connection: Connection, now: datetime, limit: int) -> Sequence[str]:
     """Return people with a file that a sweep has to look at by `now`."""
-    due = select(hardship_files.c.person).where(hardship_files.c.look_at <= now)
     # Somebody with two files may come twice: then the page is one shorter, and no million is sorted.
-    return list(dict.fromkeys(connection.scalars(due.order_by(hardship_files.c.look_at).limit(limit))))
+    return list(dict.fromkeys(connection.scalars(_TO_LOOK_AT, {"now": now, "most": limit})))
 
 
 def looked(connection: Connection, again: Mapping[str, datetime | None]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from callcenter.db.repositories.base import Repository, Row
 from callcenter.db.tables import users
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import Conflict, NotFound
+
+#: Made once: every act asks who acts.
+_OF_CODE = select(users).where(users.c.code == bindparam("code"))
 
 
 class SqlUsers(Repository):
@@ -22,7 +25,7 @@ class SqlUsers(Repository):
 
     def get(self, code: str) -> User:
         """Return a user, or raise `NotFound`."""
-        row = self._first(select(users).where(users.c.code == code))
+        row = self._first(_OF_CODE, {"code": code})
         if row is None:
             raise NotFound(f"没有代码为 {code} 的人员。")
         return self._user(row)

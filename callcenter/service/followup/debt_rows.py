@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from callcenter.domain.access import DataClass, Verb, sees
@@ -16,6 +16,7 @@ from callcenter.domain.fields import DEBT_FIELDS, FILE_FIELDS, class_of, visible
 from callcenter.domain.hardship_files import is_unconfirmed
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import HardshipFile, Person, Phone, PhoneStatus
+from callcenter.domain.register import RegisterDebt
 from callcenter.domain.users import Role, User
 from callcenter.errors import NotFound
 from callcenter.ports import UnitOfWork
@@ -101,18 +102,43 @@ def owed(
     whose files changed at once the round sweeps the rest.
     """
     user = allow(work, actor, Verb.HARDSHIP_SEE)
-    sweep(work, facts.now, rules=facts.rules, pages=PEEK)
+    sweep(work, facts.now, rules=facts.plain_rules, pages=PEEK)
     until = debt_views.until_when(facts, all_of_them=all_of_them)
-    # R39: what was done about one, by a machine or a person, moves it nowhere in a clerk's list.
+    rows = _register_rows(work, user, facts, until, limit)
+    most = len(rows) + MOST
+    known = len(rows) if limit is None else work.debts.count_due(until, OF_REGISTER, most=most, plain=True)
+    return Owed(rows=tuple(rows), left=work.people.count_unchecked(), more=known - len(rows))
+
+
+def _register_rows(
+    work: UnitOfWork, user: User, facts: LineFacts, until: datetime, limit: int | None
+) -> list[Row]:
+    """Return what the register owes. A clerk's rows are made of the archive, and of nothing else (R39)."""
+    if not sees(user.roles, DataClass.COUNSELLING):
+        found = work.debts.register(facts.now, until=until, limit=limit)
+        return [_archive_row(one, facts) for one in found]
+    # What was done about one, by a machine or a person, moves it nowhere in this list.
     listed = work.debts.page(facts.now, until=until, kinds=OF_REGISTER, limit=limit, plain=True)
-    views = debt_views.unread(work, listed, facts)
-    most = len(views) + MOST
-    known = len(views) if limit is None else work.debts.count_due(until, OF_REGISTER, most=most, plain=True)
-    return Owed(
-        rows=tuple(_debt_row(user, view) for view in views),
-        left=work.people.count_unchecked(),
-        more=known - len(views),
-    )
+    return [_debt_row(user, view) for view in debt_views.unread(work, listed, facts)]
+
+
+def _archive_row(one: RegisterDebt, facts: LineFacts) -> Row:
+    late = facts.now - one.window_end
+    return {
+        "id": one.id,
+        "file_no": one.file_no,
+        "code": one.code,
+        "name": mask_name(one.name) if one.name else one.code,
+        "phone": mask_number(one.number) if one.number else "无",
+        "kind": one.kind,
+        "grade": one.grade,
+        "district": one.district,
+        "owed_since": one.due_at.astimezone(facts.zone).date(),
+        "due_at": one.due_at,
+        "breach_at": one.window_end,
+        "overdue_days": late.days if late > timedelta(0) else None,
+        "is_due": facts.now >= one.due_at,
+    }
 
 
 @guarded(Verb.HARDSHIP_SEE)

@@ -7,8 +7,9 @@ id of something that proves a contact, or a closing with a name and a reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from callcenter.config import Settings
@@ -133,32 +134,43 @@ def risk_rules_of(settings: Settings) -> RiskRules:
 # --- the situation that gates ask ----------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class LineFacts:
-    """What holds for every debt alike at one instant, so that a list reads it once."""
+    """What holds for every debt alike at one instant: read once, and only when something asks for it."""
 
-    now: datetime
-    #: With a pause that a person asked for in it.
-    rules: Rules
-    line: Line | None
-    #: When each of our numbers was shown in the last seven days.
-    shown: Mapping[str, tuple[datetime, ...]] = field(repr=False)
-    outcomes: tuple[tuple[datetime, Result], ...]
-    #: Numbers that are talking with us at this moment.
-    talking: frozenset[str] = field(repr=False)
+    def __init__(self, work: UnitOfWork, now: datetime, line: Line | None, rules: Rules) -> None:
+        self._work, self._rules = work, rules
+        self.now, self.line, self.zone = now, line, rules.windows.zone
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Return the site's rules, with a pause that a person asked for in it."""
+        held = standing(self._work, self.now) is not None
+        return replace(self._rules, paused=self._rules.paused or held)
+
+    @property
+    def plain_rules(self) -> Rules:
+        """Return the site's rules as they are configured."""
+        return self._rules
+
+    @cached_property
+    def shown(self) -> Mapping[str, tuple[datetime, ...]]:
+        """Return when each of our numbers was shown in the last seven days."""
+        return _shown(self._work, self.now, self._rules)
+
+    @cached_property
+    def outcomes(self) -> tuple[tuple[datetime, Result], ...]:
+        """Return how the line's own recent attempts ended."""
+        return recent_outcomes(self._work, self.now)
+
+    @cached_property
+    def talking(self) -> frozenset[str]:
+        """Return the numbers that are talking with us at this moment."""
+        return frozenset(call.number for call in self._work.calls.open_calls() if call.number)
 
 
 def line_facts(work: UnitOfWork, now: datetime, line: Line | None, rules: Rules) -> LineFacts:
-    """Read what holds for every debt alike."""
-    held = standing(work, now) is not None
-    return LineFacts(
-        now=now,
-        rules=replace(rules, paused=rules.paused or held),
-        line=line,
-        shown=_shown(work, now, rules),
-        outcomes=recent_outcomes(work, now),
-        talking=frozenset(call.number for call in work.calls.open_calls() if call.number),
-    )
+    """Return what holds for every debt alike, to be read within this unit of work."""
+    return LineFacts(work, now, line, rules)
 
 
 def situation_of(

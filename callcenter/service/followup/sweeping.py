@@ -106,6 +106,7 @@ def kinds_of(rules: Rules) -> tuple[Kind, ...]:
 
 
 def _fingerprint(rules: Rules) -> str:
+    """Return what says by which rules everything was derived."""
     table = sorted((day.isoformat(), is_work) for day, is_work in (rules.calendar.site or {}).items())
     what = (sorted(rules.cadences.items()), rules.visit_every, table, str(rules.windows.zone))
     return digest(f"{what}/{rules.calendar.edition}")

@@ -83,7 +83,7 @@ def _is_taken_on(work: UnitOfWork, one: Obligation) -> bool:
 
 
 def unaccepted(work: UnitOfWork, now: datetime, within: timedelta) -> tuple[str, ...]:
-    """Return the hand-overs, of calls, cases and shifts, nobody accepted within so long, oldest first (R45)."""
+    """Return the hand-overs (calls, cases, shifts) nobody accepted within so long, oldest first (R45)."""
     sent = [(one.sent_at, one.id) for one in work.book(HANDOVERS).where(state=HandoverState.OPEN)]
     written = [(one.at, one.id) for one in work.book(SHIFT_SHEETS).where(state="open")]
     return tuple(name for at, name in sorted([*sent, *written]) if at + within < now)
