@@ -159,6 +159,7 @@ def _days(start: date, step: timedelta) -> Iterator[date]:
     return (start + step * n for n in range(_LONGEST_REST))
 
 
+@lru_cache(maxsize=8192)
 def _ask_tables(when: date) -> tuple[Source, bool]:
     try:
         return Source.PUBLISHED, bool(chinese_calendar.is_workday(when))
