@@ -348,6 +348,10 @@ class Debts(Protocol):
         """
         ...
 
+    def owned_by(self, owner: str) -> Sequence[Obligation]:
+        """Return the open obligations that somebody took on or was given, oldest breach first."""
+        ...
+
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""
         ...

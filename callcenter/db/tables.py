@@ -395,24 +395,16 @@ Index(
     sqlite_where=_STANDS,
     postgresql_where=_STANDS,
 )
-_HANDED_UP = text("closed_at IS NULL AND proven_at IS NULL AND escalated_at IS NOT NULL")
-Index(
-    "ix_obligations_handed_up",
-    obligations.c.escalated_at,
-    sqlite_where=_HANDED_UP,
-    postgresql_where=_HANDED_UP,
-)
-_PUT_OFF = text("closed_at IS NULL AND proven_at IS NULL AND snoozed_until IS NOT NULL")
-Index(
-    "ix_obligations_put_off",
-    obligations.c.snoozed_until,
-    sqlite_where=_PUT_OFF,
-    postgresql_where=_PUT_OFF,
-)
-_PRESSING = text("closed_at IS NULL AND proven_at IS NULL AND priority <= 1")
-Index(
-    "ix_obligations_pressing", obligations.c.due_at, sqlite_where=_PRESSING, postgresql_where=_PRESSING
-)
+#: Small parts that are asked for by themselves: column -> which of the open ones.
+_PARTS = {
+    "handed_up": (obligations.c.escalated_at, "escalated_at IS NOT NULL"),
+    "put_off": (obligations.c.snoozed_until, "snoozed_until IS NOT NULL"),
+    "pressing": (obligations.c.due_at, "priority <= 1"),
+    "owned": (obligations.c.owner, "owner IS NOT NULL"),
+}
+for _name, (_column, _which) in _PARTS.items():
+    _part = text(f"closed_at IS NULL AND proven_at IS NULL AND {_which}")
+    Index(f"ix_obligations_{_name}", _column, sqlite_where=_part, postgresql_where=_part)
 
 attempts = Table(
     "attempts",

@@ -130,6 +130,10 @@ class MemoryDebts:
         found |= {p for theirs in held.values() for p in theirs - owed}
         return sorted(p for p in found if p > after and (last is None or p <= last)), last
 
+    def owned_by(self, owner: str) -> Sequence[Obligation]:
+        """Return the open obligations that somebody took on or was given, oldest breach first."""
+        return [one for one in self.open() if one.owner == owner]
+
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""
         theirs = (o for o in self._state.obligations.values() if o.person == person)

@@ -78,7 +78,7 @@ def test_the_cursor_moves_by_line_by_page_and_to_both_ends_and_never_beyond() ->
 def test_enter_opens_the_debt_under_the_cursor_and_q_goes_back_before_it_leaves() -> None:
     screen, effect = press(pressed(full(), "j")[0], "enter", page=PAGE, choices=CHOICES)
     assert effect == Explain(obligation=item(1).id)
-    screen = explained(screen, ("档案 WX-1",))
+    screen = explained(screen, item(1).id, ("档案 WX-1",))
     assert screen.mode is Mode.DETAIL
     screen, effect = pressed(screen, "q")
     assert (screen.mode, effect) == (Mode.LIST, None)
@@ -134,6 +134,28 @@ def test_a_list_that_was_read_again_keeps_the_cursor_on_its_debt() -> None:
     assert loaded(screen, (), more=0, clock="", dialler="").here is None
 
 
+def test_whoever_reads_a_debt_acts_on_it_and_on_no_other_that_the_list_moved_there() -> None:
+    screen = explained(pressed(full(), "j")[0], item(1).id, ("档案 WX-1",))
+    gone = tuple(item(n) for n in (0, 7, 8))
+    moved = loaded(screen, gone, more=0, clock="", dialler="")
+    assert draw.lines(moved, 80, 24)[0].startswith(item(1).id)
+    assert pressed(moved, "c")[1] == Act(verb=Verb.CLAIM, obligation=item(1).id)
+    asked = pressed(moved, "e")[0].asking
+    assert asked is not None
+    assert asked.obligation == item(1).id
+
+
+def test_reasons_that_come_when_another_debt_is_looked_at_are_not_shown() -> None:
+    screen = pressed(full(), "jj")[0]
+    assert explained(screen, item(1).id, ("档案 WX-1",)) == screen
+
+
+def test_a_list_of_a_shelf_that_was_left_is_not_shown_under_another_title() -> None:
+    screen = pressed(full(), "f")[0]
+    late = loaded(screen, (item(5),), more=0, clock="", dialler="", shelf=Shelf.TODAY)
+    assert late.items == ()
+
+
 def test_f_goes_round_all_shelves() -> None:
     screen, seen = full(), []
     for _ in Shelf:
@@ -175,7 +197,7 @@ def test_every_line_is_exactly_as_wide_as_the_screen_whatever_stands_in_it(
     for key in typed:
         screen, effect = press(screen, key, page=draw.page_of(rows), choices=CHOICES)
         if isinstance(effect, Explain):
-            screen = explained(screen, tuple(told))
+            screen = explained(screen, effect.obligation, tuple(told))
     screen = replace(screen, message=message if not screen.asking else "")
     shown = [*draw.lines(screen, columns, rows), draw.bottom(screen, columns)]
     assert {width(line) for line in shown} == {columns}
@@ -269,6 +291,29 @@ def test_what_is_done_on_the_screen_is_on_record_as_by_the_plain_commands(desk: 
     told = "\n".join(desk.explain(danger))
     assert "响了很久" in told
     assert "周秀英" not in told
+
+
+def test_what_is_mine_is_found_however_much_stands_before_it(desk: Desk) -> None:
+    with desk.app.store() as work:
+        for n in range(300):
+            number = Phone(number=f"1390000{n:04d}")
+            work.people.add(Person(id=f"q{n}", code=f"Q-{n}", name="吴明", phones=(number,)))
+            promise = Obligation(
+                id=f"ob-{n}",
+                person=f"q{n}",
+                kind=Kind.CALLBACK,
+                due_at=NOW - timedelta(hours=2),
+                window_end=NOW + timedelta(minutes=n),
+                mode=Keeping.HUMAN_ONLY,
+                origin=f"c-{n}",
+                created_at=NOW - timedelta(hours=2),
+            )
+            work.debts.add(promise)
+        work.commit()
+    desk.do(Act(verb=Verb.CLAIM, obligation="ob-299"))
+    assert [one.id for one in desk.items(Shelf.MINE)[0]] == ["ob-299"]
+    assert desk.items(Shelf.MINE)[1] == 0
+    assert Desk(desk.app, "c017").items(Shelf.MINE) == ((), 0)
 
 
 def test_a_snooze_has_its_ceiling_here_too(desk: Desk) -> None:

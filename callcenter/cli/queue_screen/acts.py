@@ -27,6 +27,8 @@ from callcenter.service.followup.debts import (
     sweep,
 )
 from callcenter.service.followup.dispatch import DebtRound
+from callcenter.service.followup.mine import mine
+from callcenter.service.followup.sweeping import PEEK
 from callcenter.words import DECISION_WORDS, KIND_WORDS, LEVEL_WORDS, RESULT_WORDS
 from scheduler.ladder import Why
 from scheduler.obligations import URGENT_PRIORITY, Attempt, Result
@@ -61,15 +63,16 @@ class Desk:
 
     def items(self, shelf: Shelf) -> tuple[tuple[Item, ...], int]:
         """Return what stands on a shelf, and how many more stand behind it; raise `Forbidden`."""
-        every, today = shelf in {Shelf.ALL, Shelf.MINE}, shelf is Shelf.TODAY
+        every, today = shelf is Shelf.ALL, shelf is Shelf.TODAY
         with self.app.store() as work:
             facts = self._facts(work)
+            if shelf is Shelf.MINE:
+                return tuple(_item(view, facts.now) for view in mine(work, facts, actor=self.actor)), 0
             found = debt_rows.queue(work, facts, actor=self.actor, all_of_them=every, today=today, limit=PAGE)
             more = debt_rows.queue_behind(
                 work, facts, len(found), actor=self.actor, all_of_them=every, today=today
             )
-        mine = [v for v in found if shelf is not Shelf.MINE or v.owner == self.actor]
-        return tuple(_item(view, facts.now) for view in mine), more
+        return tuple(_item(view, facts.now) for view in found), more
 
     def dialler(self) -> str:
         """Say whether a machine dials now."""
@@ -174,8 +177,9 @@ class Desk:
             if visit:
                 found = done_by_visit(work, obligation, visit[1].strip(), actor=self.actor, now=now)
             else:
-                found = done_by_call(work, obligation, proof, actor=self.actor, now=now)
-            sweep(work, now, rules=rules_of(self.app.settings))
+                counts = self.app.settings.hardship.inbound_counts
+                found = done_by_call(work, obligation, proof, actor=self.actor, now=now, inbound=counts)
+            sweep(work, now, rules=rules_of(self.app.settings), pages=PEEK)
             still = unwritten(work, found)
             work.commit()
         return f"{obligation} 已完成。{still or ''}"

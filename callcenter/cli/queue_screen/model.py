@@ -128,6 +128,8 @@ class Screen:
     cursor: int = 0
     shelf: Shelf = Shelf.TODAY
     mode: Mode = Mode.LIST
+    #: Whose detail is shown: acts are about it, wherever the list has moved meanwhile.
+    reading: Item | None = None
     #: Lines of a detail or of the help, unfolded, and how many of the folded ones are above the screen.
     lines: tuple[str, ...] = ()
     above: int = 0
@@ -141,7 +143,9 @@ class Screen:
 
     @property
     def here(self) -> Item | None:
-        """Return the debt under the cursor."""
+        """Return the debt that is read, or the one under the cursor."""
+        if self.mode is Mode.DETAIL:
+            return self.reading
         return self.items[self.cursor] if self.items else None
 
 
@@ -213,17 +217,33 @@ def cancel(screen: Screen) -> Screen:
     return replace(screen, asking=None, message="没有改动。" if screen.asking else screen.message)
 
 
-def loaded(screen: Screen, items: tuple[Item, ...], *, more: int, clock: str, dialler: str) -> Screen:
-    """Return the screen with a fresh list; the cursor stays on its debt, or at its place."""
-    before = screen.here
+def loaded(
+    screen: Screen,
+    items: tuple[Item, ...],
+    *,
+    more: int,
+    clock: str,
+    dialler: str,
+    shelf: Shelf | None = None,
+) -> Screen:
+    """Return the screen with a fresh list; the cursor stays on its debt, or at its place.
+
+    `shelf`: from which it was read. One that is not shown any more changes nothing.
+    """
+    if shelf not in {None, screen.shelf}:
+        return screen
+    before = screen.items[screen.cursor] if screen.items else None
     places = [place for place, item in enumerate(items) if before is not None and item.id == before.id]
     cursor = places[0] if places else min(screen.cursor, max(0, len(items) - 1))
     return replace(screen, items=items, more=more, cursor=cursor, clock=clock, dialler=dialler)
 
 
-def explained(screen: Screen, lines: tuple[str, ...]) -> Screen:
-    """Return the screen showing one debt's reasons."""
-    return replace(screen, mode=Mode.DETAIL, lines=lines, above=0, message="")
+def explained(screen: Screen, obligation: str, lines: tuple[str, ...]) -> Screen:
+    """Return the screen showing one debt's reasons, if that is still what is looked at."""
+    here = screen.here
+    if here is None or here.id != obligation:
+        return screen
+    return replace(screen, mode=Mode.DETAIL, reading=here, lines=lines, above=0, message="")
 
 
 def _begin(screen: Screen, verb: Verb, choices: Choices) -> tuple[Screen, Effect | None]:
@@ -279,13 +299,14 @@ def _open(screen: Screen, page: int) -> tuple[Screen, Effect | None]:
 
 
 def _back(screen: Screen, page: int) -> tuple[Screen, Effect | None]:
-    return replace(screen, mode=Mode.LIST, above=0, message=""), None
+    return replace(screen, mode=Mode.LIST, reading=None, above=0, message=""), None
 
 
 def _next_shelf(screen: Screen, page: int) -> tuple[Screen, Effect | None]:
     shelves = list(Shelf)
     shelf = shelves[(shelves.index(screen.shelf) + 1) % len(shelves)]
-    return replace(screen, shelf=shelf, cursor=0, mode=Mode.LIST, message="……"), Load()
+    empty = replace(screen, items=(), more=0, cursor=0, mode=Mode.LIST, reading=None)
+    return replace(empty, shelf=shelf, message="……"), Load()
 
 
 def _help(screen: Screen, page: int) -> tuple[Screen, Effect | None]:

@@ -36,6 +36,7 @@ from callcenter.cli.queue_screen.model import (
     Load,
     Mode,
     Screen,
+    Shelf,
     answer,
     cancel,
     explained,
@@ -77,6 +78,7 @@ def run(app: App, actor: str) -> None:
 class _Fresh:
     """The list, as it was read a moment ago."""
 
+    shelf: Shelf
     items: tuple[Item, ...]
     more: int
     clock: str
@@ -106,15 +108,21 @@ class _Shown:
 
     def read(self) -> _Fresh:
         """Read the list. Blocks; touches nothing that is shown."""
-        items, more = self._desk.items(self.screen.shelf)
+        shelf = self.screen.shelf
+        items, more = self._desk.items(shelf)
         app = self._desk.app
         clock = f"{app.clock().astimezone(app.settings.site.zone):%m-%d %H:%M}"
-        return _Fresh(items=items, more=more, clock=clock, dialler=self._desk.dialler())
+        return _Fresh(shelf=shelf, items=items, more=more, clock=clock, dialler=self._desk.dialler())
 
     def show(self, fresh: _Fresh) -> None:
         """Show what was read."""
         self.screen = loaded(
-            self.screen, fresh.items, more=fresh.more, clock=fresh.clock, dialler=fresh.dialler
+            self.screen,
+            fresh.items,
+            more=fresh.more,
+            clock=fresh.clock,
+            dialler=fresh.dialler,
+            shelf=fresh.shelf,
         )
 
     # --- drawing ---------------------------------------------------------------------------
@@ -192,17 +200,18 @@ class _Shown:
                     self.screen = replace(self.screen, message="")
                 case Explain(obligation=obligation):
                     lines = await asyncio.to_thread(self._desk.explain, obligation)
-                    self.screen = explained(self.screen, lines)
+                    self.screen = explained(self.screen, obligation, lines)
                 case Act():
                     message = await asyncio.to_thread(self._desk.do, effect)
-                    self.screen = replace(self.screen, message=message, mode=Mode.LIST)
+                    self.screen = replace(self.screen, message=message, mode=Mode.LIST, reading=None)
             self.show(await asyncio.to_thread(self.read))
         except CallCenterError as error:
             self.screen = replace(self.screen, message=str(error))
-        except Exception as error:
+        except Exception:
             # A screen that breaks off in mid-evening helps nobody: the next key may work.
             log.exception("the queue's screen", extra={"action": "screen"})
-            self.screen = replace(self.screen, message=f"程序出错（{type(error).__name__}），请按 r 再看。")
+            told = "程序出错，请按 r 看是否已经办成；还是这样，请告诉运维。"
+            self.screen = replace(self.screen, message=told)
         self.application.invalidate()
 
     async def _again_and_again(self) -> None:

@@ -141,6 +141,11 @@ class SqlDebts(SqlAttempts):
         """
         return looks.astray(self._connection, after, limit, kinds)
 
+    def owned_by(self, owner: str) -> Sequence[Obligation]:
+        """Return the open obligations that somebody took on or was given, oldest breach first."""
+        theirs = _open().where(obligations.c.owner == owner, obligations.c.owner.is_not(None))
+        return [self._obligation(row) for row in self._all(_urgent_first(theirs))]
+
     def of_person(self, person: str) -> Sequence[Obligation]:
         """Return every obligation to a person, kept and closed ones too, by creation."""
         theirs = select(obligations).where(obligations.c.person == person)

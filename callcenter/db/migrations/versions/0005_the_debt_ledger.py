@@ -68,6 +68,7 @@ URGENT = ["window_end", "priority", "due_at", "id"]
 PRESSING = sa.text("closed_at IS NULL AND proven_at IS NULL AND priority <= 1")
 HANDED_UP = sa.text("closed_at IS NULL AND proven_at IS NULL AND escalated_at IS NOT NULL")
 PUT_OFF = sa.text("closed_at IS NULL AND proven_at IS NULL AND snoozed_until IS NOT NULL")
+OWNED = sa.text("closed_at IS NULL AND proven_at IS NULL AND owner IS NOT NULL")
 LOST = sa.text("result = 'unknown' AND \"by\" = 'ivr'")
 UNCHECKED = sa.text("status = '退档' AND exit_confirmed_by IS NULL")
 #: Index -> its table, columns and part of the table.
@@ -83,6 +84,7 @@ INDEXES: dict[str, tuple[str, list[str], sa.TextClause | None]] = {
     "ix_obligations_pressing": ("obligations", ["due_at"], PRESSING),
     "ix_obligations_handed_up": ("obligations", ["escalated_at"], HANDED_UP),
     "ix_obligations_put_off": ("obligations", ["snoozed_until"], PUT_OFF),
+    "ix_obligations_owned": ("obligations", ["owner"], OWNED),
     "ix_attempts_lost": ("attempts", ["obligation"], LOST),
     "ix_hardship_files_left": ("hardship_files", ["file_no"], UNCHECKED),
 }
