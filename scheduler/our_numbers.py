@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from scheduler.situation import Situation
 
-#: Calls that may go out at once when the day opens, and in any hour; the rest of the cap is spread.
+#: Calls that may go out at once when the day opens; the rest of the cap is spread.
 _AT_ONCE = 5
 _SOON = timedelta(minutes=1)
 _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
@@ -83,8 +83,7 @@ def _allowed_by_now(s: Situation) -> int:
 
 
 def _share_of_an_hour(s: Situation) -> int:
-    # Never fewer than may go out at once: where a line calls all day long a share is hardly a call.
-    return max(_AT_ONCE, math.ceil(s.rules.daily_cap / max(1.0, s.rules.windows.hours_of_day)))
+    return math.ceil(s.rules.daily_cap / max(1.0, s.rules.windows.hours_of_day))
 
 
 def _midnight(s: Situation) -> datetime:

@@ -56,6 +56,7 @@ accept = 6
 [outbound]
 # A rehearsal runs at any hour and on any day.
 windows = [["00:00:00", "23:59:59"]]
+daily_cap = 400
 quiet = ["00:00:00", "00:00:00"]
 ring = 15
 sweep = 3
