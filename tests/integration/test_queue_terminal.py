@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -62,8 +63,8 @@ class Terminal:
 
     def __init__(self, home: Path) -> None:
         self._here, there = pty.openpty()
-        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.screen = pyte.Screen(80, 24)
+        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self._stream = pyte.ByteStream(self.screen)
         self.said = b""
         environment = {"HOTLINE_HOME": str(home), "HOTLINE_ACTOR": "s001", "TERM": "vt100", "LANG": "C.UTF-8"}
@@ -84,6 +85,11 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         os.write(self._here, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self._here, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.kill(self.process.pid, signal.SIGWINCH)
 
     def lines(self) -> list[str]:
         """Return the screen as it stands after what was written up to now."""
@@ -154,10 +160,27 @@ def test_a_refusal_and_a_change_of_mind_leave_everything_as_it_was(site: App, te
     terminal.until_shown("理由：")
     terminal.type("写错了")
     terminal.until_shown("写错了")
-    terminal.type("\x07")
+    terminal.type("\x03")
     terminal.until_shown("没有改动")
     with site.store() as work:
         assert all(o.snoozed_until is None and o.closing is None for o in work.debts.open())
+
+
+def test_a_long_reason_is_pasted_and_a_smaller_window_loses_nobody(site: App, terminal: Terminal) -> None:
+    terminal.until_shown("q离开")
+    terminal.resize(60, 16)
+    assert until(lambda: here(terminal.lines()).count("欧*****") == 1, PATIENCE)
+    terminal.type("e")
+    terminal.until_shown("理由：")
+    reason = "家属说他今晚一个人在家，电话没有人接，" * 20
+    terminal.type(f"\x1b[200~{reason}\x1b[201~")
+    assert until(lambda: "没有人接" in "".join(terminal.lines()), PATIENCE)
+    terminal.type("\r")
+    terminal.until_shown("已上报督导")
+    assert len(terminal.lines()) == 16
+    with site.store() as work:
+        (event,) = (e for o in work.debts.open() for e in history(work, o.id))
+    assert event.reason == reason
 
 
 def test_the_screen_has_no_colour_no_name_and_no_number(terminal: Terminal) -> None:
