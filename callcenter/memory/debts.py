@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from callcenter.domain.moments import check_aware
-from callcenter.domain.people import OWED_STATUSES, PhoneStatus, SuppressionKind
+from callcenter.domain.people import OWED_STATUSES, PhoneStatus
 from callcenter.domain.register import RegisterDebt
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.memory.people import AT_ONCE, MemoryPeople, people_after
@@ -122,8 +122,7 @@ class MemoryDebts:
     def astray(self, after: str, limit: int, kinds: Collection[Kind]) -> tuple[Sequence[str], str | None]:
         """Compare files and open routine debts of `limit` people after one; return whom they differ for."""
         _, last = people_after(self._state, after, limit)
-        wishes = (s for s in self._state.suppressions if s.kind is SuppressionKind.TOPIC)
-        spared = {s.person for s in wishes} | {p for p, at in self._state.looks.items() if at <= AT_ONCE}
+        spared = {p for p, at in self._state.looks.items() if at <= AT_ONCE}
         owed = {f.person for f in self._state.files.values() if f.status in OWED_STATUSES}
         held = {kind: {o.person for o in self.open(kind=kind)} for kind in OF_REGISTER}
         found = {p for kind in kinds for p in owed - held[kind] - spared}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from session_desk import staff
@@ -31,7 +32,7 @@ from callcenter.ports import Store, UnitOfWork
 from callcenter.service.followup import debt_rows
 from callcenter.service.followup.debts import line_facts, rules_of, sweep
 from callcenter.service.followup.sweep_rounds import compare, sweep_all
-from callcenter.service.followup.sweeping import kinds_of
+from callcenter.service.followup.sweeping import kinds_of, sweep_people
 from scheduler.cadence import Cadence
 from scheduler.obligations import (
     OF_REGISTER,
@@ -400,6 +401,30 @@ def test_a_lost_mark_loses_nobody(store: Store, caplog: pytest.LogCaptureFixture
     assert compare(store, NOW + 3 * DAY, RULES).changed == 0
 
 
+def test_whoever_ever_made_a_wish_is_compared_like_everybody(store: Store) -> None:
+    def wish(topic: str, **more: Any) -> Suppression:
+        return Suppression(person="p1", kind=SuppressionKind.TOPIC, at=NOW, reason="", topic=topic, **more)
+
+    with store() as work:
+        worker(work, 1)
+        # One about something else, one that is over, one that was taken back: none keeps a routine away.
+        work.people.add_suppression(wish("callback"))
+        work.people.add_suppression(wish("hardship", until=NOW + DAY))
+        work.people.add_suppression(wish("visit"))
+        work.people.add_suppression(wish("visit", lifted=True))
+        work.commit()
+    at = NOW + 2 * DAY
+    sweep_all(store, at, RULES)
+    with store() as work:
+        for one in work.debts.open(person="p1"):
+            work.debts.close(one.id, "误删", "x001", at)
+        work.people.looked({"p1": None})
+        work.commit()
+    assert len(compare(store, at + DAY, RULES).opened) == 2
+    with store() as work:
+        assert kinds_open(work, "p1") == ["hardship", "visit"]
+
+
 def test_a_grade_without_a_rule_stops_nobody_else_and_is_asked_about(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -428,7 +453,7 @@ def test_a_topic_nobody_wants_ends_that_kind_alone_and_comes_back_by_itself(stor
         work.people.add_suppression(wish)
         sweep(work, NOW, rules=RULES)
         assert kinds_open(work, "p1") == ["visit"]
-        assert work.debts.astray("", 100, kinds_of(RULES))[0] == []
+        assert sweep_people(work, work.debts.astray("", 100, kinds_of(RULES))[0], NOW, RULES).changed == 0
         sweep(work, NOW + 8 * DAY, rules=RULES)
         assert kinds_open(work, "p1") == ["visit"]
         sweep(work, NOW + 9 * DAY, rules=RULES)

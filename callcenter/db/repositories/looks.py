@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, update
 
 from callcenter.db.repositories.base import chunks
-from callcenter.db.tables import Moment, books, hardship_files, obligations, people, suppressions
-from callcenter.domain.people import OWED_STATUSES, SuppressionKind
+from callcenter.db.tables import Moment, books, hardship_files, obligations, people
+from callcenter.domain.people import OWED_STATUSES
 from scheduler.obligations import OF_REGISTER, Kind
 
 #: A look that is due whatever the time.
@@ -47,7 +47,8 @@ def astray(
 ) -> tuple[Sequence[str], str | None]:
     """Return for whom of the `limit` people after one files and open routine debts differ, and the last.
 
-    Not whom a wish of their own keeps without a debt, nor whom the next sweep looks at anyway.
+    Not whom the next sweep looks at anyway. Whom a wish of their own keeps without a debt is among them: only
+    the sweep knows what of their words holds, and they are few.
     """
     last = _end_of(connection, after, limit)
     found: set[str] = set()
@@ -73,11 +74,8 @@ def _owed_nothing(kind: Kind) -> Select[Any]:
         owed.closed_at.is_(None),
         owed.proven_at.is_(None),
     )
-    wish = select(suppressions.c.seq).where(
-        suppressions.c.person == file.person, suppressions.c.kind == SuppressionKind.TOPIC.value
-    )
     unmarked = or_(file.look_at.is_(None), file.look_at > AT_ONCE)
-    return select(file.person).where(file.status.in_(_OWED), unmarked, ~stands.exists(), ~wish.exists())
+    return select(file.person).where(file.status.in_(_OWED), unmarked, ~stands.exists())
 
 
 def _of_no_file() -> Select[Any]:
