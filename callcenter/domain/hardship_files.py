@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from callcenter.domain.people import ExitReason, FileStatus, HardshipFile
+from callcenter.domain.people import ExitReason, FileStatus, Grade, HardshipFile
 
 _ONE_DAY = timedelta(days=1)
 #: No notice takes longer, whatever a calendar says.
@@ -106,10 +106,22 @@ def is_unconfirmed(file: HardshipFile) -> bool:
 
 
 def unknown_grade(grade: str, rules: FileRules) -> str | None:
-    """Say that a grade is none of the site's, and which there are."""
-    return (
-        None if grade in rules.grades else f"没有困难类别「{grade}」。本站的类别:{'、'.join(rules.grades)}。"
-    )
+    """Say that a grade is none of the site's, and which there are.
+
+    To be watched is where a file stands, whatever its grade: lists have it among the grades, steps do not.
+    """
+    known = [one for one in rules.grades if one != Grade.WATCH]
+    if grade in known:
+        return None
+    words = f"本站的类别:{'、'.join(known)}。"
+    if grade == Grade.WATCH:
+        return f"「{grade}」是状态,不是困难类别:在档的用 hotline hardship watch 转入。{words}"
+    return f"没有困难类别「{grade}」。{words}"
+
+
+def early_notice(file: HardshipFile, start: date) -> str | None:
+    """Say that a notice begins before there was an application."""
+    return f"公示不能早于申请:档案 {file.since} 才申请。" if start < file.since else None
 
 
 def short_notice(start: date, end: date, is_workday: Callable[[date], bool], rules: FileRules) -> str | None:

@@ -12,7 +12,7 @@ from actors import enlist
 from people_world import a_case, a_promise
 
 from callcenter.config import Settings
-from callcenter.domain.books import CASES, HOUSEHOLDS, PLANS
+from callcenter.domain.books import CASES, HOUSEHOLDS, MERGES, PLANS
 from callcenter.domain.cases import CaseState
 from callcenter.domain.hardship_files import months_later, notice_end
 from callcenter.domain.households import Household, Member
@@ -26,6 +26,7 @@ from callcenter.domain.people import (
     Suppression,
     SuppressionKind,
 )
+from callcenter.domain.privacy import Merge
 from callcenter.domain.risk import Level
 from callcenter.errors import Forbidden, NotFound, Refused
 from callcenter.memory import MemoryStore, MemoryUnit
@@ -124,11 +125,29 @@ def test_a_notice_counts_working_days_of_the_sites_calendar(work: MemoryUnit) ->
 
 
 def test_a_grade_the_site_does_not_have_is_refused_with_those_it_has(work: MemoryUnit) -> None:
-    with pytest.raises(Refused, match="深度困难、意外致困、相对困难、脱困观察"):
+    with pytest.raises(Refused, match="深度困难、意外致困、相对困难。"):
         step(work, filing.apply, file_no="WX-9", grade="特困", name="钱秀英", numbers=["13800002222"])
     assert work.people.file("WX-9") is None
     with pytest.raises(Refused, match="本站的类别"):
         step(work, filing.review, grade="特困")
+
+
+def test_to_be_watched_is_no_grade_and_the_refusal_names_the_step(work: MemoryUnit) -> None:
+    new: dict[str, Any] = {"file_no": "WX-9", "name": "钱秀英", "numbers": ["13800002222"]}
+    with pytest.raises(Refused, match="hotline hardship watch"):
+        step(work, filing.apply, grade="脱困观察", **new)
+    with pytest.raises(Refused, match="hotline hardship watch"):
+        step(work, filing.review, grade="脱困观察")
+    step(work, filing.leave, because=ExitReason.RETIRED)
+    with pytest.raises(Refused, match="hotline hardship watch"):
+        step(work, filing.come_back, grade="脱困观察")
+
+
+def test_a_notice_begins_no_earlier_than_the_application(work: MemoryUnit) -> None:
+    work.people.put_file(replace(FILE, status=FileStatus.APPLIED, since=date(2026, 9, 21)))
+    with pytest.raises(Refused, match="2026-09-21 才申请"):
+        step(work, filing.put_up, start=date(2026, 9, 20), end=date(2026, 10, 9))
+    assert step(work, filing.put_up, start=date(2026, 9, 21)).after.notice_from == date(2026, 9, 21)
 
 
 @pytest.mark.parametrize(
@@ -345,6 +364,79 @@ def test_a_household_has_one_open_file_and_the_refusal_names_it(work: MemoryUnit
     step(work, filing.come_back)
     with pytest.raises(Refused, match="一户一档"):
         households.move_home(work, "WX-1", beside="WX-2", **how)
+
+
+def other_file(work: MemoryUnit, **who: Any) -> None:
+    """Enter 钱秀英 with a file in file, beside one of 沈建国's that left."""
+    plain = {"id": "p2", "code": "P-2", "name": "钱秀英"}
+    work.people.add(Person(**{**plain, "phones": (Phone(number="13800002222", listed=True),), **who}))
+    work.people.put_file(replace(FILE, file_no="WX-2", person="p2"))
+    step(work, filing.leave, because=ExitReason.RETIRED)
+
+
+def test_one_person_has_one_open_file_by_whatever_way_it_opens(work: MemoryUnit) -> None:
+    step(work, filing.leave, because=ExitReason.RETIRED)
+    work.people.put_file(replace(FILE, file_no="WX-2"))
+    sweep(work, NOW, rules=REGISTER.owed)
+    for act, given in (
+        (filing.come_back, {}),
+        (filing.apply, {"grade": "深度困难"}),
+        (filing.confirm, {"back": True}),
+    ):
+        with pytest.raises(Refused, match="此人还有在册的档案 WX-2"):
+            step(work, act, **given)
+    step(work, filing.leave, file_no="WX-2", because=ExitReason.RETIRED)
+    step(work, filing.come_back)
+    assert owed(work) == [Kind.HARDSHIP, Kind.VERIFY, Kind.VISIT]
+
+
+def test_whoever_was_found_to_be_one_person_has_one_open_file(work: MemoryUnit) -> None:
+    other_file(work)
+    work.people.update(replace(work.people.get("p1"), merged_into="p2"))
+    work.book(MERGES).add(Merge(id="me-1", kept="p2", merged="p1", by="s001", at=NOW, reason=WHY, moved={}))
+    with pytest.raises(Refused, match="此人还有在册的档案 WX-2"):
+        step(work, filing.come_back)
+
+
+def test_an_identity_number_has_one_open_file(work: MemoryUnit) -> None:
+    other_file(work, identity_mark="m1")
+    work.people.update(replace(work.people.get("p1"), identity_mark="m1"))
+    with pytest.raises(Refused, match="同一身份证号的人还有在册的档案 WX-2"):
+        step(work, filing.come_back)
+
+
+@pytest.mark.parametrize(("listed", "is_refused"), [(True, True), (False, False)])
+def test_a_telephone_of_the_register_has_one_open_file_and_another_tells_of_nobody(
+    work: MemoryUnit, listed: bool, is_refused: bool
+) -> None:
+    shared = Phone(number="13800001111", listed=True)
+    other_file(work, phones=(replace(shared, listed=listed),))
+    work.people.update(replace(work.people.get("p1"), phones=(shared,)))
+    if is_refused:
+        with pytest.raises(Refused, match="同一个电话号码的人还有在册的档案 WX-2"):
+            step(work, filing.come_back)
+    else:
+        assert step(work, filing.come_back).after.status is FileStatus.ACTIVE
+
+
+def test_two_files_that_are_open_already_are_gone_on_with_until_one_leaves(work: MemoryUnit) -> None:
+    work.people.put_file(replace(FILE, file_no="WX-2"))
+    step(work, filing.review)
+    step(work, filing.watch)
+    step(work, filing.leave, because=ExitReason.MISTAKE)
+
+
+def test_a_register_number_names_one_household(work: MemoryUnit) -> None:
+    how: dict[str, Any] = {"actor": "k001", "now": NOW, "reason": "入户时登记"}
+    other_file(work)
+    households.set_home(work, "WX-1", register_no="h1", **how)
+    with pytest.raises(Refused, match="household set WX-2 --with WX-1"):
+        households.set_home(work, "WX-2", register_no="Ｈ1", **how)
+    households.set_home(work, "WX-1", register_no="H1", **how)
+    households.move_home(work, "WX-1", beside=None, **how)
+    home = households.set_home(work, "WX-2", register_no="H1", **how)
+    assert [one.register_no for one in work.book(HOUSEHOLDS).where()].count("H1") == 1
+    assert home.household.register_no == "H1"
 
 
 def test_members_are_set_anew_and_the_register_number_stays(work: MemoryUnit) -> None:

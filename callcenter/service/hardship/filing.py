@@ -18,6 +18,7 @@ from callcenter.domain.hardship_files import (
     FileRules,
     FileStep,
     after_step,
+    early_notice,
     entered,
     hindrance,
     is_unconfirmed,
@@ -43,7 +44,7 @@ from callcenter.service.followup.settling import note
 from callcenter.service.followup.sweeping import is_leased, sweep_people
 from callcenter.service.followup.verifying import ask_about_exit
 from callcenter.service.hardship.fields import SYNONYMS, Field, understand
-from callcenter.service.hardship.households import check_one_open, file_named
+from callcenter.service.hardship.households import check_one_file, check_one_open, file_named
 from callcenter.service.hardship.importing import import_entries
 from callcenter.service.hardship.tables import Cell, Row
 from callcenter.service.people.entries import group_of, resolve
@@ -146,6 +147,7 @@ def put_up(
     last = end or notice_end(first, is_workday, rules)
     if not first <= last or abs((first - register.today(now)).days) > _FAR:
         raise Refused("公示的起止不对:要先起后止,起始日与今天相差不超过一年。")
+    _refuse(early_notice(file, first))
     _refuse(short_notice(first, last, is_workday, rules))
     after = replace(file, notice_from=first, notice_to=last)
     return _taken(work, FileStep.NOTICE, file, after, register, actor, now, storable(reason))
@@ -280,6 +282,7 @@ def confirm(
         status = next(map(left_from, asked), FileStatus.ACTIVE)
         after = replace(file, status=status, exit_reason=None)
         check_one_open(work, after)
+        check_one_file(work, after)
     elif file.exit_reason in ENDS_ALL:
         _end_all(work, file, actor, now, told)
     work.people.put_file(after)
@@ -315,6 +318,8 @@ def _taken(
     """Write a step: the file where the table puts it, the audit, and what is owed from now on."""
     stands = replace(after, status=after_step(step, before.status if before else None))
     check_one_open(work, stands)
+    if before is None or (before.status not in IN_FILE and stands.status is not FileStatus.CLOSED):
+        check_one_file(work, stands)
     work.people.put_file(stands)
     note(work, actor, f"hardship.{step}", stands.file_no, now, reason=reason)
     sweep_people(work, [stands.person], now, register.owed)
