@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 
+from callcenter.domain.hardship_files import is_unconfirmed
 from callcenter.domain.people import (
     OWED_STATUSES,
     ExitReason,
@@ -114,8 +115,11 @@ def _fingerprint(rules: Rules) -> str:
 
 def _look_further(work: UnitOfWork, mark: str) -> None:
     """Have some more people looked at, if the rules have changed since everybody was."""
-    known = work.debts.remembered(_RULES) or ""
+    known = work.debts.remembered(_RULES)
     if known == mark:
+        return
+    if known is None:  # nobody was ever looked at: every file still waits for it
+        work.debts.remember(_RULES, mark)
         return
     rules, _, after = known.partition("@")
     last = work.people.touch_next(after if rules == mark else "", PAGE)
@@ -157,6 +161,7 @@ class _Page:
         if any(o.id in self._busy or is_leased(o, self._now) for o in standing.values()):
             return self._now + _SOON
         self._ask_about_grades(person)
+        self._ask_about_exits(person)
         for kind in kinds_of(self._rules):
             self._decide(person, kind, standing.get(kind))
         ends = [w.until for w in self._wishes.get(person, ()) if w.until is not None and w.until > self._now]
@@ -199,8 +204,26 @@ class _Page:
         words = f"档案已{file.status.value}" if file is not None else "档案已归他人名下"
         self._end(standing, words, ClosingKind.DIED if died else ClosingKind.LEFT, reason="file left")
         self._left.append(standing.id)
-        if file is not None:
-            ask_about_exit(self._work, file, self._now)
+
+    def _ask_about_exits(self, person: str) -> None:
+        """Have a person look at each file that left and that nobody confirmed, whatever it ended (R34).
+
+        Of somebody who was out before we knew them nothing could be forgotten, unless they died: a list of
+        many years would ask of thousands (decision 0037).
+        """
+        left = [file for file in self._files.get(person, ()) if is_unconfirmed(file)]
+        known = bool(left) and self._is_known(person)
+        for file in left:
+            if known or file.exit_reason is ExitReason.DIED:
+                ask_about_exit(self._work, file, self._now)
+
+    def _is_known(self, person: str) -> bool:
+        """Tell whether anything was ever owed to somebody, or they refused a routine."""
+        return (
+            bool(self._open.get(person))
+            or any(wish.kind is SuppressionKind.TOPIC for wish in self._wishes.get(person, ()))
+            or bool(self._work.debts.of_person(person))
+        )
 
     def _has_rule(self, file: HardshipFile) -> bool:
         return _grade_of(file) in self._rules.cadences
