@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from callcenter.db import tables
-from callcenter.db.repositories.base import Repository, Row, chunks
+from callcenter.db.repositories.base import Repository, Row, among, chunks
 from callcenter.db.repositories.looks import touch
 from callcenter.db.tables import attempts, obligations
 from callcenter.errors import Conflict, NotFound, Refused
@@ -54,7 +54,7 @@ class SqlAttempts(Repository):
         """Return the attempts at several obligations, in order; what was never tried is not there."""
         found: dict[str, list[Attempt]] = {}
         for chunk in chunks(ids):
-            made = select(attempts).where(attempts.c.obligation.in_(chunk))
+            made = select(attempts).where(among(self._connection, attempts.c.obligation, chunk))
             for row in self._all(made.order_by(attempts.c.obligation, attempts.c.n)):
                 found.setdefault(row["obligation"], []).append(self._attempt(row))
         return dict(found)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from psycopg import Connection as PgConnection
 from psycopg import sql
-from sqlalchemy import Connection, Select, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, any_, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callcenter.db.crypto import FieldCipher
@@ -113,3 +113,13 @@ def chunks(ids: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(ids)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk
+
+
+def among(connection: Connection, column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElement[bool]:
+    """Tell of a column whether it is one of these texts.
+
+    PostgreSQL gets them as one array: a statement with a parameter for each is taken to pieces every time.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(texts), postgresql.ARRAY(Text)))
+    return column.in_(list(texts))

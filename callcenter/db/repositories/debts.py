@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, upda
 from callcenter.db import tables
 from callcenter.db.repositories import looks, register
 from callcenter.db.repositories.attempts import SqlAttempts
-from callcenter.db.repositories.base import Row, chunks
+from callcenter.db.repositories.base import Row, among, chunks
 from callcenter.db.repositories.debt_pages import by_date, counts, first_of, shelves
 from callcenter.db.tables import attempts, obligations
 from callcenter.domain.moments import check_aware
@@ -73,7 +73,11 @@ class SqlDebts(SqlAttempts):
         added: set[str] = set()
         for chunk in chunks(new):
             ids = [o.id for o in chunk]
-            known = set(self._connection.scalars(select(obligations.c.id).where(obligations.c.id.in_(ids))))
+            known = set(
+                self._connection.scalars(
+                    select(obligations.c.id).where(among(self._connection, obligations.c.id, ids))
+                )
+            )
             fresh = [o for o in chunk if o.id not in known]
             if self._insert_all_new(obligations, [self._row(o) for o in fresh]) != len(fresh):
                 there = select(obligations.c.id).where(obligations.c.id.in_([o.id for o in fresh]))
@@ -97,7 +101,7 @@ class SqlDebts(SqlAttempts):
         """Return what several people are owed, oldest breach first; who is owed nothing is not there."""
         found: dict[str, list[Obligation]] = {}
         for chunk in chunks(persons):
-            theirs = _urgent_first(_open().where(obligations.c.person.in_(chunk)))
+            theirs = _urgent_first(_open().where(among(self._connection, obligations.c.person, chunk)))
             for row in self._all(theirs):
                 found.setdefault(row["person"], []).append(self._obligation(row))
         return dict(found)
@@ -278,7 +282,7 @@ class SqlDebts(SqlAttempts):
             return {person: at for person, at in self._connection.execute(query)}
         found: dict[str, datetime] = {}
         for chunk in chunks(persons):
-            theirs = query.where(obligations.c.person.in_(chunk))
+            theirs = query.where(among(self._connection, obligations.c.person, chunk))
             found.update((person, at) for person, at in self._connection.execute(theirs))
         return found
 
@@ -289,7 +293,9 @@ class SqlDebts(SqlAttempts):
         waived = ends.where(obligations.c.closed_as == ClosingKind.WAIVED.value)
         found: dict[tuple[str, Kind], datetime] = {}
         for chunk in chunks(persons):
-            rows = self._connection.execute(waived.where(obligations.c.person.in_(chunk)))
+            rows = self._connection.execute(
+                waived.where(among(self._connection, obligations.c.person, chunk))
+            )
             found.update(((person, Kind(kind)), end) for person, kind, end in rows)
         return found
 

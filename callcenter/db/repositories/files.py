@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text
 
 from callcenter.db.repositories import looks
-from callcenter.db.repositories.base import Repository, Row, chunks
+from callcenter.db.repositories.base import Repository, Row, among, chunks
 from callcenter.db.tables import hardship_files
 from callcenter.domain.people import ExitReason, FileStatus, HardshipFile
 
@@ -29,7 +29,7 @@ class SqlFiles(Repository):
         """Return several people's files, by number; who has none is not there."""
         found: dict[str, list[HardshipFile]] = {}
         for chunk in chunks(persons):
-            theirs = select(hardship_files).where(hardship_files.c.person.in_(chunk))
+            theirs = select(hardship_files).where(among(self._connection, hardship_files.c.person, chunk))
             for row in self._all(theirs.order_by(hardship_files.c.file_no)):
                 found.setdefault(row["person"], []).append(self._file(row))
         return dict(found)
@@ -64,7 +64,7 @@ class SqlFiles(Repository):
         """Return those of the files that are here, by number."""
         found: dict[str, HardshipFile] = {}
         for chunk in chunks(numbers):
-            named = select(hardship_files).where(hardship_files.c.file_no.in_(chunk))
+            named = select(hardship_files).where(among(self._connection, hardship_files.c.file_no, chunk))
             found.update((row["file_no"], self._file(row)) for row in self._all(named))
         return found
 

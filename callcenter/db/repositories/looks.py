@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Select, bindparam, or_, select, update
 
-from callcenter.db.repositories.base import chunks
+from callcenter.db.repositories.base import among, chunks
 from callcenter.db.tables import Moment, books, hardship_files, obligations, people
 from callcenter.domain.people import OWED_STATUSES
 from scheduler.obligations import OF_REGISTER, Kind
@@ -30,7 +30,7 @@ def touch(connection: Connection, persons: Iterable[str]) -> None:
     """Have the next sweep look at the files of these people and of everybody merged with them."""
     for chunk in chunks(persons):
         kin = {*chunk, *parts_of(connection, chunk), *wholes_of(connection, chunk)}
-        theirs = hardship_files.c.person.in_(kin)
+        theirs = among(connection, hardship_files.c.person, kin)
         connection.execute(update(hardship_files).where(theirs).values(look_at=AT_ONCE))
 
 
@@ -100,7 +100,7 @@ def looked(connection: Connection, again: Mapping[str, datetime | None]) -> None
         by_time.setdefault(at, []).append(person)
     for at, persons in by_time.items():
         for chunk in chunks(persons):
-            theirs = hardship_files.c.person.in_(chunk)
+            theirs = among(connection, hardship_files.c.person, chunk)
             connection.execute(update(hardship_files).where(theirs).values(look_at=at))
 
 
@@ -111,7 +111,7 @@ def parts_of(connection: Connection, persons: Iterable[str]) -> dict[str, set[st
     near = {person: {person} for person in persons}
     while near:
         into = select(people.c.id, people.c.merged_into).join(merges, merges.c.merged == people.c.id)
-        theirs = into.where(merges.c.kept.in_(near), people.c.merged_into == merges.c.kept)
+        theirs = into.where(among(connection, merges.c.kept, near), people.c.merged_into == merges.c.kept)
         next_ones: dict[str, set[str]] = {}
         for part, whole in connection.execute(theirs):
             if not near[whole] <= found.get(part, set()):
@@ -127,7 +127,9 @@ def wholes_of(connection: Connection, persons: Iterable[str]) -> set[str]:
     found: set[str] = set()
     near = set(persons)
     while near:
-        above = select(people.c.merged_into).where(people.c.id.in_(near), people.c.merged_into.is_not(None))
+        above = select(people.c.merged_into).where(
+            among(connection, people.c.id, near), people.c.merged_into.is_not(None)
+        )
         near = set(connection.scalars(above)) - found
         found |= near
     return found

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from callcenter.db.repositories import looks
-from callcenter.db.repositories.base import Row, chunks
+from callcenter.db.repositories.base import Row, among, chunks
 from callcenter.db.repositories.files import SqlFiles
 from callcenter.db.tables import books, consents, hardship_files, people, phones, suppressions
 from callcenter.domain.numbers import normalise
@@ -75,8 +75,10 @@ class SqlPeople(SqlFiles):
         """Return those of the ids that are here."""
         found: dict[str, Person] = {}
         for chunk in chunks(ids):
-            theirs = self._all(select(phones).where(phones.c.person.in_(chunk)).order_by(*_IN_ORDER))
-            rows = self._all(select(people).where(people.c.id.in_(chunk)))
+            theirs = self._all(
+                select(phones).where(among(self._connection, phones.c.person, chunk)).order_by(*_IN_ORDER)
+            )
+            rows = self._all(select(people).where(among(self._connection, people.c.id, chunk)))
             found.update((person.id, person) for person in self._people(rows, theirs))
         return found
 
@@ -192,7 +194,7 @@ class SqlPeople(SqlFiles):
         found: dict[str, list[Consent]] = {}
         for chunk in chunks(persons):
             whose = self._whose(chunk)
-            said = select(consents).where(consents.c.person.in_(whose))
+            said = select(consents).where(among(self._connection, consents.c.person, whose))
             for row in self._all(said.order_by(consents.c.at, consents.c.seq)):
                 for person in whose[row["person"]]:
                     found.setdefault(person, []).append(_consent(row))
@@ -205,7 +207,7 @@ class SqlPeople(SqlFiles):
             whose = self._whose(chunk)
             for erased, known in self._erased_beside(whose).items():
                 whose.setdefault(erased, set()).update(known)
-            said = select(suppressions).where(suppressions.c.person.in_(whose))
+            said = select(suppressions).where(among(self._connection, suppressions.c.person, whose))
             for row in self._all(said.order_by(suppressions.c.at, suppressions.c.seq)):
                 for person in whose[row["person"]]:
                     found.setdefault(person, []).append(self._suppression(row))
@@ -215,7 +217,9 @@ class SqlPeople(SqlFiles):
         """Return the erased people whose numbers these entries have: id -> to which of us that belongs."""
         by_hash: dict[bytes, set[str]] = {}
         for some in chunks(whose):
-            theirs = select(phones.c.person, phones.c.number).where(phones.c.person.in_(some), IS_PHONE)
+            theirs = select(phones.c.person, phones.c.number).where(
+                among(self._connection, phones.c.person, some), IS_PHONE
+            )
             for person, sealed in self._connection.execute(theirs):
                 mark = self._mark_of(self._cipher.open(sealed, "phones.number") or "")
                 for one in self._cipher.lookups(mark):
