@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from people_world import QIAN, SHEN, a_call, a_promise, a_session, peopled, with_case
 
+from callcenter.config import Settings
 from callcenter.domain.books import CASE_EVENTS, CASES, MERGES
 from callcenter.domain.cases import CaseState, CloseReason
 from callcenter.domain.people import (
@@ -25,12 +26,12 @@ from callcenter.domain.people import (
 from callcenter.domain.risk import Level
 from callcenter.errors import Conflict, Forbidden, Refused
 from callcenter.ports import Store
-from callcenter.service.followup.debts import has_ivr_consent, line_facts, situation_of, sweep
+from callcenter.service.followup.debts import has_ivr_consent, line_facts, rules_of, situation_of, sweep
 from callcenter.service.people.blocking import block, standing
 from callcenter.service.people.entries import caller_of, open_cases, resolve
 from callcenter.service.people.merging import merge, merges_of, unmerge
 from scheduler.gates import Rules
-from scheduler.obligations import Attempt, Result
+from scheduler.obligations import OF_REGISTER, Attempt, Result
 
 WHY = "同一单位、同一生日,本人在电话里确认"
 
@@ -271,3 +272,33 @@ def test_only_a_supervisor_merges_and_says_why(store: Store, now: datetime) -> N
         assert told == [("person:p2", WHY), ("person:p1", WHY)]
         with pytest.raises(Refused):
             merge(work, "p1", "p2", actor="s001", now=now, reason=WHY)
+
+
+@pytest.mark.parametrize("still_in", [True, False])
+def test_a_file_that_left_meanwhile_is_owed_nothing_when_the_merge_is_taken_apart(
+    store: Store, now: datetime, still_in: bool
+) -> None:
+    peopled(store)
+    rules = rules_of(Settings())
+    with store() as work:
+        for n in (1, 2):
+            file = HardshipFile(
+                file_no=f"WX-{n}",
+                person=f"p{n}",
+                grade=Grade.DEEP,
+                status=FileStatus.ACTIVE,
+                since=now.date() - timedelta(days=n),
+            )
+            work.people.put_file(file)
+        sweep(work, now, rules=rules)
+        done = merge(work, "p1", "p2", actor="s001", now=now, reason=WHY)
+        sweep(work, now, rules=rules)
+        for file in work.people.files_of("p1"):
+            work.people.put_file(replace(file, status=FileStatus.ACTIVE if still_in else FileStatus.CLOSED))
+        sweep(work, now, rules=rules)
+        unmerge(work, done.id, actor="s001", now=now, reason="两人同名,不是一人")
+        owed = [o.kind for p in ("p1", "p2") for o in work.debts.open(person=p) if o.kind in OF_REGISTER]
+        assert owed == [] or still_in
+        sweep(work, now, rules=rules)
+        owed = [o.kind for p in ("p1", "p2") for o in work.debts.open(person=p) if o.kind in OF_REGISTER]
+        assert sorted(owed) == (sorted([*OF_REGISTER, *OF_REGISTER]) if still_in else [])

@@ -16,7 +16,7 @@ from callcenter.domain.books import CASE_EVENTS, CASES, MERGES, PLANS, RESCUES
 from callcenter.domain.case_rules import is_alarming
 from callcenter.domain.cases import Case, CaseEvent, CaseState, CloseReason
 from callcenter.domain.merging import emptied, joined, one_case, own_case, parted
-from callcenter.domain.people import Consent, ConsentKind, Person, in_force
+from callcenter.domain.people import OWED_STATUSES, Consent, ConsentKind, Person, in_force
 from callcenter.domain.privacy import Merge
 from callcenter.domain.verifying import file_of_exit
 from callcenter.errors import Conflict, Refused
@@ -273,6 +273,8 @@ def _take_apart(work: UnitOfWork, done: Merge, back: dict[str, tuple[str, ...]],
     work.people.update(replace(merged, spoken=spoken))
     for obligation_id in back["closed"]:
         _owe_again(work, obligation_id)
+    # What is owed to either now is the next sweep's to say.
+    work.people.touch((done.kept, done.merged))
 
 
 def _give_along(work: UnitOfWork, done: Merge, files: tuple[str, ...], now: datetime) -> None:
@@ -288,10 +290,13 @@ def _give_along(work: UnitOfWork, done: Merge, files: tuple[str, ...], now: date
 
 
 def _owe_again(work: UnitOfWork, obligation_id: str) -> None:
-    """Open a routine debt again that ended by the merge, unless its person has one by now."""
+    """Open a routine debt again that ended by the merge, where it is still owed and not owed already."""
     ended = work.debts.get(obligation_id)
-    others = (o for o in work.debts.open(person=ended.person) if o.kind is Kind.HARDSHIP)
-    if ended.closing is not None and ended.closing.reason == ONE_DEBT and not any(others):
+    if ended.closing is None or ended.closing.reason != ONE_DEBT:
+        return
+    file = work.people.file(ended.origin.split("#")[0])
+    is_in = file is not None and file.person == ended.person and file.status in OWED_STATUSES
+    if is_in and not any(o.kind is ended.kind for o in work.debts.open(person=ended.person)):
         work.debts.reopen(obligation_id)
 
 
