@@ -32,7 +32,7 @@ from callcenter.domain.hardship_files import (
     wrong_exit,
 )
 from callcenter.domain.ledger import PlanState
-from callcenter.domain.people import ExitReason, FileStatus, HardshipFile
+from callcenter.domain.people import ExitReason, FileStatus, HardshipFile, SuppressionKind
 from callcenter.domain.reasons import checked_reason, storable
 from callcenter.domain.users import Role
 from callcenter.domain.verifying import file_of_exit, is_about_number, left_from
@@ -279,7 +279,7 @@ def confirm(
     asked = [o for o in work.debts.open(person=file.person) if file_of_exit(o) == file.file_no]
     after = replace(file, exit_confirmed_by=actor)
     if back:
-        status = next(map(left_from, asked), FileStatus.ACTIVE)
+        status = _stood(work, file, asked)
         after = replace(file, status=status, exit_reason=None)
         check_one_open(work, after)
         check_one_file(work, after)
@@ -387,6 +387,22 @@ def _close(
 ) -> None:
     work.debts.close(one.id, reason, actor, now, kind)
     note(work, actor, "obligation.close", one.id, now, reason=reason)
+
+
+def _stood(work: UnitOfWork, file: HardshipFile, asked: Sequence[Obligation]) -> FileStatus:
+    """Return where a file stood before it left.
+
+    Of one that a list took out nobody wrote it down: it was in if anything was ever owed by it, or its person
+    refused to be owed, or it was to be looked through again.
+    """
+    told = [left_from(one) for one in asked if one.detail]
+    if told:
+        return told[0]
+    was_owed = any(one.origin.split("#")[0] == file.file_no for one in work.debts.of_person(file.person))
+    refused = any(wish.kind is SuppressionKind.TOPIC for wish in work.people.suppressions(file.person))
+    if was_owed or refused or file.review_due is not None:
+        return FileStatus.ACTIVE
+    return FileStatus.APPLIED if file.notice_from is None else FileStatus.NOTICE
 
 
 def _refuse(sentence: str | None) -> None:
