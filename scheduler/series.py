@@ -6,7 +6,7 @@ Every so many days or months from an anchor. Month ends clamp from the anchor an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from scheduler.cadence import END_OF_DAY
@@ -107,6 +107,19 @@ def stop(series: Series, n: int, *, calendar: Calendar, windows: Windows) -> Sto
         window_end=_evening(day - _ONE_DAY * min(1, series.days_before), windows),
         plain=plain,
     )
+
+
+def late(at: Stop, since: datetime, windows: Windows) -> Stop:
+    """Return a stop as whoever named its day only `since` owes it: in its window, or that evening at once.
+
+    Where the evening before was over when the day was named, and the day itself had not come, it is owed
+    from then on, until an hour after people may be rung again. What was over by then stays as it is.
+    """
+    since = since.astimezone(windows.zone)
+    if since <= at.window_end or since.date() >= at.day:
+        return at
+    morning = datetime.combine(at.day, windows.quiet[1], windows.zone)
+    return replace(at, due_at=since, window_end=morning + _LAST_START)
 
 
 def _last_workday(series: Series, plain: date, calendar: Calendar) -> date:

@@ -107,7 +107,7 @@ def add(
         )
         shown = service.plan_of(work, made.id, actor=actor)
         work.commit()
-    show_one(_row(app, shown, as_json), _SHOW, as_json)
+    _answer(app, shown, as_json)
 
 
 @plans.command("list")
@@ -153,7 +153,7 @@ def move(app: App, plan: str, anchor: datetime, reason: str, actor: str, as_json
         service.move(work, plan, _checked(anchor), reason=reason, actor=actor, now=now, rules=rules)
         shown = service.plan_of(work, plan, actor=actor)
         work.commit()
-    show_one(_row(app, shown, as_json), _SHOW, as_json)
+    _answer(app, shown, as_json)
 
 
 @plans.command()
@@ -201,7 +201,7 @@ def change(
         )
         shown = service.plan_of(work, plan, actor=actor)
         work.commit()
-    show_one(_row(app, shown, as_json), _SHOW, as_json)
+    _answer(app, shown, as_json)
 
 
 @plans.command()
@@ -220,6 +220,19 @@ def end(app: App, plan: str, reason: str, dry_run: bool, actor: str) -> None:
     step = f"，连同待办 {before.owed.id}" if before.owed else ""
     done = "会结束（试算，没有写入）" if dry_run else "已结束，理由已记下"
     say(f"联系计划 {before.plan.id}{step} {done}。")
+
+
+def _answer(app: App, shown: PlanView, as_json: bool) -> None:
+    """Print a plan that was just made or changed, and say which contact is owed first."""
+    show_one(_row(app, shown, as_json), _SHOW, as_json)
+    if as_json:
+        return
+    if shown.owed is None:
+        say("现在没有欠着的联系：此人登记为死亡，或不愿按计划联系。")
+        return
+    due, day = shown.owed.due_at.astimezone(app.settings.site.zone), day_of(shown.owed)
+    skipped = f"起算的 {shown.plan.anchor} 不再联系；" if day != shown.plan.anchor else ""
+    say(f"{skipped}最先应联系：{due:%Y-%m-%d %H:%M} 起，为 {day} 的一次。")
 
 
 def _every(text: str) -> tuple[int | None, int | None]:

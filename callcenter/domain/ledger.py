@@ -51,6 +51,8 @@ class Plan:
     note: str = field(default="", repr=False)
     state: PlanState = PlanState.ACTIVE
     ended_because: str = field(default="", repr=False)
+    #: When, by whom and why it was changed, a line each. Sealed: the audit has codes only.
+    changes: tuple[str, ...] = field(default=(), repr=False)
     by: str
     at: datetime
     #: How often it was anchored anew: a mark in the origins of its debts.
@@ -77,6 +79,8 @@ class DebtAct(StrEnum):
     #: R26: what a supervisor decided about somebody in danger whom nobody reaches.
     DECIDED = "decided"
     OVERRIDDEN = "overridden"
+    #: A promise ended without contact, by a supervisor: said twice, or nobody's voice in it.
+    CLOSED = "closed"
 
 
 class Decision(StrEnum):

@@ -89,3 +89,9 @@ def test_the_name_and_number_of_whom_a_plan_is_for_are_never_shown(app: DeskApp)
         shown = run(app, *words).output
         assert "沈" not in shown
         assert "13861705555" not in shown
+
+
+def test_the_answer_says_which_contact_is_owed_first(app: DeskApp) -> None:
+    assert "最先应联系：2026-11-30 10:00 起，为 2026-12-01 的一次" in run(app, *TREATMENT).output
+    today = run(app, "add", "P-7F3K", "--every", "21d", "--from", "2026-11-27", "--before", "1d").output
+    assert "起算的 2026-11-27 不再联系；最先应联系：2026-12-17 10:00 起" in today.replace("\n", "")

@@ -280,6 +280,7 @@ def test_a_plan_goes_with_its_person_when_two_entries_are_one_and_back(work: Mem
 
 def test_who_has_a_plan_is_not_erased_and_an_ended_one_forgets_what_it_was_about(work: MemoryUnit) -> None:
     made = treatment(work, about="市二院肿瘤科")
+    changed(work, made.id, NOW, about="市二院放疗科")
     asked = open_request(
         work, SHEN.id, RequestKind.ERASURE, identity_check="当面核对了证件", actor="s001", now=NOW
     )
@@ -288,7 +289,8 @@ def test_who_has_a_plan_is_not_erased_and_an_ended_one_forgets_what_it_was_about
     end(work, made.id, reason="本人要求不再联系", actor="c017", now=NOW)
     erase(work, asked.id, actor="s001", now=NOW, reason="本人要求删除")
     kept = work.book(PLANS).get(made.id)
-    assert (kept.note, kept.ended_because, kept.state) == ("", "", PlanState.ENDED)
+    assert (kept.note, kept.ended_because, kept.changes) == ("", "", ())
+    assert kept.state is PlanState.ENDED
 
 
 def test_why_says_which_plan_which_day_and_how_it_was_counted(work: MemoryUnit) -> None:
@@ -327,6 +329,9 @@ def test_the_list_shows_what_is_owed_soonest_first_and_ended_ones_on_demand(work
         {"anchor": date(2036, 12, 1)},
         {"until": date(2026, 11, 1)},
         {"owner": "c999"},
+        {"owner": "k001"},  # a clerk works no queue
+        {"days_before": 21},
+        {"every_days": None, "every_months": 1, "days_before": 28},
         {"about": "长" * 501},
     ],
 )
@@ -390,3 +395,110 @@ def test_r34_a_case_closed_by_death_ends_the_plans_by_the_name_of_who_closed_it(
     assert closing is not None
     assert (closing.kind, closing.by) == (ClosingKind.DIED, "c017")
     assert work.book(PLANS).get(made.id).state is PlanState.ENDED
+
+
+def changed(work: UnitOfWork, plan_id: str, now: datetime, **given: object) -> Plan:
+    return change(work, plan_id, **given, reason="本人要求", actor="c017", now=now, rules=RULES)  # type: ignore[arg-type]
+
+
+def test_a_call_missed_on_the_eve_stays_owed_when_the_hour_is_changed_that_night(work: MemoryUnit) -> None:
+    made = treatment(work, anchor=date(2026, 11, 28))
+    missed, night = the_step(work), at(2026, 11, 27, 23)
+    changed(work, made.id, night, hour=time(11))
+    assert the_step(work) == missed
+    sweep(work, night)
+    assert the_step(work) == missed  # somebody may still ring in the morning
+    sweep(work, at(2026, 11, 29, 1))
+    assert (the_step(work).due_at, the_step(work).raised) == (at(2026, 12, 18, 11), 1)
+
+
+def test_what_is_due_is_called_at_the_new_hour_of_the_same_day(work: MemoryUnit) -> None:
+    made = treatment(work)
+    changed(work, made.id, at(2026, 11, 30, 11), hour=time(15))
+    assert (the_step(work).due_at, the_step(work).raised) == (at(2026, 11, 30, 15), 0)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "due"), [(date(2026, 11, 1), at(2026, 12, 12)), (date(2026, 11, 26), at(2026, 12, 16))]
+)
+def test_a_call_of_today_whose_hospital_day_is_none_any_more_counts_as_missed(
+    work: MemoryUnit, anchor: date, due: datetime
+) -> None:
+    made = treatment(work, anchor=date(2026, 11, 28))
+    move(work, made.id, anchor, reason="医院改期", actor="c017", now=NOW, rules=RULES)
+    assert (the_step(work).due_at, the_step(work).raised) == (due, 1)
+
+
+def test_a_talk_of_today_stays_owed_when_its_plan_is_counted_from_an_earlier_day(work: MemoryUnit) -> None:
+    made = talks(work, anchor=date(2026, 11, 27))
+    today = the_step(work)
+    move(work, made.id, date(2026, 11, 20), reason="记错了日子", actor="c017", now=NOW, rules=RULES)
+    sweep(work, NOW)
+    assert the_step(work) == today
+    keep(work, at(2026, 11, 27, 11))
+    sweep(work, at(2026, 11, 27, 13))
+    assert the_step(work).due_at == at(2026, 12, 18)  # the 20th is a Sunday
+
+
+def test_what_stayed_owed_and_was_let_go_is_not_owed_again(work: MemoryUnit) -> None:
+    made = treatment(work, anchor=date(2026, 11, 28))
+    changed(work, made.id, at(2026, 11, 27, 11), days_before=0)
+    assert the_step(work).due_at == at(2026, 11, 27)
+    close(work, the_step(work).id, reason="家属陪同", actor="s001", now=at(2026, 11, 27, 12))
+    sweep(work, at(2026, 11, 27, 13))
+    assert the_step(work).due_at == at(2026, 12, 19)
+
+
+def test_a_plan_made_late_on_the_eve_owes_the_call_that_can_still_be_made(work: MemoryUnit) -> None:
+    eve = at(2026, 11, 30, 22) + timedelta(minutes=30)
+    near(work, eve, SHEN.id)
+    plan(
+        work,
+        SHEN.id,
+        kind=PlanKind.TREATMENT,
+        anchor=HOSPITAL,
+        every_days=21,
+        days_before=1,
+        actor="c017",
+        now=eve,
+        rules=RULES,
+    )
+    assert (the_step(work).due_at, the_step(work).window_end) == (eve, at(2026, 12, 1, 9))
+    sweep(work, eve + timedelta(hours=1))
+    assert the_step(work).due_at == eve
+    keep(work, at(2026, 12, 1, 8))
+    sweep(work, at(2026, 12, 1, 9))
+    assert the_step(work).due_at == at(2026, 12, 21)
+
+
+def test_a_plan_counted_from_todays_hospital_day_owes_the_next_one(work: MemoryUnit) -> None:
+    treatment(work, anchor=NOW.date())
+    assert the_step(work).due_at == at(2026, 12, 17)
+
+
+def test_a_plan_that_would_owe_nothing_is_refused_with_the_first_day_it_could_serve(work: MemoryUnit) -> None:
+    with pytest.raises(Refused, match=r"2026-12-10（为 2026-12-11）.*2026-12-05"):
+        treatment(work, anchor=date(2026, 11, 20), until=date(2026, 12, 5))
+    made = treatment(work)
+    keep(work, at(2026, 11, 30, 11))
+    with pytest.raises(Refused, match="plans end"):
+        changed(work, made.id, at(2026, 11, 30, 13), until=HOSPITAL)
+
+
+def test_why_a_plan_was_changed_stands_with_it_and_not_in_the_audit(work: MemoryUnit) -> None:
+    made = treatment(work)
+    move(work, made.id, HOSPITAL + DAY, reason="改去市二院", actor="c017", now=NOW, rules=RULES)
+    change(work, made.id, owner="c018", reason="休长假", actor="s001", now=NOW, rules=RULES)
+    changed(work, made.id, NOW, hour=time(9))
+    end(work, made.id, reason="化疗做完", actor="c017", now=NOW)
+    kept = work.book(PLANS).get(made.id)
+    assert [line.partition("：")[2] for line in kept.changes] == ["改去市二院", "休长假", "本人要求"]
+    assert kept.ended_because == "化疗做完"
+    told = [e for e in work.audit.recent(100) if e.object == f"plan:{made.id}"]
+    assert {(e.verb, e.reason) for e in told} == {
+        ("plan.add", ""),
+        ("plan.move", "anchor"),
+        ("plan.change", "owner"),
+        ("plan.move", "rhythm"),
+        ("plan.end", "left"),
+    }

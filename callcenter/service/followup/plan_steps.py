@@ -19,7 +19,7 @@ from callcenter.service.followup.sweeping import Swept, is_leased
 from callcenter.service.names import digest
 from scheduler.gates import Rules
 from scheduler.obligations import ClosingKind, Kind, Mode, Obligation
-from scheduler.series import Series, Stop, stop
+from scheduler.series import Series, Stop, late, stop
 
 #: A treatment call of today comes before a talk, and that before routine.
 PRIORITY = {PlanKind.TREATMENT: 3, PlanKind.COUNSELLING: 4, PlanKind.OTHER: 4}
@@ -102,6 +102,35 @@ def ended_steps(
     return tuple(one.id for one in mine)
 
 
+def first_owed(work: UnitOfWork, plan: Plan, now: datetime, rules: Rules) -> Stop | None:
+    """Return what a plan would owe next, whether or not it is on record; None: nothing ever."""
+    return _Sweep(work, [plan], now, rules).next_of(plan)
+
+
+def begin_anew(work: UnitOfWork, plan: Plan, words: str, *, by: str, now: datetime, rules: Rules) -> None:
+    """Let what was owed give way to what a plan owes from now on: what is due stays, or counts as missed."""
+    _Sweep(work, [plan], now, rules).begin_anew(plan, words, by)
+
+
+def stays(plan: Plan, old: Obligation, following: Stop | None, now: datetime, rules: Rules) -> bool:
+    """Tell whether a step that is due, or will be today, stays owed although its plan began anew.
+
+    Not if the plan owes a contact today anyway, and not where it would be of no use any more: about a day
+    that is no hospital day now, or a talk for which somebody named another day.
+    """
+    zone = rules.windows.zone
+    today, day = now.astimezone(zone).date(), day_of(old)
+    if old.due_at.astimezone(zone).date() > today or day is None:
+        return False
+    today_anyway = following is not None and following.due_at.astimezone(zone).date() <= today
+    if today_anyway and now <= old.window_end:
+        return False
+    if plan.kind is not PlanKind.TREATMENT:
+        return plan.anchor < today or following is None
+    series = series_of(plan)
+    return day >= today and series.day(series.first_from(day)) == day
+
+
 def end_of_life(work: UnitOfWork, persons: Sequence[str], *, by: str, now: datetime) -> None:
     """End every plan of somebody whose death a named person has established (R34)."""
     for plan in (p for one in persons for p in work.book(PLANS).where(person=one, state=PlanState.ACTIVE)):
@@ -131,8 +160,32 @@ class _Sweep:
             self._look_at(plan)
         return Swept(opened=tuple(self._opened), moved=tuple(self._moved), left=tuple(self._left))
 
+    def next_of(self, plan: Plan) -> Stop | None:
+        """Return what is owed next under a plan, or None after the last one."""
+        return self._next(plan)
+
+    def begin_anew(self, plan: Plan, words: str, by: str) -> None:
+        """Close by name what gives way, and owe what follows: a rank higher for one that was due."""
+        following, today, raised = self._next(plan), self._today, 0
+        for old in self._standing(plan):
+            if stays(plan, old, following, self._now, self._rules):
+                return
+            _close(self._work, old, words, ClosingKind.SUPERSEDED, by, self._now)
+            overdue = self._now > old.window_end
+            is_today = following is not None and self._day(following.due_at) <= today
+            missed = self._day(old.due_at) <= today and (overdue or not is_today)
+            raised = max(raised, old.raised + missed)
+        if self._asleep(plan) is None:
+            self._owe_next(plan, missed=raised)
+
+    def _standing(self, plan: Plan) -> list[Obligation]:
+        return [o for o in self._open.get(plan.person, ()) if belongs(o, plan)]
+
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(self._rules.windows.zone).date()
+
     def _look_at(self, plan: Plan) -> None:
-        standing = [o for o in self._open.get(plan.person, ()) if belongs(o, plan)]
+        standing = self._standing(plan)
         if any(o.id in self._busy or is_leased(o, self._now) for o in standing):
             return
         if (asleep := self._asleep(plan)) is not None:
@@ -156,11 +209,11 @@ class _Sweep:
         ended = ended_steps(self._work, plan, why.words, why.kind, by=SYSTEM, now=self._now)
         self._left += ended
         if why.for_good:
-            self._end(plan, why.words)
+            self._end(plan, why.words, "died")
 
-    def _end(self, plan: Plan, words: str) -> None:
+    def _end(self, plan: Plan, words: str, code: str) -> None:
         self._work.book(PLANS).put(replace(plan, state=PlanState.ENDED, ended_because=words))
-        note(self._work, SYSTEM, "plan.end", f"plan:{plan.id}", self._now, reason=words)
+        note(self._work, SYSTEM, "plan.end", f"plan:{plan.id}", self._now, reason=code)
 
     def _keep_standing(self, plan: Plan, standing: Obligation) -> None:
         day = day_of(standing)
@@ -170,6 +223,8 @@ class _Sweep:
             self._left.append(standing.id)
             self._owe_next(plan, missed=standing.raised + 1)
             return
+        if round_of(standing) != plan.round:
+            return  # it was due when the plan began anew, and is counted by the days of before
         at = self._stop(plan, number_of(standing))
         # The calendar may have become another one. What is due already is not moved out of its breach.
         if at is not None and at.due_at != standing.due_at and self._now < standing.due_at:
@@ -179,7 +234,7 @@ class _Sweep:
     def _owe_next(self, plan: Plan, missed: int) -> None:
         at = self._next(plan)
         if at is None:
-            self._end(plan, "已到计划终止的日子")
+            self._end(plan, "已到计划终止的日子", "over")
         else:
             self._opened.append(self._add(plan, at, min(missed, _MOST_RAISED)))
 
@@ -206,7 +261,8 @@ class _Sweep:
             yield at
 
     def _stop(self, plan: Plan, n: int) -> Stop | None:
-        return stop(series_of(plan), n, calendar=self._rules.calendar, windows=self._rules.windows)
+        at = stop(series_of(plan), n, calendar=self._rules.calendar, windows=self._rules.windows)
+        return at and late(at, plan.anchored_at or plan.at, self._rules.windows)
 
     def _past(self, plan: Plan) -> _Past:
         zone, found = self._rules.windows.zone, _Past()
@@ -216,7 +272,9 @@ class _Sweep:
             day = day_of(one)
             if day is None or not (proofs or closed):
                 continue
-            this_round = round_of(one) == plan.round
+            # What was due when the plan began anew, and was let go afterwards, is dealt with in this round.
+            lately = closed is not None and closed.at >= (plan.anchored_at or plan.at)
+            this_round = round_of(one) == plan.round or lately
             ended = max(proofs) if proofs else closed.at if closed and this_round else None
             found = _Past(
                 kept=found.kept | {day} if proofs else found.kept,

@@ -13,19 +13,23 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from uuid import uuid4
 
-from callcenter.domain.access import Verb
+from callcenter.domain.access import Verb, may
 from callcenter.domain.books import PLANS
 from callcenter.domain.ledger import Plan, PlanKind, PlanState
+from callcenter.domain.reasons import storable
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.debts import LineFacts
 from callcenter.service.followup.plan_steps import (
+    begin_anew,
     belongs,
     day_of,
     ended_steps,
+    first_owed,
     number_of,
     series_of,
+    stays,
     sweep_some,
 )
 from callcenter.service.followup.settling import note
@@ -38,6 +42,7 @@ from scheduler.gates import Rules
 from scheduler.obligations import ClosingKind, Kind, Obligation
 
 _LONGEST_NOTE = 500
+_SHORTEST_MONTH = 28
 #: An anchor lies no further from today than this: a mistyped year plans nothing for ever.
 _BACK, _AHEAD = timedelta(days=3660), timedelta(days=740)
 
@@ -81,7 +86,7 @@ def plan(
 ) -> Plan:
     """Plan contacts for somebody and owe the first one.
 
-    Raises `Refused` for a series that makes no sense or that they have already, `NotFound`, and
+    Raises `Refused` for a series that makes no sense, owes nothing or is there already, `NotFound`, and
     `Forbidden` to a counsellor who does not work with them.
     """
     found = changed_by(work, person, verb=Verb.PLANS_CHANGE, actor=actor, now=now)
@@ -102,10 +107,11 @@ def plan(
         anchored_at=now,
     )
     _check(work, made, now, rules)
+    _check_rhythm(work, made, now, rules)
     work.book(PLANS).add(made)
     _note(work, made, "plan.add", actor, now)
     sweep_some(work, [made], now, rules)
-    return made
+    return work.book(PLANS).get(made.id)
 
 
 @guarded(Verb.PLANS_CHANGE)
@@ -119,9 +125,12 @@ def move(
     now: datetime,
     rules: Rules,
 ) -> Plan:
-    """Begin a plan anew from another day; what was owed under the old one is superseded by name."""
+    """Begin a plan anew from another day; what was owed gives way by name.
+
+    What is due stays, or counts as missed. Raises `Refused` as `plan` does.
+    """
     before = _of(work, plan_id, actor, now)
-    return _anew(work, before, replace(before, anchor=anchor), _reason(reason), actor, now, rules)
+    return _anew(work, before, replace(before, anchor=anchor), "anchor", _reason(reason), actor, now, rules)
 
 
 @guarded(Verb.PLANS_CHANGE)
@@ -162,11 +171,11 @@ def change(
     )
     anew = rhythm != before
     if anew:
-        return _anew(work, before, after, told, actor, now, rules)
+        return _anew(work, before, after, "rhythm", told, actor, now, rules)
     _check(work, after, now, rules)
-    saved = work.book(PLANS).put(after)
+    saved = work.book(PLANS).put(_told(after, told, actor, now))
     _hand_on(work, saved)
-    _note(work, saved, "plan.change", actor, now, told)
+    _note(work, saved, "plan.change", actor, now, "owner" if after.owner != before.owner else "note")
     return saved
 
 
@@ -177,7 +186,7 @@ def end(work: UnitOfWork, plan_id: str, *, reason: str, actor: str, now: datetim
     _check_idle(work, before, now)
     ended_steps(work, before, told, ClosingKind.LEFT, by=actor, now=now)
     saved = work.book(PLANS).put(replace(before, state=PlanState.ENDED, ended_because=told))
-    _note(work, saved, "plan.end", actor, now, told)
+    _note(work, saved, "plan.end", actor, now, ClosingKind.LEFT.value)
     return saved
 
 
@@ -256,16 +265,45 @@ def _of(work: UnitOfWork, plan_id: str, actor: str, now: datetime) -> Plan:
 
 
 def _anew(
-    work: UnitOfWork, before: Plan, after: Plan, reason: str, actor: str, now: datetime, rules: Rules
+    work: UnitOfWork,
+    before: Plan,
+    after: Plan,
+    what: str,
+    reason: str,
+    actor: str,
+    now: datetime,
+    rules: Rules,
 ) -> Plan:
-    _check(work, after, now, rules)
+    anchored = replace(_told(after, reason, actor, now), round=before.round + 1, anchored_at=now)
+    _check(work, anchored, now, rules)
     _check_idle(work, before, now)
-    ended_steps(work, before, f"计划改期：{reason}", ClosingKind.SUPERSEDED, by=actor, now=now)
-    anchored = replace(after, round=before.round + 1, anchored_at=now)
+    _check_rhythm(work, anchored, now, rules)
     saved = work.book(PLANS).put(anchored)
-    _note(work, saved, "plan.move", actor, now, reason)
-    sweep_some(work, [saved], now, rules)
+    _note(work, saved, "plan.move", actor, now, what)
+    begin_anew(work, saved, f"计划改期：{reason}", by=actor, now=now, rules=rules)
     return work.book(PLANS).get(saved.id)
+
+
+def _told(after: Plan, reason: str, actor: str, now: datetime) -> Plan:
+    """Keep why a plan was changed with it, sealed: the audit has codes only."""
+    return replace(after, changes=(*after.changes, f"{now:%Y-%m-%d %H:%M%z} {actor}：{reason}"))
+
+
+def _check_rhythm(work: UnitOfWork, wanted: Plan, now: datetime, rules: Rules) -> None:
+    """Refuse a plan that calls for a day before the last one is over, or that owes nothing."""
+    shortest = wanted.every_days or _SHORTEST_MONTH * (wanted.every_months or 1)
+    if wanted.days_before >= shortest:
+        raise Refused("提前的天数要少于间隔：下一次不能早于上一个日子。")
+    following = first_owed(work, wanted, now, rules)
+    owed = [o for o in work.debts.open(person=wanted.person, kind=Kind.PLANNED) if belongs(o, wanted)]
+    if following is not None or any(stays(wanted, one, following, now, rules) for one in owed):
+        return
+    first = first_owed(work, replace(wanted, until=None), now, rules)
+    when = f"最早能联系的是 {first.due_at:%Y-%m-%d}（为 {first.day}），" if first else ""
+    raise Refused(
+        f"这样一次联系也不会有：{when}而计划到 {wanted.until} 为止。"
+        "请改起算或终止的日子；不再联系，请结束这份计划（hotline plans end）。"
+    )
 
 
 def _check(work: UnitOfWork, wanted: Plan, now: datetime, rules: Rules) -> None:
@@ -290,11 +328,13 @@ def _check_owner(work: UnitOfWork, wanted: Plan) -> None:
     if wanted.owner is None:
         return
     try:
-        is_here = work.users.get(wanted.owner).active
+        user = work.users.get(wanted.owner)
     except NotFound:
-        is_here = False
-    if not is_here:
-        raise Refused(f"没有在用的人员 {wanted.owner[:40]}。")
+        raise Refused(f"没有在用的人员 {wanted.owner[:40]}。") from None
+    if not user.active or not may(user.roles, Verb.QUEUE_WORK):
+        raise Refused(
+            f"{user.code} 已停用，或其角色不办理回访，不能由其负责。用 hotline user list 查看人员。"
+        )
 
 
 def _check_twin(work: UnitOfWork, wanted: Plan) -> None:
@@ -323,7 +363,9 @@ def _hand_on(work: UnitOfWork, saved: Plan) -> None:
 def _reason(text: str) -> str:
     if not text.strip():
         raise Refused("更改或结束一份联系计划必须写明理由。")
-    return text.strip()
+    if len(text) > _LONGEST_NOTE:
+        raise Refused(f"理由最多 {_LONGEST_NOTE} 个字。")
+    return storable(text)
 
 
 def _note(work: UnitOfWork, one: Plan, verb: str, actor: str, now: datetime, reason: str = "") -> None:

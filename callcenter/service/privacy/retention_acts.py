@@ -221,7 +221,7 @@ def _forget(burial: Burial, entry: str) -> None:
         work.book(CALLER_PLANS).remove(entry)
     for contact_plan in work.book(PLANS).where(person=entry):
         # That there was one stays with the debts it called for; what it was about does not.
-        work.book(PLANS).put(replace(contact_plan, note="", ended_because=""))
+        work.book(PLANS).put(replace(contact_plan, note="", ended_because="", changes=()))
     for home in left_homes(work, entry):
         # Who lived with them is theirs as much as their own name.
         work.book(HOUSEHOLDS).put(replace(home, members=(), register_no=""))
