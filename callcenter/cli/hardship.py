@@ -62,14 +62,18 @@ hardship.add_command(profiles)
 
 @hardship.command("list")
 @click.option("--left", is_flag=True, help="只列出已退档、还没有人核对的")
+@limit_option
 @actor_option
 @json_option
 @pass_app
-def list_files(app: App, left: bool, actor: str, as_json: bool) -> None:
+def list_files(app: App, left: bool, limit: int, actor: str, as_json: bool) -> None:
     """列出档案。"""
     with app.store() as work:
-        found = debt_rows.files(work, actor=actor, now=app.clock(), left=left)
-    show_rows(found, _LIST, as_json)
+        found = debt_rows.files(work, actor=actor, now=app.clock(), left=left, limit=limit or None)
+    show_rows(found.rows, _seen(_LIST, found.rows), as_json)
+    if not as_json:
+        rest = f"，这里列出 {len(found.rows)} 份（--limit 0 全部列出）" if len(found.rows) < found.all else ""
+        say(f"共 {found.all} 份{rest}。")
 
 
 @hardship.command()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, pass_app, say, show_one, show_rows
+from callcenter.cli.common import actor_option, check_year, json_option, pass_app, say, show_one, show_rows
 from callcenter.domain.coverage import Coverage
 from callcenter.service.hardship.coverage import By, Covered, coverage
 
@@ -37,6 +37,8 @@ def coverage_(
 
     分母是现在在档(含脱困观察)的人数;一人几份档案,各组各算一次。
     """
+    for day in filter(None, (since, until)):
+        check_year(day)
     now, zone = app.clock(), app.settings.site.zone
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     back = today - timedelta(days=334 if by == By.MONTH else 89)

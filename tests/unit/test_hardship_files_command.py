@@ -19,6 +19,7 @@ from callcenter.cli.queue import queue
 from callcenter.config import Settings
 from callcenter.errors import Forbidden, Refused
 from callcenter.memory import MemoryStore
+from callcenter.memory.people import MemoryPeople
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -60,6 +61,55 @@ def in_file(app: DeskApp) -> None:
     run(app, "notice", "WX-9")
     app.now += 7 * DAY
     run(app, "approve", "WX-9", *WHY)
+
+
+def test_a_long_list_shows_a_page_and_tells_how_many_there_are(app: DeskApp) -> None:
+    for n in range(3):
+        run(app, "apply", f"WX-{n}", "--grade", "深度困难", "--name", "钱秀英", "--number", f"1380000222{n}")
+    assert "共 3 份。" in run(app, "list").output
+    page = run(app, "list", "--limit", "2").output
+    assert "共 3 份，这里列出 2 份" in page
+    assert "WX-2" not in page
+    assert [row["file_no"] for row in told(app, "list", "--limit", "2")] == ["WX-0", "WX-1"]
+
+
+def test_a_list_asks_once_who_agreed_and_not_at_all_for_a_clerk(
+    app: DeskApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_file(app)
+    asked: list[object] = []
+    whole = MemoryPeople.consents_of
+    monkeypatch.setattr(
+        MemoryPeople, "consents_of", lambda self, persons: asked.append(persons) or whole(self, persons)
+    )
+    assert "consent" not in told(app, "list")[0]
+    assert asked == []
+    assert told(app, "list", by="s001")[0]["consent"] is False
+    assert len(asked) == 1
+
+
+def test_a_year_no_line_has_is_said_to_be_one(app: DeskApp) -> None:
+    for words in (("--since", "0001-01-01"), ("--until", "9999-12-31")):
+        with pytest.raises(Refused, match="年份"):
+            run(app, "coverage", *words)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (("--number", "12"), r"--number:不是电话号码"),
+        (("--name", ""), r"--name:"),
+        (("--name", "一" * 400), r"--name:"),
+        (("--union", "一" * 4000), r"--union:"),
+    ],
+)
+def test_a_mistake_in_an_application_is_told_by_its_option(
+    app: DeskApp, wrong: tuple[str, str], says: str
+) -> None:
+    with pytest.raises(Refused, match=says) as refused:
+        run(app, *NEW, *wrong)
+    assert "名单" not in str(refused.value)
+    assert "第1行" not in str(refused.value)
 
 
 def test_a_file_goes_all_the_way_and_the_list_tells_who_is_still_to_be_confirmed(app: DeskApp) -> None:

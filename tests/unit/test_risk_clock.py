@@ -230,7 +230,8 @@ def test_s25_no_word_of_an_alarm_stands_in_what_the_archives_side_sees() -> None
     assert {alarm.kind for alarm in line.road.rung} == {RISK, AlarmKind.RISK_OVERDUE}
     with line.store() as work:
         facts = line_facts(work, line.at, None, Rules())
-        seen = [*debt_rows.owed(work, facts, actor="k001").rows, *debt_rows.files(work, actor="k001", now=facts.now)]
+        files = debt_rows.files(work, actor="k001", now=facts.now)
+        seen = [*debt_rows.owed(work, facts, actor="k001").rows, *files.rows]
     shown = {part for one in seen for value in one.values() for part in re.split(r"[ @=/-]", str(value))}
     assert seen
     assert told & shown <= {"ob", "ca"}

@@ -15,7 +15,7 @@ from callcenter.domain.access import DataClass, Verb, sees
 from callcenter.domain.fields import DEBT_FIELDS, FILE_FIELDS, class_of, visible
 from callcenter.domain.hardship_files import is_unconfirmed
 from callcenter.domain.numbers import mask_name, mask_number
-from callcenter.domain.people import HardshipFile, Person, Phone, PhoneStatus
+from callcenter.domain.people import ConsentKind, HardshipFile, Person, Phone, PhoneStatus, agreed_to
 from callcenter.domain.register import RegisterDebt
 from callcenter.domain.users import Role, User
 from callcenter.errors import NotFound
@@ -141,15 +141,32 @@ def _archive_row(one: RegisterDebt, facts: LineFacts) -> Row:
     }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files:
+    """The first files of a list, and how many there are."""
+
+    rows: tuple[Row, ...]
+    all: int
+
+
 @guarded(Verb.HARDSHIP_SEE)
-def files(work: UnitOfWork, *, actor: str, now: datetime, left: bool = False) -> list[Row]:
-    """Return the hardship files as rows (`left`: those that left unconfirmed); raise `Forbidden`."""
+def files(
+    work: UnitOfWork, *, actor: str, now: datetime, left: bool = False, limit: int | None = None
+) -> Files:
+    """Return the first hardship files as rows (`left`: of those that left unconfirmed), by number.
+
+    Raises `Forbidden`.
+    """
     user = allow(work, actor, Verb.HARDSHIP_SEE)
-    return [
-        visible(user.roles, _file_row(work, user, file, person, now), FILE_FIELDS)
-        for file, person in debt_views.files(work)
-        if not left or is_unconfirmed(file)
-    ]
+    found = [file for file in work.people.files() if not left or is_unconfirmed(file)]
+    page = found[:limit]
+    persons = {file.person for file in page}
+    people = work.people.many(persons)
+    # Asked for everybody at once, and not at all for who does not see it.
+    said = work.people.consents_of(persons) if sees(user.roles, FILE_FIELDS["consent"]) else {}
+    agreed = {one for one, words in said.items() if agreed_to(words, ConsentKind.IVR_CHECKIN, now)}
+    rows = (_file_row(user, file, people[file.person], file.person in agreed) for file in page)
+    return Files(rows=tuple(visible(user.roles, row, FILE_FIELDS) for row in rows), all=len(found))
 
 
 @guarded(Verb.HARDSHIP_SEE)
@@ -166,7 +183,7 @@ def one_file(work: UnitOfWork, file_no: str, facts: LineFacts, *, actor: str) ->
     person = work.people.get(file.person)
     views = debt_views.views(work, work.debts.open(person=person.id), facts)
     mine = [view for view in views if _tells(user, view)]
-    row = _file_row(work, user, file, person, facts.now) | {
+    row = _file_row(user, file, person, has_ivr_consent(work, person.id, facts.now)) | {
         "union_unit": file.union_unit,
         "liaison": mask_name(file.liaison) if file.liaison else None,
         "owed": any(view.is_owed and view.obligation.kind is Kind.HARDSHIP for view in mine),
@@ -268,7 +285,7 @@ def _told_phones(user: User, person: Person) -> list[Phone]:
     return [phone for phone in person.phones if sees_all or phone.listed]
 
 
-def _file_row(work: UnitOfWork, user: User, file: HardshipFile, person: Person, now: datetime) -> Row:
+def _file_row(user: User, file: HardshipFile, person: Person, consented: bool) -> Row:
     phones = _told_phones(user, person)
     return {
         "file_no": file.file_no,
@@ -284,6 +301,6 @@ def _file_row(work: UnitOfWork, user: User, file: HardshipFile, person: Person, 
         "phone": " ".join(mask_number(p.number) for p in phones) or None,
         "phone_status": [p.status.value for p in phones],
         "district": file.district,
-        "consent": has_ivr_consent(work, person.id, now),
+        "consent": consented,
         "human_only": person.no_ivr,
     }

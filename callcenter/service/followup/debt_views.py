@@ -442,10 +442,3 @@ def _next(shown: DebtView, facts: LineFacts) -> list[str]:
 
 def _wall(moment: datetime, facts: LineFacts) -> str:
     return moment.astimezone(facts.rules.windows.zone).strftime("%Y-%m-%d %H:%M")
-
-
-def files(work: UnitOfWork) -> Sequence[tuple[HardshipFile, Person]]:
-    """Return every hardship file with its person."""
-    found = work.people.files()
-    people = work.people.many({file.person for file in found})
-    return [(file, people[file.person]) for file in found]

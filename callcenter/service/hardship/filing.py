@@ -46,7 +46,7 @@ from callcenter.service.followup.verifying import ask_about_exit
 from callcenter.service.hardship.fields import SYNONYMS, Field, understand
 from callcenter.service.hardship.households import check_one_file, check_one_open, file_named
 from callcenter.service.hardship.importing import import_entries
-from callcenter.service.hardship.tables import Cell, Row
+from callcenter.service.hardship.tables import Cell, ImportRefused, Row, column_name
 from callcenter.service.people.entries import group_of, resolve
 from scheduler.gates import Rules
 from scheduler.obligations import PROMISED, ClosingKind, Kind, Obligation
@@ -351,18 +351,39 @@ def _enter(
     }
     heading = Row(number=0, cells=tuple(Cell(text=SYNONYMS[name][0]) for name in told))
     line = Row(number=1, cells=tuple(Cell(text=text.strip()) for text in told.values()))
-    _, entries = understand([heading, line], {}, today, grades=register.rules.grades)
-    applied = [replace(entry, status=FileStatus.APPLIED) for entry in entries]
-    import_entries(
-        work,
-        applied,
-        actor=actor,
-        now=now,
-        zone=register.owed.windows.zone,
-        rules=register.rules,
-        is_workday=register.owed.calendar.is_workday,
-        whole=False,
-    )
+    try:
+        _, entries = understand([heading, line], {}, today, grades=register.rules.grades)
+        import_entries(
+            work,
+            [replace(entry, status=FileStatus.APPLIED) for entry in entries],
+            actor=actor,
+            now=now,
+            zone=register.owed.windows.zone,
+            rules=register.rules,
+            is_workday=register.owed.calendar.is_workday,
+            whole=False,
+        )
+    except ImportRefused as refused:
+        raise Refused(_said_of_one(refused, list(told))) from None
+
+
+#: How each field is told on the command line.
+_OPTIONS = {
+    Field.FILE_NO: "档案编号",
+    Field.NAME: "--name",
+    Field.PHONE: "--number",
+    Field.GRADE: "--grade",
+    Field.DISTRICT: "--district",
+    Field.UNION_UNIT: "--union",
+}
+
+
+def _said_of_one(refused: ImportRefused, fields: Sequence[Field]) -> str:
+    """Say of one application what a list says of its rows and columns: which option is wrong, and why."""
+    options = {column_name(n, SYNONYMS[one][0]): _OPTIONS.get(one) for n, one in enumerate(fields)}
+    told = [(options.get(one.column), one.message) for one in refused.problems]
+    lines = (f"  {option}:{message}" if option else f"  {message}" for option, message in told)
+    return "申请没有登记,什么都没有改动。请改正后重新登记:\n" + "\n".join(lines)
 
 
 def _end_all(work: UnitOfWork, file: HardshipFile, actor: str, now: datetime, reason: str) -> None:
