@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -130,8 +130,15 @@ def _counted(one: str, many: str, number: int) -> str:
 
 def _echo(message: Any = None, file: Any = None, **more: Any) -> None:
     """Print what went wrong: in lines that fit, with nothing in it that acts on the screen."""
-    told = "\n".join(fold(visible(str(message)), WIDTH)) if message is not None else None
+    told = "\n".join(_folded(visible(str(message)))) if message is not None else None
     click.echo(told, file=file, **more)
+
+
+def _folded(text: str) -> Iterator[str]:
+    """Yield lines that fit; what stands indented stays so, and a little more, where it goes on."""
+    for line in text.split("\n"):
+        indent = len(line) - len(line.lstrip(" "))
+        yield from fold(line, WIDTH, further=" " * (indent + 2) if indent else "")
 
 
 def _ask_hidden(prompt: str) -> str:

@@ -36,6 +36,7 @@ _COLUMN = [("heading", "列名"), ("field", "字段"), ("means", "含义")]
 @click.option("--map", "pairs", multiple=True, metavar="列=字段", help=f"列名对应的字段：{'、'.join(Field)}")
 @click.option("--profile", metavar="名称", help="按已保存的名单格式读")
 @click.option("--save-as", metavar="名称", help="导入后把这份名单的格式存下来，下次用 --profile")
+@click.option("--accept-returns", "returns", is_flag=True, help="名单又写在册的退档档案，确认是回来了")
 @click.option("--dry-run", is_flag=True, help="只看会改什么，不写入")
 @json_option
 @actor_option
@@ -46,6 +47,7 @@ def import_(
     pairs: tuple[str, ...],
     profile: str | None,
     save_as: str | None,
+    returns: bool,
     dry_run: bool,
     as_json: bool,
     actor: str,
@@ -72,6 +74,7 @@ def import_(
                 profile=profile or "",
                 rules=register.rules,
                 is_workday=register.owed.calendar.is_workday,
+                returns=returns,
                 watch=meter,
             )
             if not dry_run:
@@ -110,7 +113,7 @@ def _show_diff(diff: Diff, now: datetime, *, dry_run: bool, profile: str | None,
             say(f"  {file_no}{_how_long(diff.missing_since.get(file_no), now)}")
         _show_rest(len(diff.missing) - _MISSING, "份")
     if diff.doubts:
-        say(f"请核对 {len(diff.doubts)} 处（不妨碍导入，以工会的档案为准）：")
+        say(f"请核对 {len(diff.doubts)} 处（不妨碍导入，写明不能导入的除外）：")
         for doubt in diff.doubts[:_DOUBTS]:
             say(f"  第{doubt.row}行 {doubt.file_no} {doubt.message}", further="    ")
         _show_rest(len(diff.doubts) - _DOUBTS, "处")
@@ -129,7 +132,11 @@ def _show_change(mark: str, change: Change) -> None:
 
 
 def _how_long(since: datetime | None, now: datetime) -> str:
-    return "" if since is None else f"，从 {since.date()} 的名单起就没有，已 {(now - since).days} 天"
+    if since is None:
+        return ""
+    day = since.astimezone(now.tzinfo).date()
+    days = (now.date() - day).days
+    return f"，从 {day} 的名单起就没有，已 {days} 天" if days > 0 else "，从今天的名单起就没有"
 
 
 def _show_rest(rest: int, what: str) -> None:

@@ -174,15 +174,16 @@ def test_a_list_without_numbers_does_not_take_numbers_away(work: MemoryUnit, tmp
     assert (phone.number, phone.listed) == ("13800001111", True)
 
 
-def test_who_is_marked_for_humans_only_is_so_until_a_list_says_otherwise(
+def test_r32_who_is_marked_for_humans_only_stays_so_whatever_lists_say(
     work: MemoryUnit, tmp_path: Path
 ) -> None:
     bring(work, read(tmp_path, HEAD + ",仅人工联系", SHEN + ",是"))
     bring(work, read(tmp_path, HEAD, SHEN))
     person = work.people.get(work.people.files()[0].person)
     assert person.no_ivr
-    bring(work, read(tmp_path, HEAD + ",仅人工联系", SHEN + ",否"))
-    assert not work.people.get(person.id).no_ivr
+    diff = bring(work, read(tmp_path, HEAD + ",仅人工联系", SHEN + ",否"))
+    assert work.people.get(person.id).no_ivr, "it may be their own word as well"
+    assert diff.changed == (), "and the clerk is not told (R39)"
 
 
 def test_age_and_language_stay_until_a_list_says_otherwise(work: MemoryUnit, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from calendar import monthrange
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -53,6 +54,8 @@ _FILE_NO = re.compile(
 #: Years ahead in which something of the register's may be due.
 _AHEAD = 10
 _SHORT = 64
+#: 2026.10 that somebody typed as a number is kept as this.
+_LOST_ZERO = re.compile(r"\d{4}\.1")
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})(?:\s*[-/.月]\s*(\d{1,2})?\s*日?)?")
 
 
@@ -73,6 +76,12 @@ def parts(text: str) -> list[str]:
 def is_number(text: str) -> bool:
     """Tell whether a text is a number as +86 138… is written."""
     return re.fullmatch(r"\+[0-9 ()-]{6,24}", text) is not None
+
+
+@lru_cache(maxsize=500_000)
+def folded(text: str) -> str:
+    """Return how a number of the register's is compared: h7, H7 and their full width are one."""
+    return text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def file_no(cell: Cell) -> str:
@@ -173,7 +182,7 @@ def identity(cell: Cell) -> tuple[str, int, int]:
 
 def past_day(cell: Cell, today: date) -> date:
     """Return a day that has come."""
-    day = cell.day or _day_in(cell.text)
+    day = _day_of(cell)
     if day > today:
         raise Bad("日期在将来")
     return _checked(day, today)
@@ -181,7 +190,7 @@ def past_day(cell: Cell, today: date) -> date:
 
 def near_day(cell: Cell, today: date) -> date:
     """Return a day that may be still to come."""
-    return _checked(cell.day or _day_in(cell.text), today)
+    return _checked(_day_of(cell), today)
 
 
 def span(cell: Cell, today: date) -> tuple[date, date | None]:
@@ -189,8 +198,14 @@ def span(cell: Cell, today: date) -> tuple[date, date | None]:
     first, *rest = re.split("至|到|~|\uff5e|—+|–", cell.text) if cell.day is None else [cell.text]
     if len(rest) > 1:
         raise Bad("日期认不出，请写成 2026-01-31")
-    start = cell.day or _day_in(first.strip())
+    start = _day_of(cell) if not rest else _day_in(first.strip())
     return _checked(start, today), _checked(_day_in(rest[0].strip()), today) if rest else None
+
+
+def _day_of(cell: Cell) -> date:
+    if cell.fraction and _LOST_ZERO.fullmatch(cell.text):
+        raise Bad("存成了数值，分不清是 1 月还是 10 月。请改成文字（2026-01-31）或日期")
+    return cell.day or _day_in(cell.text)
 
 
 def _checked(day: date, today: date) -> date:

@@ -12,6 +12,7 @@ from callcenter.domain.hardship_files import FileRules, short_notice, short_watc
 from callcenter.domain.people import ExitReason, FileStatus, HardshipFile
 from callcenter.service.hardship.changes import Doubt
 from callcenter.service.hardship.fields import Entry
+from callcenter.service.hardship.stated import contradictions, is_return, is_unlooked, way_back
 from callcenter.service.hardship.tables import ImportRefused, Problem
 from callcenter.service.hardship.targets import Known, Target
 
@@ -103,10 +104,29 @@ def doubts_of(known: Known, targets: Sequence[Target], register: Register) -> tu
     found = [
         Doubt(row=target.entry.row, file_no=target.file.file_no, message=message)
         for target in targets
-        if not target.is_unchanged
-        for message in _doubts(target, register, short)
+        for message in _messages(target, register, short)
     ]
     return tuple(sorted([*found, *_alike(known, targets)], key=lambda doubt: (doubt.row, doubt.message)))
+
+
+def check_returns(targets: Sequence[Target], *, accepted: bool) -> None:
+    """Raise `ImportRefused` where a list undoes a leaving, and nobody said that it shall (`accepted`)."""
+    problems = [
+        Problem(row=target.entry.row, column="", message=f"档案已退档，名单又写在册：{way_back(before)}")
+        for target in targets
+        if (before := target.file_before) is not None
+        and is_return(before, target.file.status)
+        and not (accepted and not is_unlooked(before))
+    ]
+    if problems:
+        raise ImportRefused(problems)
+
+
+def _messages(target: Target, register: Register, short: Short) -> Iterator[str]:
+    """Yield what a list says against the store as often as it does, and everything else once."""
+    yield from contradictions(target.entry, target.file_before, target.file)
+    if not target.is_unchanged:
+        yield from _doubts(target, register, short)
 
 
 def _doubts(target: Target, register: Register, short: Short) -> Iterator[str]:

@@ -36,7 +36,8 @@ class Entry:
     name: str = field(repr=False)
     phones: tuple[str, ...] = field(default=(), repr=False)
     grade: str
-    status: FileStatus
+    #: None: nothing is said of it (`callcenter.service.hardship.stated.settled`).
+    status: FileStatus | None
     since: date
     district: str | None = None
     union_unit: str | None = None
@@ -121,11 +122,11 @@ _ONCE = {
 
 
 def _keys(entry: Entry) -> list[tuple[Field, str]]:
-    keys = [(Field.FILE_NO, entry.file_no), *((Field.PHONE, number) for number in entry.phones)]
+    keys = [(Field.FILE_NO, cells.folded(entry.file_no)), *((Field.PHONE, number) for number in entry.phones)]
     if entry.identity is not None:
         keys.append((Field.ID_NUMBER, entry.identity))
     if entry.household is not None:
-        keys.append((Field.HOUSEHOLD, entry.household))
+        keys.append((Field.HOUSEHOLD, cells.folded(entry.household)))
     return keys
 
 
@@ -138,7 +139,7 @@ class _Reader:
         self._columns, self._problems = columns, problems
         self._row = Row(number=0, cells=())
         self._parse = _parsers(today, grades)
-        self._understood: dict[tuple[Field, str, date | None], object] = {}
+        self._understood: dict[tuple[Field, str, date | None, bool], object] = {}
         self._phone_places = frozenset(columns.of.get(Field.PHONE, ()))
 
     def entry(self, row: Row) -> Entry | None:
@@ -166,7 +167,7 @@ class _Reader:
             name=name,
             phones=phones,
             grade=grade,
-            status=status or (FileStatus.WATCH if grade == Grade.WATCH else FileStatus.ACTIVE),
+            status=status,
             since=since,
             district=district,
             union_unit=union_unit,
@@ -201,7 +202,7 @@ class _Reader:
         if places is None:
             return None
         cell = self._cell(places[0])
-        key = (wanted, cell.text, cell.day)
+        key = (wanted, cell.text, cell.day, cell.fraction)
         if key in self._understood:
             return self._understood[key]
         if cell.is_empty:

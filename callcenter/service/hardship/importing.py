@@ -25,8 +25,9 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.followup.settling import note
 from callcenter.service.followup.sweeping import Swept, sweep
 from callcenter.service.hardship.changes import Change, Diff, Doubt, change_of, missing_of
-from callcenter.service.hardship.doubts import Register, check, doubts_of
+from callcenter.service.hardship.doubts import Register, check, check_returns, doubts_of
 from callcenter.service.hardship.fields import Columns, Entry, Field, understand
+from callcenter.service.hardship.stated import is_return, settled
 from callcenter.service.hardship.tables import Progress, rows_of
 from callcenter.service.hardship.targets import Known, Target, targets_of
 from callcenter.service.people.wishes import bind_by_number
@@ -42,6 +43,8 @@ _PIECE = 2000
 #: Where nobody says which days the site works.
 _CALENDAR = Calendar()
 _MISSING, _BACK = "hardship.missing", "hardship.listed"
+#: Of who went missing, or was back, so many are looked at: the last lists.
+_MOST_NOTES = 100_000
 
 
 class Step(StrEnum):
@@ -88,29 +91,34 @@ def import_entries(
     rules: FileRules | None = None,
     is_workday: Callable[[date], bool] = _CALENDAR.is_workday,
     whole: bool = True,
+    returns: bool = False,
     watch: Watch | None = None,
 ) -> Diff:
     """Write the entries (unless `dry_run`) and return what changes. The caller commits.
 
     `profile`: by which saved form the list was read; `whole` False: the entries are no list of the register,
-    so that nobody is missing from them. Raises `ImportRefused`, before anything is written, if a number, an
-    identity or a household belongs to another open file.
+    so that nobody is missing from them; `returns`: who left for good, or was confirmed to, comes back by it
+    (but nobody of whom a supervisor has yet to make sure). Raises `ImportRefused`, before anything is
+    written, if a number, an identity or a household belongs to another open file, and for such returns.
     """
     allow(work, actor, Verb.HARDSHIP_IMPORT)
     told = watch or _nobody
     told(Step.COMPARE, 0, len(entries))
     known = Known(work, entries, whole=whole)
+    entries = settled(known.files, entries)
     check(known, entries)
     targets = targets_of(known, entries, now, zone)
     register = Register(rules=rules or FileRules(), is_workday=is_workday, today=now.astimezone(zone).date())
     changes = [change_of(target) for target in targets]
-    diff = _diff(work, known, targets, changes, unused_columns, whole=whole)
+    since = _missing_since(work) if whole else {}
+    diff = _diff(known, targets, changes, unused_columns, since, whole=whole)
     diff = replace(diff, doubts=doubts_of(known, targets, register))
     told(Step.COMPARE, len(entries), len(entries))
     if not dry_run:
+        check_returns(targets, accepted=returns)
         work.book(HOUSEHOLDS).add_many(known.homes.new.values())
         _write(work, targets, changes, actor, now, told)
-        _note_import(work, diff, targets, profile, actor, now)
+        _note_import(work, diff, targets, profile, since, actor, now)
     return diff
 
 
@@ -131,17 +139,16 @@ def _nobody(_step: Step, _done: int, _all: int) -> None:
 
 
 def _diff(
-    work: UnitOfWork,
     known: Known,
     targets: Sequence[Target],
     changes: Sequence[Change],
     unused_columns: tuple[str, ...],
+    since: Mapping[str, datetime],
     *,
     whole: bool,
 ) -> Diff:
     said = list(zip(targets, changes, strict=True))
     missing = missing_of(targets, known.files) if whole else ()
-    since = _missing_since(work) if whole else {}
     return Diff(
         new=tuple(c for t, c in said if t.file_before is None),
         changed=tuple(c for t, c in said if t.file_before is not None and c.fields),
@@ -179,6 +186,8 @@ def _write(
         for target, change in piece:
             verb = "hardship.add" if target.file_before is None else "hardship.change"
             note(work, actor, verb, target.file.file_no, now, reason=_what(target, change))
+            if is_return(target.file_before, target.file.status):
+                note(work, actor, "hardship.return", target.file.file_no, now, reason="名单写明")
         done += len(piece)
         told(Step.WRITE, done, len(written))
 
@@ -208,20 +217,22 @@ def _pieces(items: Iterable[T]) -> Iterator[list[T]]:
 
 def _missing_since(work: UnitOfWork) -> dict[str, datetime]:
     """Return, per file that lists lack, since which import; the audit keeps it."""
-    events = [*_events(work, _MISSING), *_events(work, _BACK)]
-    last: dict[str, tuple[str, datetime]] = {}
-    for _, verb, file_no, at in sorted(events):
-        last[file_no] = (verb, at)
-    return {file_no: at for file_no, (verb, at) in last.items() if verb == _MISSING}
-
-
-def _events(work: UnitOfWork, verb: str) -> Iterator[tuple[int, str, str, datetime]]:
-    every = work.audit.recent(10_000_000, verb=verb)
-    return ((entry.seq, verb, entry.object, entry.at) for entry in every)
+    found = [work.audit.recent(_MOST_NOTES, verb=verb) for verb in (_MISSING, _BACK)]
+    # Where one was asked no further back, the other tells nothing from before that.
+    known_from = max((notes[-1].seq for notes in found if len(notes) == _MOST_NOTES), default=0)
+    events = sorted((one for notes in found for one in notes if one.seq >= known_from), key=lambda n: n.seq)
+    last = {event.object: event for event in events}
+    return {file_no: event.at for file_no, event in last.items() if event.verb == _MISSING}
 
 
 def _note_import(
-    work: UnitOfWork, diff: Diff, targets: Sequence[Target], profile: str, actor: str, now: datetime
+    work: UnitOfWork,
+    diff: Diff,
+    targets: Sequence[Target],
+    profile: str,
+    since: Mapping[str, datetime],
+    actor: str,
+    now: datetime,
 ) -> None:
     """Write down by which form the list was read, and who went missing from it, or is back.
 
@@ -230,7 +241,6 @@ def _note_import(
     if profile:
         sums = f"新增{len(diff.new)} 变更{len(diff.changed)} 不变{diff.unchanged}"
         note(work, actor, "hardship.import", f"profile:{profile}", now, reason=sums)
-    since = _missing_since(work) if diff.missing or targets else {}
     for target in targets:
         if target.file.file_no in since:
             note(work, actor, _BACK, target.file.file_no, now)

@@ -22,6 +22,7 @@ from callcenter.errors import Refused
 from callcenter.service.hardship.workbooks import (
     FORMULA,
     BadWorkbook,
+    Fraction,
     Limits,
     NoSheet,
     TooBig,
@@ -81,6 +82,8 @@ class Cell:
     text: str = field(default="", repr=False)
     day: date | None = field(default=None, repr=False)
     formula: bool = False
+    #: It stood as a number with a point: a zero at its end is lost.
+    fraction: bool = False
     too_long: bool = False
 
     @property
@@ -231,4 +234,6 @@ def _xlsx_cell(value: Value) -> Cell:
         return _NOTHING
     if isinstance(value, date):
         return Cell(day=value)
+    if isinstance(value, Fraction):
+        return Cell(text=value, fraction=True)
     return Cell(formula=True) if value is FORMULA else _text_cell(value)

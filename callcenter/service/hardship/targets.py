@@ -6,10 +6,11 @@ Everything is read in a few questions, whatever the length of the list; nothing 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, tzinfo
+from datetime import date, datetime, time, tzinfo
 from functools import cached_property
+from typing import Any
 from uuid import uuid4
 
 from callcenter.domain.books import CASES, HOUSEHOLDS
@@ -24,16 +25,24 @@ from callcenter.domain.people import (
     Phone,
     PhoneSource,
     PhoneStatus,
+    SafeContact,
     Suppression,
     SuppressionKind,
     in_force,
 )
 from callcenter.ports import UnitOfWork
 from callcenter.service.followup.settling import pseudonym
+from callcenter.service.hardship.cells import folded
 from callcenter.service.hardship.fields import Entry
+from callcenter.service.hardship.stated import exit_reason, is_set_by_command
 
 #: Consents that came with a list.
 CHANNEL = "hardship_import"
+_NOTHING_AGREED = SafeContact()
+#: What a list says of somebody, and they themselves may say otherwise.
+_OF_SOMEBODY = ("name", "birth_month", "birth_year", "no_ivr", "speaks")
+#: How the audit calls what somebody said of themselves, and of how many it is asked.
+_BY_HAND, _MOST_NOTES = ("people.care", "people.correct"), 1_000_000
 #: No chain of merges is longer; one that is was made by hand.
 _LONGEST = 100
 
@@ -86,7 +95,7 @@ class Known:
         people = self.work.people
         if whole:
             return {file.file_no: file for file in people.files()}
-        files = people.files_named(entry.file_no for entry in entries)
+        files = people.files_named({one for entry in entries for one in _spellings(entry.file_no)})
         beside = [file for theirs in people.files_of_many(found).values() for file in theirs]
         for home in filter(None, {self.homes.id_of(entry) for entry in entries}):
             beside += people.files_of_household(home)
@@ -122,6 +131,15 @@ class Known:
         return list({(one := self.standing(person)).id: one for person in ids}.values())
 
     @cached_property
+    def by_hand(self) -> frozenset[tuple[str, str]]:
+        """Return what people said of themselves to the line: who, merges followed, and which field."""
+        notes = [note for verb in _BY_HAND for note in self.work.audit.recent(_MOST_NOTES, verb=verb)]
+        told = {(note.object.removeprefix("person:"), note.field) for note in notes}
+        self._people |= self.work.people.many({person for person, _ in told} - self._people.keys())
+        self._follow_merges()
+        return frozenset((self.standing(one).id, what) for one, what in told if one in self._people)
+
+    @cached_property
     def recorded(self) -> frozenset[str]:
         """Return, of people without a name who have a number of the list, those of whom there is a record."""
         ids = {one for theirs in self.holders.values() for one in theirs}
@@ -141,23 +159,32 @@ class _Homes:
         self.new: dict[str, Household] = {}
         if any(entry.household is not None for entry in entries):
             known = work.book(HOUSEHOLDS).where()
-            self._ids = {one.register_no: one.id for one in known if one.register_no}
+            self._ids = {folded(one.register_no): one.id for one in known if one.register_no}
             self._there = {one.id for one in known}
 
     def id_of(self, entry: Entry) -> str | None:
         """Return the id of an entry's household; None: the list says nothing of it."""
-        number = entry.household
-        if number is None:
+        if entry.household is None:
             return None
+        number = folded(entry.household)
         if number not in self._ids:
-            self._ids[number] = self._made(number)
+            self._ids[number] = self._made(entry.household)
         return self._ids[number]
 
     def _made(self, number: str) -> str:
-        home = f"hh-{self._work.people.mark_of(number, 'household')[:24]}"
+        as_spelled, home = map(self._marked, (number, folded(number)))
+        if as_spelled in self._there:
+            return as_spelled
         if home not in self._there:
             self.new[home] = Household(id=home, register_no="" if names_somebody(number) else number)
         return home
+
+    def _marked(self, number: str) -> str:
+        return f"hh-{self._work.people.mark_of(number, 'household')[:24]}"
+
+
+def _spellings(file_no: str) -> set[str]:
+    return {file_no, file_no.upper(), file_no.lower()}
 
 
 def targets_of(known: Known, entries: Sequence[Entry], now: datetime, zone: tzinfo) -> list[Target]:
@@ -169,7 +196,7 @@ class _Planner:
     """Finds, for each entry, whom it means and what it changes."""
 
     def __init__(self, known: Known, entries: Sequence[Entry], now: datetime, zone: tzinfo) -> None:
-        self._known, self._entries, self._now, self._zone = known, entries, now, zone
+        self._known, self._entries, self._now, self._zone = known, list(entries), now, zone
         stays = {e.file_no for e in entries if e.is_open}
         leaving = {e.file_no for e in entries if not e.is_open}
         #: Person -> their files that are open once the list is in.
@@ -186,13 +213,14 @@ class _Planner:
         """Return each entry's target."""
         work = self._known.work
         whom = [self._whom(entry) for entry in self._entries]
+        leaders = self._leaders([person_id for _, person_id in whom])
+        self._join([person_id for _, person_id in whom], leaders)
         self._before = [before for before, _ in whom]
         self._consents = work.people.consents_of({one.id for one in self._before if one is not None})
         self._called = work.calls.known_numbers(self._let_go())
         others = {one.id for entry, before in self._pairs() for one in self._others(entry, before)}
         self._wishes = work.people.suppressions_of(others)
         self._said = work.people.consents_of(others)
-        leaders = self._leaders([person_id for _, person_id in whom])
         after = {
             person_id: self._person(self._entries[n], self._before[n], person_id)
             for person_id, n in leaders.items()
@@ -212,6 +240,17 @@ class _Planner:
             best = found.setdefault(person_id, n)
             found[person_id] = min(best, n, key=self._rank)
         return found
+
+    def _join(self, ids: Sequence[str], leaders: Mapping[str, int]) -> None:
+        """Give who has several open lines the numbers of all of them."""
+        phones: defaultdict[int, list[str]] = defaultdict(list)
+        for n, person_id in enumerate(ids):
+            leader = leaders[person_id]
+            if n != leader and self._entries[n].is_open:
+                phones[leader] += self._entries[n].phones
+        for leader, further in phones.items():
+            entry = self._entries[leader]
+            self._entries[leader] = replace(entry, phones=tuple(dict.fromkeys((*entry.phones, *further))))
 
     def _rank(self, n: int) -> tuple[bool, str]:
         return (not self._entries[n].is_open, self._entries[n].file_no)
@@ -314,14 +353,23 @@ class _Planner:
         mark = None if entry.identity is None else self._known.marks[entry.identity]
         return replace(
             person,
-            name=entry.name,
-            birth_month=entry.birth_month or person.birth_month,
-            birth_year=entry.birth_year or person.birth_year,
             phones=self._phones(entry, person),
-            no_ivr=person.no_ivr if entry.no_ivr is None else entry.no_ivr,
-            speaks=person.speaks if entry.speaks is None else entry.speaks,
             identity_mark=mark or person.identity_mark,
+            **self._told(entry, person),
         )
+
+    def _told(self, entry: Entry, person: Person) -> dict[str, Any]:
+        """Return what the list says of somebody, but for what they said of it to the line (R32, R39).
+
+        That people alone may call them is never taken back by a list: a wish that a list had said already
+        left no trace.
+        """
+        said = {what: getattr(entry, what) for what in _OF_SOMEBODY}
+        said["no_ivr"] = said["no_ivr"] or None
+        new = {w: v for w, v in said.items() if v is not None and v != getattr(person, w)}
+        if all(getattr(person, what) is None for what in new):
+            return new
+        return {what: v for what, v in new.items() if (person.id, what) not in self._known.by_hand}
 
     def _phones(self, entry: Entry, person: Person) -> tuple[Phone, ...]:
         """Return the list's numbers first, with what we know of them, and those that outlive a list."""
@@ -347,8 +395,14 @@ class _Planner:
             is_typed = known.source is PhoneSource.HAND
             return replace(known, listed=True, source=PhoneSource.REGISTER if is_typed else known.source)
         others = (p for one in self._known.having(number) for p in one.phones if p.number == number)
-        status = next((p.status for p in others if p.status is not PhoneStatus.OK), PhoneStatus.OK)
-        return Phone(number=number, status=status, source=PhoneSource.REGISTER, listed=True)
+        found = list(others)
+        return Phone(
+            number=number,
+            status=next((p.status for p in found if p.status is not PhoneStatus.OK), PhoneStatus.OK),
+            safe_to_call=all(p.safe_to_call for p in found),
+            source=PhoneSource.REGISTER,
+            listed=True,
+        )
 
     def _consent(self, entry: Entry, before: Person | None) -> Consent | None:
         """Return what the list says of consent, if no list has said so before. The newest by date counts.
@@ -377,17 +431,18 @@ class _Planner:
         return new
 
     def _file(self, entry: Entry, before: HardshipFile | None, person_id: str) -> HardshipFile:
+        status = entry.status or FileStatus.ACTIVE
         base = before or HardshipFile(
-            file_no=entry.file_no, person=person_id, grade=entry.grade, status=entry.status, since=entry.since
+            file_no=entry.file_no, person=person_id, grade=entry.grade, status=status, since=entry.since
         )
-        closed = entry.status is FileStatus.CLOSED
-        reason = entry.exit_reason or base.exit_reason if closed else None
+        reason = exit_reason(entry, before)
+        is_kept = status is FileStatus.CLOSED and reason == base.exit_reason
         return replace(
             base,
             person=person_id,
             grade=entry.grade,
-            status=entry.status,
-            since=entry.since,
+            status=status,
+            since=self._since(entry, before),
             district=base.district if entry.district is None else entry.district,
             union_unit=base.union_unit if entry.union_unit is None else entry.union_unit,
             liaison=base.liaison if entry.liaison is None else entry.liaison,
@@ -396,13 +451,24 @@ class _Planner:
             notice_to=entry.notice_to or base.notice_to,
             review_due=entry.review_due or base.review_due,
             exit_reason=reason,
-            exit_confirmed_by=base.exit_confirmed_by if closed and reason == base.exit_reason else None,
+            exit_confirmed_by=base.exit_confirmed_by if is_kept else None,
         )
+
+    def _since(self, entry: Entry, before: HardshipFile | None) -> date:
+        """Return the list's day, unless a step was taken since by command: a watch is not shortened so."""
+        if before is None or entry.since >= before.since:
+            return entry.since
+        is_set = is_set_by_command(self._known.work, before, self._zone)
+        return before.since if is_set else entry.since
 
 
 def _is_learned(phone: Phone) -> bool:
-    """Tell whether a number stays that the register lets go: learned on the line, or found bad (R33)."""
-    return phone.source is not PhoneSource.REGISTER or phone.status is not PhoneStatus.OK
+    """Tell whether a number stays that the register lets go: learned on the line, or found bad (R33).
+
+    So does one of which somebody said when, and whether, it is safe to ring.
+    """
+    is_plain = phone.safe_to_call and phone.verified_at is None and phone.agreed == _NOTHING_AGREED
+    return phone.source is not PhoneSource.REGISTER or phone.status is not PhoneStatus.OK or not is_plain
 
 
 def _is_listed(consent: Consent) -> bool:

@@ -24,6 +24,14 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, fr
 Value = str | date | None
 #: Stands for a formula: no text of a workbook is this object.
 FORMULA = "\0formula"
+
+
+class Fraction(str):
+    """What stood as a number with a point, as text."""
+
+    __slots__ = ()
+
+
 #: A workbook with so much beside its rows and texts is not a list of people: known before anything is read.
 MAX_BESIDE = 100 * 1024 * 1024
 #: What is read as a whole: names of sheets, formats.
@@ -343,7 +351,7 @@ class _Sheet:
         if text.lstrip("-").isdigit():
             return text
         number = float(text)
-        return str(int(number)) if number.is_integer() else str(number)
+        return str(int(number)) if number.is_integer() else Fraction(number)
 
 
 def _day(text: str, epoch: datetime) -> Value:

@@ -38,7 +38,7 @@ def add_phone(
     actor: str,
     now: datetime,
 ) -> Person:
-    """Add a number, tried last. What is known of it elsewhere (wrong, vacant) stays known (R33).
+    """Add a number, tried last. What is known of it elsewhere (wrong, vacant, unsafe) stays known (R33).
 
     `replaces`: the number at this place (1-based) is theirs no more; the new one stands there, and the old
     one, marked as changed, behind all others. What a counsellor types may be dialled, but who calls from it
@@ -56,7 +56,7 @@ def add_phone(
     phone = Phone(
         number=known,
         status=status_elsewhere(work, known),
-        safe_to_call=safe_to_call,
+        safe_to_call=safe_to_call and is_safe_elsewhere(work, known),
         source=PhoneSource.LINE if is_sure else PhoneSource.HAND,
     )
     before = work.people.suppressions(person.id)
@@ -140,10 +140,17 @@ def agreed_with(work: UnitOfWork, person_id: str, *, actor: str, now: datetime) 
 
 def status_elsewhere(work: UnitOfWork, number: str) -> PhoneStatus:
     """Return what we know of a number from others who have it; what is bad anywhere is bad here."""
-    known = [
-        phone.status for one in work.people.having(number) for phone in one.phones if phone.number == number
-    ]
+    known = (phone.status for phone in _elsewhere(work, number))
     return next((status for status in known if status is not PhoneStatus.OK), PhoneStatus.OK)
+
+
+def is_safe_elsewhere(work: UnitOfWork, number: str) -> bool:
+    """Tell whether nobody who has a number said that it is unsafe to ring: who answers there is the same."""
+    return all(phone.safe_to_call for phone in _elsewhere(work, number))
+
+
+def _elsewhere(work: UnitOfWork, number: str) -> list[Phone]:
+    return [phone for one in work.people.having(number) for phone in one.phones if phone.number == number]
 
 
 def span_of(text: str) -> tuple[time, time]:
