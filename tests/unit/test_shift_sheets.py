@@ -107,7 +107,7 @@ def test_a_sheet_holds_what_the_next_shift_has_to_know_and_nothing_that_can_wait
         lines = sheets.standing(work, actor="s001", now=MORNING)
     assert [(line.about, line.id, line.owner) for line in lines[:-1]] == [
         (About.CASE, "ca-a", "c017"),
-        (About.STEP, "ob-tonight", ""),
+        (About.STEP, "ob-tonight", "c017"),  # whose the case is
         (About.PROMISE, "ob-promised", "c018"),
         (About.TASK, "ob-hospital", ""),
         (About.WAIVER, "wv-1", "s001"),
@@ -137,6 +137,13 @@ def test_what_was_written_stays_as_it_was_when_things_go_on(store: MemoryStore) 
         work.debts.close("ob-promised", "已回电", "c018", MORNING)
         assert sheets.read(work, sheet.id, actor="c018").lines == sheet.lines
         assert len(sheets.standing(work, actor="c018", now=MORNING)) == len(sheet.lines) - 1
+
+
+def test_a_waiver_whose_debt_has_ended_waits_for_nobody(store: MemoryStore) -> None:
+    with store() as work:
+        work.debts.close("ob-nextweek", "已另有安排", "s001", MORNING)
+        lines = sheets.standing(work, actor="s001", now=MORNING)
+    assert About.WAIVER not in {line.about for line in lines}
 
 
 def test_a_clerk_sees_no_sheet(store: MemoryStore) -> None:

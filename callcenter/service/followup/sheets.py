@@ -13,15 +13,17 @@ from enum import StrEnum
 from secrets import token_hex
 
 from callcenter.domain.access import Verb
-from callcenter.domain.books import BLOCKS, CASES, DEBRIEFS, HANDOVERS, SHIFT_SHEETS, WAIVERS
+from callcenter.domain.books import BLOCKS, CASES, DEBRIEFS, HANDOVERS, SHIFT_SHEETS
 from callcenter.domain.cases import CaseState
 from callcenter.domain.handover import HandoverState
-from callcenter.domain.ledger import ShiftSheet, WaiverState
+from callcenter.domain.ledger import ShiftSheet
 from callcenter.domain.levels import Level
 from callcenter.domain.staff import DebriefState
 from callcenter.errors import Conflict, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.followup import waiving
+from callcenter.service.followup.ahead import worst_cases
 from callcenter.service.followup.settling import note
 from scheduler.obligations import PROMISED, Kind, Mode
 
@@ -90,7 +92,12 @@ def standing(work: UnitOfWork, *, actor: str, now: datetime) -> tuple[Line, ...]
     """Return what would stand on a sheet written now; raise `Forbidden`."""
     allow(work, actor, Verb.SHEET_WRITE)
     order = list(About)
-    lines = (*_of_people(work, now), *_of_debts(work, now), *_of_the_line(work, now))
+    lines = (
+        *_of_people(work, now),
+        *_of_debts(work, now),
+        *_of_waivers(work, actor, now),
+        *_of_the_line(work, now),
+    )
     return tuple(sorted(lines, key=lambda line: (order.index(line.about), line.at, line.id)))
 
 
@@ -155,11 +162,21 @@ def _of_debts(work: UnitOfWork, now: datetime) -> Iterable[Line]:
         **dict.fromkeys(PROMISED, About.PROMISE),
         **dict.fromkeys((Kind.MISSED_CALL, Kind.FOLLOW_UP, Kind.PLANNED, Kind.VERIFY), About.TASK),
     }
-    for kind, what in about.items():
-        for one in work.debts.open(kind=kind):
-            if one.mode is Mode.HUMAN_ONLY and one.due_at <= now + NEXT_SHIFT:
-                yield Line(about=what, id=one.id, owner=one.owner or "", at=one.window_end, what=kind)
-    for waiver in work.book(WAIVERS).where(state=WaiverState.OPEN):
+    owed = [
+        one
+        for kind in about
+        for one in work.debts.open(kind=kind)
+        if one.mode is Mode.HUMAN_ONLY and one.due_at <= now + NEXT_SHIFT
+    ]
+    cases = worst_cases(work, {one.person for one in owed if about[one.kind] is About.STEP})
+    for one in owed:
+        case = cases.get(one.person) if about[one.kind] is About.STEP else None
+        owner = one.owner or (case.owner if case else None) or ""
+        yield Line(about=about[one.kind], id=one.id, owner=owner, at=one.window_end, what=one.kind)
+
+
+def _of_waivers(work: UnitOfWork, actor: str, now: datetime) -> Iterable[Line]:
+    for waiver in waiving.waivers(work, actor=actor, now=now):
         yield Line(about=About.WAIVER, id=waiver.id, owner=waiver.asked_by, at=waiver.asked_at)
 
 
