@@ -448,8 +448,8 @@ class Figures(Protocol):
         """Return what is open and falls due by `until`, alike ones counted together."""
         ...
 
-    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[bool, Result | None]]:
-        """Return of each attempt planned in [start, end) whether a machine made it, and its result."""
+    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, bool, Result | None]]:
+        """Return of each attempt in [start, end) when it was planned, whether by machine, and its result."""
         ...
 
     def proofs_between(self, start: datetime, end: datetime) -> Sequence[Evidence]:

@@ -6,22 +6,33 @@ Pure arithmetic over values. A look ahead assumes: what it assumed stands beside
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from heapq import heappop, heappush
 
-from scheduler.gates import Gate, Line, Situation, Verdict, ask_again_at, check, refusals
-from scheduler.obligations import BY_IVR, Attempt, Mode, Result
+from scheduler.dispatcher import PAGE
+from scheduler.gates import Gate, Line, Situation, Verdict, ask_again_at, check, check_line, refusals
+from scheduler.ladder import REACHED, next_step
+from scheduler.obligations import BY_IVR, Attempt, Mode, Obligation, Result
 from scheduler.our_numbers import number_for
 
-#: How long a call that nobody answers holds its channel.
+#: How long a call holds its channel.
 _HELD = timedelta(minutes=1)
-#: A refused debt is asked about again no sooner.
-_STEP = timedelta(minutes=1)
+#: The line's gates that say themselves when they open; of the others nobody knows.
+_BY_THE_CLOCK = frozenset({Gate.HOLIDAY, Gate.OUTSIDE_WINDOW})
 
 
 # --- tonight -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A debt the dialler asks about, in the situation it will be in if nobody does anything more."""
+
+    as_of: Callable[[datetime], Situation]
+    #: When something ends of which no gate knows the end: that somebody wants no calls.
+    changes: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,87 +64,187 @@ class Outlook:
 
 
 def simulate(
-    situations: Sequence[Situation], *, until: datetime, line: Line, assume: Result = Result.NO_ANSWER
+    debts: Sequence[Asked],
+    *,
+    start: datetime,
+    until: datetime,
+    line: Line,
+    assume: Result = Result.NO_ANSWER,
+    every: timedelta = timedelta(minutes=1),
 ) -> Outlook:
-    """Return what the dialler would do until `until`, asking every gate as it would.
+    """Return what the dialler would do until `until`, going its rounds as it would.
 
-    `situations` stand in the dispatcher's order and were read at one instant; `line` is what the site has
-    when nobody rings in.
+    `debts` stand in the dispatcher's order, read at `start`; `line` is what the site has when nobody rings
+    in; a round comes `every` so often.
     """
-    return _Night(situations, until, line, assume).passed()
+    return _Night([_Debt(one, start) for one in debts], start, until, line, assume, every).passed()
+
+
+class _Debt:
+    """A debt as it changes by what the dialler does."""
+
+    def __init__(self, asked: Asked, start: datetime) -> None:
+        self.asked = asked
+        self.one: Obligation = asked.as_of(start).obligation
+        self.next_at = self.one.next_at
+        self.made: list[Attempt] = []
+        #: Kept, or refused until something changes.
+        self.is_over = self.is_kept = False
+        self.refused: tuple[Verdict, ...] = ()
+        self.again: datetime | None = None
+
+    @property
+    def ready_at(self) -> datetime:
+        """Return from when a round takes it up."""
+        lease = self.one.lease.until if self.one.lease else None
+        waits = (self.next_at, self.one.snoozed_until, lease)
+        return max([self.one.due_at, *(at for at in waits if at is not None)])
+
+    def refuse(self, refused: tuple[Verdict, ...], at: datetime) -> None:
+        """Keep which gates refused it, and when it is worth asking again."""
+        self.refused = refused
+        more = any(change > at for change in self.asked.changes)
+        self.is_over = any(v.retry_at is None for v in refused) and not more
+        self.again = None if self.is_over else ask_again_at(refused, at)
 
 
 class _Night:
-    """One simulated stretch of time."""
+    """One simulated stretch of time, round by round."""
 
-    def __init__(self, situations: Sequence[Situation], until: datetime, line: Line, assume: Result) -> None:
-        self._now = list(situations)
-        self._until, self._line, self._assume = until, line, assume
-        self._agenda = [(s.now, place) for place, s in enumerate(self._now)]
-        self._busy_until: list[datetime] = []
-        self._dialled: list[Attempt] = []
+    def __init__(
+        self,
+        debts: Sequence[_Debt],
+        start: datetime,
+        until: datetime,
+        line: Line,
+        assume: Result,
+        every: timedelta,
+    ) -> None:
+        self._debts, self._line, self._assume = debts, line, assume
+        self._start, self._until, self._every = start, until, every
+        self._under_way: list[tuple[datetime, _Debt]] = []
+        self._dialled: dict[str, list[tuple[_Debt, Attempt]]] = {}
+        self._shown = dict(debts[0].asked.as_of(start).shown or {}) if debts else {}
         self._tries: list[Try] = []
-        self._held: list[Held] = []
 
     def passed(self) -> Outlook:
         """Let the time pass."""
-        while self._agenda:
-            at, place = heappop(self._agenda)
-            self._ask(at, place)
-        return Outlook(tries=tuple(self._tries), held=tuple(self._held))
+        at: datetime = self._start
+        while at <= self._until:
+            self._end_calls(at)
+            opens = self._round(at)
+            at = self._next_round(at, opens)
+        held = tuple(self._held(one) for one in self._debts if not one.is_kept)
+        return Outlook(tries=tuple(self._tries), held=held)
 
-    def _ask(self, at: datetime, place: int) -> None:
-        situation = self._as_of(at, place)
+    def _round(self, at: datetime) -> datetime:
+        """Go through what is due until the line refuses; return the instant before which it does."""
+        ready = [one for one in self._debts if not one.is_over and one.ready_at <= at]
+        for place, one in enumerate(ready[:PAGE]):
+            situation = self._as_of(at, one)
+            if shut := refusals(check_line(situation)):
+                return self._shut(shut, ready[place:], at)
+            if not self._is_rung(one.one.person):
+                self._ask(at, one, situation)
+        return at
+
+    def _shut(self, shut: tuple[Verdict, ...], behind: Sequence[_Debt], at: datetime) -> datetime:
+        opens = max((v.retry_at or at for v in shut if v.gate in _BY_THE_CLOCK), default=at)
+        for one in behind:
+            # What kept it back all day says more than that the day is over.
+            if opens <= self._until or not one.refused:
+                one.refuse(shut, at)
+                one.is_over = False
+        return opens
+
+    def _ask(self, at: datetime, one: _Debt, situation: Situation) -> None:
         refused = refusals(check(situation))
-        if not refused:
-            self._dial(at, situation)
-            if self._assume is not Result.REACHED_SELF_IVR_OK:  # that would keep it
-                heappush(self._agenda, (at + _STEP, place))
-            return
-        again = _again(refused, at)
-        if again is None or again > self._until:
-            gates = tuple(v.gate for v in refused)
-            self._held.append(Held(obligation=situation.obligation.id, gates=gates, until=again))
+        if refused:
+            one.refuse(refused, at)
+            one.next_at = ask_again_at(refused, at)
         else:
-            heappush(self._agenda, (max(again, at + _STEP), place))
+            self._dial(at, one, situation)
 
-    def _as_of(self, at: datetime, place: int) -> Situation:
-        self._busy_until = [end for end in self._busy_until if end > at]
-        free = self._line.free_channels - len(self._busy_until)
-        before = self._now[place]
-        return replace(before, now=at, line=replace(self._line, free_channels=free))
+    def _next_round(self, at: datetime, opens: datetime) -> datetime:
+        """Return the next round at which anything can happen."""
+        waits = [one.ready_at for one in self._debts if not one.is_over]
+        ends = [end for end, _ in self._under_way]
+        soonest = max(opens, min((*waits, *ends), default=self._until + self._every))
+        rounds = math.ceil((soonest - self._start) / self._every)
+        return max(at + self._every, self._start + rounds * self._every)
 
-    def _dial(self, at: datetime, situation: Situation) -> None:
+    def _as_of(self, at: datetime, one: _Debt) -> Situation:
+        now = one.asked.as_of(at)
+        calls = self._dialled.get(one.one.person, [])
+        theirs = [attempt for debt, attempt in calls if debt is not one]
+        alike = [a for debt, a in calls if debt.one.kind is one.one.kind and a.result in REACHED]
+        person = replace(
+            now.person,
+            attempts=(*now.person.attempts, *theirs),
+            answered=(*now.person.answered, *(a.at for a in alike)),
+            knows=calls[-1][1].did if calls else now.person.knows,
+        )
+        return replace(
+            now,
+            now=at,
+            obligation=replace(now.obligation, next_at=one.next_at),
+            attempts=(*now.attempts, *one.made),
+            person=person,
+            line=replace(self._line, free_channels=self._line.free_channels - len(self._under_way)),
+            shown=None if now.shown is None else self._shown,
+        )
+
+    def _is_rung(self, person: str) -> bool:
+        return any(one.one.person == person for _, one in self._under_way)
+
+    def _dial(self, at: datetime, one: _Debt, situation: Situation) -> None:
         n = max((a.n for a in situation.attempts), default=0) + 1
-        self._tries.append(Try(at=at, obligation=situation.obligation.id, n=n))
-        self._busy_until.append(at + _HELD)
+        did = number_for(situation)
+        self._tries.append(Try(at=at, obligation=one.one.id, n=n))
+        self._under_way.append((at + _HELD, one))
+        self._shown = {**self._shown, did: (*self._shown.get(did, ()), at)}
         made = Attempt(
             id=f"outlook-{len(self._tries)}",
-            obligation=situation.obligation.id,
+            obligation=one.one.id,
             n=n,
             planned_at=at,
             by=BY_IVR,
             dialled_at=at,
-            result=self._assume,
-            settled_at=at + _HELD,
-            did=number_for(situation),
+            did=did,
         )
-        self._now = [self._after(one, made, situation.obligation.person) for one in self._now]
+        one.refused, one.again = (), None
+        self._keep(one, made)
+        one.next_at = at + _HELD
 
-    def _after(self, one: Situation, made: Attempt, person: str) -> Situation:
-        """Return a situation in which that call was placed: from our number, perhaps to that person."""
-        counted = one.with_call(made)
-        if one.obligation.id == made.obligation:
-            return replace(counted, attempts=(*one.attempts, made))
-        if one.obligation.person == person:
-            theirs = replace(one.person, attempts=(*one.person.attempts, made))
-            return replace(counted, person=theirs)
-        return counted
+    def _keep(self, one: _Debt, made: Attempt) -> None:
+        """Write an attempt, or what became of it."""
+        one.made = [*(a for a in one.made if a.id != made.id), made]
+        calls = self._dialled.get(one.one.person, [])
+        others = [(debt, a) for debt, a in calls if a.id != made.id]
+        self._dialled[one.one.person] = [*others, (one, made)]
 
+    def _end_calls(self, at: datetime) -> None:
+        for end, one in [call for call in self._under_way if call[0] <= at]:
+            self._under_way.remove((end, one))
+            self._keep(one, replace(one.made[-1], result=self._assume, settled_at=end))
+            if self._assume is Result.REACHED_SELF_IVR_OK:
+                one.is_over = one.is_kept = True
+                continue
+            one.next_at = self._ladder_says(self._as_of(at, one))
 
-def _again(refused: Sequence[Verdict], at: datetime) -> datetime | None:
-    """Return when to ask again; None if one of the gates opens only when something changes."""
-    return None if any(v.retry_at is None for v in refused) else ask_again_at(refused, at)
+    def _ladder_says(self, s: Situation) -> datetime | None:
+        rules, calendar = s.rules, s.rules.calendar_for(s.person.answered)
+        step = next_step(
+            s.obligation, s.attempts, windows=rules.windows, calendar=calendar, limits=rules.limits
+        )
+        return step.not_before
+
+    def _held(self, one: _Debt) -> Held:
+        """Say why it is not dialled; of one that no round took up, why it was not at the end."""
+        if not one.refused:
+            one.refuse(refusals(check(self._as_of(self._until, one))), self._until)
+        again = one.again if one.again is not None and one.again > self._until else None
+        return Held(obligation=one.one.id, gates=tuple(v.gate for v in one.refused), until=again)
 
 
 # --- the coming weeks ----------------------------------------------------------------------
@@ -174,6 +285,8 @@ class Forecast:
     late_now: int
     late: int
     #: Contacts by people each workday with which no more would be late than is now; None: none is enough.
+    in_time: float | None
+    #: The same, with which what is late now is kept by the last day too.
     needed: float | None
 
 
@@ -194,52 +307,68 @@ class Days:
 
 
 def forecast(loads: Sequence[Load], pace: Pace, days: Days) -> Forecast:
-    """Return how much will be late by the last day: the earliest end first, every day (EDF).
+    """Return how much will be late by the last day.
 
-    Contacts whose end lies after the last day are not counted late, and do take their turn.
+    Every day what can still be in time comes first, the earliest end before the others (EDF); what is late
+    already comes after it. Contacts whose end lies after the last day are not counted late, and do take
+    their turn.
     """
     late_now = sum(one.count for one in loads if days.day_of(one.end) < days.today)
-    late = _late(loads, pace, days)
+
+    def keeps_time(people: float) -> bool:
+        return _Work(loads, replace(pace, people=people), days).done().late <= late_now
+
+    def keeps_all(people: float) -> bool:
+        return _Work(loads, replace(pace, people=people), days).done() == _Done(late=late_now, behind=0)
+
+    most = max(1, sum(one.count for one in loads))
     return Forecast(
         until=days.until,
         owed=sum(one.count for one in loads),
         late_now=late_now,
-        late=late,
-        needed=_needed(loads, pace, days, late_now) if late > late_now else pace.people,
+        late=_Work(loads, pace, days).done().late,
+        in_time=_least(keeps_time, pace.people, most),
+        needed=_least(keeps_all, pace.people, most),
     )
 
 
-def _needed(loads: Sequence[Load], pace: Pace, days: Days, late_now: int) -> float | None:
-    """Return the least pace of people, to a quarter of a contact a day, at which nothing more is late."""
-    most = max(1, sum(one.count for one in loads)) * 4
-    if _late(loads, replace(pace, people=most / 4), days) > late_now:
+def _least(is_enough: Callable[[float], bool], present: float, most: int) -> float | None:
+    """Return the least pace of people that is enough, to a quarter of a contact; the present if it is."""
+    if is_enough(present):
+        return present
+    if not is_enough(most):
         return None
-    low, high = math.floor(pace.people * 4), most
+    low, high = math.floor(present * 4), most * 4
     while high - low > 1:
         middle = (low + high) // 2
-        if _late(loads, replace(pace, people=middle / 4), days) > late_now:
-            low = middle
-        else:
+        if is_enough(middle / 4):
             high = middle
+        else:
+            low = middle
     return high / 4
 
 
-def _late(loads: Sequence[Load], pace: Pace, days: Days) -> int:
-    """Count what is late: kept after its end, or not kept by the last day although its end is over."""
-    return _Work(loads, pace, days).late()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Done:
+    """What is late at the end: kept after its end, or over and not kept; and of it what is not kept."""
+
+    late: int
+    behind: int
 
 
 class _Work:
-    """The days' work, the earliest end first."""
+    """The days' work."""
 
     def __init__(self, loads: Sequence[Load], pace: Pace, days: Days) -> None:
         self._pace, self._days = pace, days
         self._loads = sorted(loads, key=lambda one: (one.end, one.due, not one.by_machine))
+        self._ends = [days.day_of(one.end) for one in self._loads]
+        self._dues = [days.day_of(one.due) for one in self._loads]
         self._left = [one.count for one in self._loads]
         self._late = 0
 
-    def late(self) -> int:
-        """Return how many are late at the end."""
+    def done(self) -> _Done:
+        """Work through the days; return what is late after the last."""
         people = machine = 0.0
         for day in self._days.each():
             people += self._pace.people if self._days.is_workday(day) else 0.0
@@ -248,19 +377,20 @@ class _Work:
             self._keep(day, int(people), only_machine=False)
             # Nobody works with hours that were not used yesterday; a part of a contact is one tomorrow.
             people, machine = people % 1, machine % 1
-        ended = zip(self._loads, self._left, strict=True)
-        return self._late + sum(left for one, left in ended if self._end(one) <= self._days.until)
+        ended = zip(self._ends, self._left, strict=True)
+        behind = sum(left for end, left in ended if end <= self._days.until)
+        return _Done(late=self._late + behind, behind=behind)
 
     def _keep(self, day: date, most: int, *, only_machine: bool) -> None:
-        for place, one in enumerate(self._loads):
+        # The loads stand by their ends: those that are late come first, and take their turn last.
+        late = bisect_left(self._ends, day)
+        for place in (*range(late, len(self._loads)), *range(late)):
             if most == 0:
                 return
-            if self._days.day_of(one.due) > day or (only_machine and not one.by_machine):
+            by_machine = self._loads[place].by_machine
+            if self._dues[place] > day or (only_machine and not by_machine):
                 continue
             took = min(self._left[place], most)
             self._left[place] -= took
             most -= took
-            self._late += took if self._end(one) < day else 0
-
-    def _end(self, one: Load) -> date:
-        return self._days.day_of(one.end)
+            self._late += took if place < late else 0

@@ -9,6 +9,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, local, pass_app, say, show_one, show_rows
+from callcenter.cli.duty_time import parse_day
 from callcenter.config import Settings
 from callcenter.errors import Refused
 from callcenter.service.followup.debt_views import DebtView
@@ -28,11 +29,12 @@ _PEOPLE = [("count", "件"), ("sentence", "工作人员要办")]
 _ASSUMED = (Result.NO_ANSWER, Result.BUSY, Result.REACHED_SELF_IVR_OK, Result.REACHED_SELF_NO_KEY)
 #: A forecast reaches so far where no holiday is nearer.
 _FAR = 30
-_MOST_DAYS = 366
+#: Further ahead what follows on a contact falls due too, and nobody can count it yet.
+_MOST_DAYS = 31
 
 
 @click.command("tonight")
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="到哪一天结束为止,不写则今天")
+@click.option("--day", help="到哪一天结束为止,如 2026-11-30;不写则今天")
 @click.option(
     "--assume",
     type=click.Choice([result.value for result in _ASSUMED]),
@@ -42,16 +44,21 @@ _MOST_DAYS = 366
 @actor_option
 @json_option
 @pass_app
-def tonight_(app: App, day: datetime | None, assume: str, actor: str, as_json: bool) -> None:
+def tonight_(app: App, day: str | None, assume: str, actor: str, as_json: bool) -> None:
     """试算自动拨打今天会做什么:几点拨谁,谁不拨、为何,什么留给工作人员。什么也不会拨出。"""
     now, rules = app.clock(), rules_of(app.settings)
-    until = _end_of(day.date() if day else now.astimezone(rules.windows.zone).date(), rules)
-    if until <= now:
+    today = now.astimezone(rules.windows.zone).date()
+    last = parse_day(day) if day else today
+    if last < today:
         raise Refused("这一天已经过去：--day 写今天或以后的日期。")
+    if last - today > timedelta(days=_MOST_DAYS):
+        raise Refused(f"--day 最远写到 {_MOST_DAYS} 天以后：再往后的拨打现在算不出。")
+    until = _end_of(last, rules)
     line = Line(waiting=0, free_channels=app.settings.trunk.channels)
+    every = app.settings.outbound.sweep
     with app.store() as work:
         facts = line_facts(work, now, None, rules)
-        found = tonight(work, facts, until=until, line=line, assume=Result(assume), actor=actor)
+        found = tonight(work, facts, until=until, line=line, assume=Result(assume), every=every, actor=actor)
     if as_json:
         show_one(_json(found, assume), [], as_json=True)
         return
@@ -132,17 +139,17 @@ def _json(found: Tonight, assume: str) -> dict[str, object]:
 
 
 @click.command("forecast")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="看到哪一天;不写则下一个节假日前")
+@click.option("--until", help="看到哪一天,如 2026-11-30;不写则下一个节假日前")
 @actor_option
 @json_option
 @pass_app
-def forecast_(app: App, until: datetime | None, actor: str, as_json: bool) -> None:
+def forecast_(app: App, until: str | None, actor: str, as_json: bool) -> None:
     """按现在的速度,到那一天会有多少件晚,再要多少小时才都按时。"""
     now, rules, settings = app.clock(), rules_of(app.settings), app.settings
     today = now.astimezone(rules.windows.zone).date()
-    last = until.date() if until else _before_next_holiday(rules.calendar, today)
+    last = parse_day(until) if until else _before_next_holiday(rules.calendar, today)
     if not timedelta(0) <= last - today <= timedelta(days=_MOST_DAYS):
-        raise Refused(f"--until 要在今天以后、{_MOST_DAYS} 天以内。")
+        raise Refused(f"--until 要在今天以后、{_MOST_DAYS} 天以内：再往后还有新到期的，现在算不出。")
     with app.store() as work:
         found = look_ahead(
             work,
@@ -162,10 +169,6 @@ def forecast_(app: App, until: datetime | None, actor: str, as_json: bool) -> No
 
 def _sentences(found: Ahead, settings: Settings) -> list[str]:
     ahead, measured = found.forecast, found.measured
-    more = {
-        None: "再多的时间也来不及：有的在应联系的当天就到期。",
-        0.0: "现在的速度够用。",
-    }.get(found.more_hours, f"每周再加 {found.more_hours or 0:.1f} 小时，就不会再有新的逾期。")
     pace = (
         f"近 {MEASURED.days} 天：工作人员完成 {measured.people_kept} 件，"
         f"每个工作日 {measured.pace.people:.1f} 件；"
@@ -175,11 +178,27 @@ def _sentences(found: Ahead, settings: Settings) -> list[str]:
     return [
         f"到 {ahead.until} 应完成 {ahead.owed} 件：现在已逾期 {ahead.late_now} 件，"
         f"按现在的速度会有 {ahead.late} 件晚。",
-        more,
+        *_more(found),
+        "只算现在开着的事；其间联系过的人，下一期到期的没有算在内。",
         pace if measured.is_measured else f"{pace}还太少，速度只能当作大概。",
         f"{each}；其间工作日 {found.workdays} 天，可自动拨打 {found.machine_days} 天。",
         _room(settings),
     ]
+
+
+def _more(found: Ahead) -> list[str]:
+    """Say what is missing: so that no more becomes late, and so that what is late is made up for as well."""
+    ahead, in_time, clear = found.forecast, found.more_in_time, found.more_hours
+    if in_time is None:
+        return ["再多的时间也来不及：有的在应联系的当天就到期。"]
+    if clear == 0:
+        return ["现在的速度够用。"]
+    keep = f"每周再加 {in_time:.1f} 小时，就不会再有新的逾期。" if in_time else "现在的速度不会再有新的逾期。"
+    if not ahead.late_now:
+        return [keep]
+    if clear is None:
+        return [keep, f"已逾期的 {ahead.late_now} 件，到 {ahead.until} 再多的时间也补不完。"]
+    return [keep, f"已逾期的 {ahead.late_now} 件也要在 {ahead.until} 前补完：每周再加 {clear:.1f} 小时。"]
 
 
 def _room(settings: Settings) -> str:
@@ -202,6 +221,8 @@ def _forecast_row(found: Ahead, settings: Settings) -> dict[str, object]:
         "late": ahead.late,
         "needed_per_workday": ahead.needed,
         "more_hours_a_week": found.more_hours,
+        "in_time_per_workday": ahead.in_time,
+        "more_hours_a_week_in_time": found.more_in_time,
         "people_per_workday": measured.pace.people,
         "machine_per_day": measured.pace.machine,
         "minutes_per_contact": measured.per_contact.total_seconds() / 60,

@@ -33,11 +33,11 @@ class MemoryFigures:
         )
         return sorted(found, key=lambda one: (one.end, one.due, one.mode, one.consented))
 
-    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[bool, Result | None]]:
-        """Return of each attempt planned in [start, end) whether a machine made it, and its result."""
+    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, bool, Result | None]]:
+        """Return of each attempt in [start, end) when it was planned, whether by machine, and its result."""
         made = (a for a in self._state.attempts.values() if start <= a.planned_at < end)
         ordered = sorted(made, key=lambda a: (a.planned_at, a.id))
-        return [(a.is_automatic, a.result) for a in ordered]
+        return [(a.planned_at, a.is_automatic, a.result) for a in ordered]
 
     def proofs_between(self, start: datetime, end: datetime) -> Sequence[Evidence]:
         """Return the proofs of contacts in [start, end), oldest first."""

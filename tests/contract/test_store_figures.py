@@ -125,5 +125,5 @@ def test_tries_and_proofs_of_a_span_begin_at_its_start_and_end_before_its_end(
         tries = work.figures.tries_between(now, now + 2 * DAY)
         proofs = work.figures.proofs_between(now, now + DAY)
         assert work.figures.proofs_between(now - DAY, now) == []
-    assert list(tries) == [(True, Result.NO_ANSWER), (False, None)]
+    assert list(tries) == [(now, True, Result.NO_ANSWER), (now + DAY, False, None)]
     assert [(p.id, p.kind, p.at) for p in proofs] == [("ev-p1", EvidenceKind.HUMAN_TALK, now)]

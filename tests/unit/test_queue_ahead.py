@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from callcenter.config import Settings
 from callcenter.domain.people import Consent, ConsentKind, FileStatus, HardshipFile, Person, Phone
 from callcenter.memory import MemoryStore
 from callcenter.ports import UnitOfWork
+from callcenter.service.followup import tonight
 from callcenter.service.followup.debts import rules_of, sweep
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Evidence, EvidenceKind, Kind
@@ -99,8 +101,74 @@ def test_a_day_that_is_over_cannot_be_looked_ahead_at(app: App) -> None:
     assert "已经过去" in str(done.exception)
 
 
+@pytest.mark.parametrize("words", [("tonight", "--day"), ("forecast", "--until")])
+def test_a_day_that_is_none_is_refused_in_words_with_an_example(app: App, words: tuple[str, ...]) -> None:
+    for text, said in (("2028-02-30", "2026-11-23"), ("明天", "2026-11-23"), ("2027-11-24", "31 天")):
+        done = CliRunner().invoke(queue, [*words, text], obj=app, env={"HOTLINE_ACTOR": "s001"})
+        assert done.exit_code != 0
+        assert said in str(done.exception)
+        assert "%Y" not in done.output
+
+
+def kept(app: App, count: int, **changes: object) -> None:
+    """Put proofs on record, a visit each: an hour apart, the last an hour ago."""
+    with app.store() as work:
+        debts = work.debts.open()
+        for n in range(count):
+            plain = Evidence(
+                id=f"ev-{n}",
+                obligation=debts[n % len(debts)].id,
+                kind=EvidenceKind.HOME_VISIT,
+                at=MORNING - timedelta(hours=1 + n),
+                reference=f"走访{n}",
+                by="c017",
+            )
+            assert work.debts.add_evidence(replace(plain, **changes))  # type: ignore[arg-type]
+        work.commit()
+
+
+def test_a_line_that_began_yesterday_is_measured_since_then(app: App) -> None:
+    kept(app, 20)  # yesterday from 15:00 on, and today
+    found = json.loads(typed(app, queue, "forecast", "--json"))
+    assert (found["people_kept"], found["people_per_workday"]) == (20, 10)
+
+
+def test_a_visit_that_keeps_two_debts_is_one_contact(app: App) -> None:
+    kept(app, 2, reference="走访1", at=MORNING - timedelta(hours=1))
+    found = json.loads(typed(app, queue, "forecast", "--json"))
+    assert found["people_kept"] == 1
+
+
+def test_where_all_is_late_and_nobody_works_nobody_reads_that_the_pace_is_enough(app: App) -> None:
+    app.clock = lambda: MORNING + timedelta(days=150)  # type: ignore[method-assign]
+    found = json.loads(typed(app, queue, "forecast", "--json"))
+    assert found["late_now"] == found["late"] == found["owed"] > 0
+    assert (found["more_hours_a_week_in_time"], found["people_per_workday"]) == (0, 0)
+    assert found["more_hours_a_week"] > 0
+    said = typed(app, queue, "forecast").replace("\n", "")
+    assert "现在的速度够用" not in said
+    assert f"已逾期的 {found['late_now']} 件" in said
+    assert "没有算在内" in said
+
+
+def test_debts_that_no_machine_may_dial_do_not_crowd_out_those_it_may(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tonight, "MOST", 1)
+    with app.store() as work:
+        no = Consent(
+            person="p-WX-001", kind=ConsentKind.IVR_CHECKIN, granted=False, at=MORNING, channel="call"
+        )
+        work.people.add_consent(no)
+        work.commit()
+    found = json.loads(typed(app, queue, "tonight", "--json"))
+    assert {one["code"] for one in found["tries"]} == {"P-WX-003"}
+    assert len(found["people"]) == 1
+    assert found["beyond"] > 0
+
+
 def test_with_nothing_kept_in_four_weeks_all_will_be_late_and_the_hours_are_told(app: App) -> None:
-    found = json.loads(typed(app, queue, "forecast", "--until", "2026-12-31", "--json"))
+    found = json.loads(typed(app, queue, "forecast", "--until", "2026-12-24", "--json"))
     assert found["owed"] == found["late"] > found["late_now"] > 0
     assert not found["measured"]
     assert found["more_hours_a_week"] > 0
@@ -125,7 +193,8 @@ def test_the_pace_is_what_people_and_machine_really_kept(app: App) -> None:
         work.commit()
     found = json.loads(typed(app, queue, "forecast", "--json"))
     assert (found["machine_kept"], found["people_kept"], found["measured"]) == (10, 10, True)
-    assert 0.4 < found["people_per_workday"] < 0.6
+    # The first contact on record is 20 days ago: since then 15 workdays.
+    assert found["people_per_workday"] == pytest.approx(10 / 15)
 
 
 def test_a_forecast_ends_before_the_next_holiday(app: App) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 from scheduler.obligations import Kind, Mode, Obligation, Result
-from scheduler.outlook import Days, Load, Pace, forecast, simulate
+from scheduler.outlook import Asked, Days, Load, Outlook, Pace, forecast, simulate
 from scheduler.situation import Gate, Line, Person, Rules, Situation
 
 #: A Tuesday; workdays around it.
@@ -58,8 +58,14 @@ def owed(name: str, **person: object) -> Situation:
     )
 
 
+def look(*situations: Situation, line: Line = LINE, assume: Result = Result.NO_ANSWER) -> Outlook:
+    """The rest of that day, of debts that change by themselves no more."""
+    asked = [Asked(as_of=lambda at, one=one: replace(one, now=at)) for one in situations]  # type: ignore[misc]
+    return simulate(asked, start=situations[0].now, until=NIGHT, line=line, assume=assume)
+
+
 def test_a_call_nobody_answers_is_tried_again_in_another_part_of_the_day_and_no_third_time() -> None:
-    ahead = simulate([owed("沈")], until=NIGHT, line=LINE)
+    ahead = look(owed("沈"))
     first, second = ahead.tries
     assert (first.at, first.n) == (MORNING, 1)
     assert second.n == 2
@@ -68,18 +74,18 @@ def test_a_call_nobody_answers_is_tried_again_in_another_part_of_the_day_and_no_
 
 
 def test_who_said_that_all_is_well_is_not_called_again() -> None:
-    ahead = simulate([owed("沈")], until=NIGHT, line=LINE, assume=Result.REACHED_SELF_IVR_OK)
+    ahead = look(owed("沈"), assume=Result.REACHED_SELF_IVR_OK)
     assert (len(ahead.tries), ahead.held) == (1, ())
 
 
 def test_who_wants_no_such_calls_any_more_is_held_for_people() -> None:
-    ahead = simulate([owed("沈")], until=NIGHT, line=LINE, assume=Result.OPTED_OUT)
+    ahead = look(owed("沈"), assume=Result.OPTED_OUT)
     assert len(ahead.tries) == 1
     assert Gate.HUMAN_ONLY in ahead.held[0].gates
 
 
 def test_who_did_not_agree_is_held_until_something_changes() -> None:
-    ahead = simulate([owed("周", ivr_consent=False)], until=NIGHT, line=LINE)
+    ahead = look(owed("周", ivr_consent=False))
     assert ahead.tries == ()
     assert ahead.held[0].until is None
     assert Gate.NO_IVR_CONSENT in ahead.held[0].gates
@@ -87,19 +93,19 @@ def test_who_did_not_agree_is_held_until_something_changes() -> None:
 
 def test_outside_the_windows_the_first_call_comes_when_they_open() -> None:
     early = replace(owed("沈"), now=MORNING.replace(hour=7))
-    ahead = simulate([early], until=NIGHT, line=LINE)
+    ahead = look(early)
     assert ahead.tries[0].at == MORNING.replace(hour=9, minute=0)
 
 
 def test_the_days_cap_is_spread_and_never_passed() -> None:
     capped = [replace(owed(f"{n}"), rules=Rules(daily_cap=6)) for n in range(20)]
-    ahead = simulate(capped, until=NIGHT, line=LINE)
+    ahead = look(*capped)
     assert len(ahead.tries) == 6
     assert ahead.tries[-1].at > MORNING + timedelta(hours=1)
 
 
 def test_with_few_channels_calls_wait_for_each_other() -> None:
-    two = simulate([owed("沈"), owed("周")], until=NIGHT, line=Line(waiting=0, free_channels=2))
+    two = look(owed("沈"), owed("周"), line=Line(waiting=0, free_channels=2))
     assert two.tries[0].at < two.tries[1].at
 
 
@@ -179,8 +185,26 @@ def test_more_people_never_make_more_late_and_the_needed_pace_is_enough_and_leas
     assert ahead.late_now <= ahead.late <= ahead.owed
     faster = forecast(owed, replace(pace, people=pace.people + 1), MONTH)
     assert faster.late <= ahead.late
+    if ahead.in_time is not None:
+        assert forecast(owed, replace(pace, people=ahead.in_time), MONTH).late == ahead.late_now
+        if ahead.in_time > pace.people + 0.25:
+            less = replace(pace, people=ahead.in_time - 0.25)
+            assert forecast(owed, less, MONTH).late > ahead.late_now
     if ahead.needed is not None:
-        assert forecast(owed, replace(pace, people=ahead.needed), MONTH).late == ahead.late_now
+        assert ahead.in_time is not None
+        assert ahead.in_time <= ahead.needed
+        enough = forecast(owed, replace(pace, people=ahead.needed), MONTH)
+        assert (enough.late, enough.needed) == (ahead.late_now, ahead.needed)
         if ahead.needed > pace.people + 0.25:
             less = replace(pace, people=ahead.needed - 0.25)
-            assert forecast(owed, less, MONTH).late > ahead.late_now
+            assert forecast(owed, less, MONTH).needed != less.people
+
+
+def test_what_can_still_be_in_time_does_not_wait_behind_what_is_late() -> None:
+    ahead = forecast([load(20, 500), load(27, 1)], Pace(machine=0, people=1), WEEK)
+    assert (ahead.late_now, ahead.late, ahead.in_time, ahead.needed) == (500, 500, 1, 100.25)
+
+
+def test_where_all_is_late_and_nobody_works_the_needed_pace_clears_it_by_the_last_day() -> None:
+    ahead = forecast([load(20, 30)], Pace(machine=0, people=0), WEEK)
+    assert (ahead.late_now, ahead.late, ahead.in_time, ahead.needed) == (30, 30, 0, 6)

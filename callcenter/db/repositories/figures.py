@@ -44,12 +44,12 @@ class SqlFigures(Repository):
             for row in self._all(counted)
         ]
 
-    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[bool, Result | None]]:
-        """Return of each attempt planned in [start, end) whether a machine made it, and its result."""
-        made = select(attempts.c.by, attempts.c.result).order_by(attempts.c.planned_at, attempts.c.id)
+    def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, bool, Result | None]]:
+        """Return of each attempt in [start, end) when it was planned, whether by machine, and its result."""
+        made = select(attempts.c.planned_at, attempts.c.by, attempts.c.result)
         within = made.where(attempts.c.planned_at >= start, attempts.c.planned_at < end)
-        rows = self._connection.execute(within)
-        return [(by == BY_IVR, None if result is None else Result(result)) for by, result in rows]
+        rows = self._connection.execute(within.order_by(attempts.c.planned_at, attempts.c.id))
+        return [(at, by == BY_IVR, None if result is None else Result(result)) for at, by, result in rows]
 
     def proofs_between(self, start: datetime, end: datetime) -> Sequence[Evidence]:
         """Return the proofs of contacts in [start, end), oldest first."""

@@ -1,6 +1,7 @@
 """What will be late at the present pace, and how many counsellor-hours would clear it.
 
-The pace is measured: what people and machine really kept in the last four weeks.
+The pace is measured: what people and machine really kept in the last four weeks. Counted is what is open
+now; the period that follows a contact is not, so that a look reaches no further than the shortest period.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Ahead:
     forecast: Forecast
     measured: Measured
     #: Hours of people a week beyond the present ones with which nothing more is late; None: none suffice.
+    more_in_time: float | None
+    #: The same, with which what is late now is kept by the last day too.
     more_hours: float | None
     #: Days on which people work, and on which machines call, until the last.
     workdays: int
@@ -79,7 +82,8 @@ def look_ahead(
     return Ahead(
         forecast=ahead,
         measured=measured,
-        more_hours=_more_hours(ahead, measured),
+        more_in_time=_more_hours(ahead.in_time, measured),
+        more_hours=_more_hours(ahead.needed, measured),
         workdays=workdays,
         machine_days=sum(days.may_automate(day) for day in days.each()),
     )
@@ -89,11 +93,11 @@ def _owed_until(work: UnitOfWork, end: datetime) -> Sequence[Load]:
     return work.figures.loads(end)
 
 
-def _more_hours(ahead: Forecast, measured: Measured) -> float | None:
+def _more_hours(needed: float | None, measured: Measured) -> float | None:
     """Return the hours a week (of five workdays) that are missing; 0 where none are."""
-    if ahead.needed is None:
+    if needed is None:
         return None
-    more = max(0.0, ahead.needed - measured.pace.people)
+    more = max(0.0, needed - measured.pace.people)
     return more * 5 * (measured.per_contact / timedelta(hours=1))
 
 
@@ -114,27 +118,34 @@ def _measured(
     since = now - MEASURED
     proofs = work.figures.proofs_between(since, now)
     tries = work.figures.tries_between(since, now)
-    by_machine = sum(proof.kind is EvidenceKind.IVR_KEY for proof in proofs)
-    by_people = len(proofs) - by_machine
-    past = _days(rules, since, now.astimezone(rules.windows.zone).date())
+    by_machine = len(_contacts(p for p in proofs if p.kind is EvidenceKind.IVR_KEY))
+    by_people = len(_contacts(p for p in proofs if p.kind is not EvidenceKind.IVR_KEY))
+    # A line that began lately is measured from its first contact or attempt on.
+    began = min([*(proof.at for proof in proofs[:1]), *(at for at, _, _ in tries[:1])], default=since)
+    past = _days(rules, began, now.astimezone(rules.windows.zone).date())
     workdays = max(1, sum(past.is_workday(day) for day in past.each()))
     machine_days = max(1, sum(past.may_automate(day) for day in past.each()))
     talks = [_length(record) + wrap_up for record in _records(work, proofs)]
     return Measured(
         pace=Pace(machine=by_machine / machine_days, people=by_people / workdays),
         per_contact=_mean(talks) if len(talks) >= ENOUGH else per_contact,
-        machine_tries=sum(is_machine for is_machine, _ in tries),
+        machine_tries=sum(is_machine for _, is_machine, _ in tries),
         machine_kept=by_machine,
         people_kept=by_people,
         is_measured=len(proofs) >= ENOUGH,
     )
 
 
+def _contacts(proofs: Iterable[Evidence]) -> set[tuple[str, datetime]]:
+    """Return the contacts that prove something: one visit may keep a check-in and a visit."""
+    return {(proof.reference, proof.at) for proof in proofs}
+
+
 def _records(work: UnitOfWork, proofs: Sequence[Evidence]) -> Iterable[CallRecord]:
-    talks = [proof for proof in proofs if proof.kind is EvidenceKind.HUMAN_TALK]
-    for proof in talks[-_MOST_CALLS:]:
+    talks = list(dict.fromkeys(proof.reference for proof in proofs if proof.kind is EvidenceKind.HUMAN_TALK))
+    for reference in talks[-_MOST_CALLS:]:
         try:
-            yield work.calls.get(proof.reference)
+            yield work.calls.get(reference)
         except NotFound:  # its row has been cleared away since
             continue
 
