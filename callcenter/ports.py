@@ -440,6 +440,10 @@ class Debts(Protocol):
         """Return `evidence` of several obligations at once; what nothing proves is not there."""
         ...
 
+    def proven_by(self, reference: str) -> Sequence[Evidence]:
+        """Return all that one call or paper proves, oldest first."""
+        ...
+
 
 class Figures(Protocol):
     """Counts over the ledger, made by the database: nothing here opens a sealed field."""

@@ -111,7 +111,7 @@ KIND_WORDS = {
     Kind.VISIT: "上门走访",
     Kind.VERIFY: "人工核实",
 }
-PLAN_WORDS = {PlanKind.TREATMENT: "治疗就诊", PlanKind.COUNSELLING: "咨询会谈", PlanKind.OTHER: "其他"}
+PLAN_WORDS = {PlanKind.HOSPITAL_DAY: "就诊", PlanKind.COUNSELLING: "咨询会谈", PlanKind.OTHER: "其他"}
 
 
 def attempt_words(attempt: Attempt) -> str:
@@ -171,6 +171,7 @@ ACT_WORDS = {
     DebtAct.OUTCOME: "登记结果",
     DebtAct.DECIDED: "督导决定",
     DebtAct.OVERRIDDEN: "破例拨打",
+    DebtAct.CLOSED: "结束",
 }
 DECISION_WORDS = {
     Decision.OTHER_PHONE: "打别的号码",

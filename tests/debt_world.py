@@ -168,7 +168,7 @@ class DebtWorld:
             Plan(
                 id="pl-1",
                 person=PLANNED,
-                kind=PlanKind.TREATMENT,
+                kind=PlanKind.HOSPITAL_DAY,
                 anchor=date(2026, 12, 24),
                 every_days=21,
                 days_before=1,

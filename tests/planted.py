@@ -208,7 +208,7 @@ def _fill_people(work: UnitOfWork, now: datetime) -> None:
     work.roster.add_shift(Shift(id="sh-1", agent="c017", start=now, length=timedelta(hours=4)))
     acted = PresenceEvent(key="pr-1", agent="c017", act=PresenceAct.ON, at=now, source="cli")
     work.roster.add_presence(acted)
-    phone = Phone(number=NUMBER, agreed=SafeContact(label="家里", say_name=NAME, code_word=secret_text()))
+    phone = Phone(number=NUMBER, agreed=SafeContact(label="家里", code_word=secret_text()))
     person = Person(
         id="p1", code="P-7F3K", name=NAME, birth_month=11, birth_year=1974, phones=(phone,), spoken="480195"
     )

@@ -9,7 +9,7 @@ import click
 
 from callcenter.bootstrap import App
 from callcenter.cli.case_rows import case_row, confirming, event_row, plain_rows, step_row
-from callcenter.cli.common import actor_option, json_option, pass_app, say, show_one, show_rows
+from callcenter.cli.common import actor_option, json_option, nobody_option, pass_app, say, show_one, show_rows
 from callcenter.cli.session_outcome import Rung, ring_for
 from callcenter.domain.case_rules import proposal, proposed_why
 from callcenter.domain.cases import RESCUE_WORDS, Case, CloseReason
@@ -301,6 +301,7 @@ def ack(app: App, case_id: str, actor: str) -> None:
 
 
 @cases.command()
+@nobody_option
 @json_option
 @pass_app
 def scales(app: App, as_json: bool) -> None:

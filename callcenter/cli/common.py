@@ -37,6 +37,10 @@ limit_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="输出 JSON(英文键,格式稳定)")
 
 
+#: For a list that tells nothing of anybody: it may be asked in anybody's name, and asks for none.
+nobody_option = click.option("--as", "nobody", expose_value=False, help="可以不写：不涉及任何人的资料")
+
+
 def actor_option(command: F) -> F:
     """Add `--as CODE`; the command receives `actor`, an active user's code.
 

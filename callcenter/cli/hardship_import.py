@@ -171,9 +171,19 @@ def _change_row(change: Change) -> dict[str, object]:
 # --- saved forms -----------------------------------------------------------------------------
 
 
-@click.group("profiles")
-def profiles() -> None:
-    """已保存的名单格式：哪一列是什么。"""
+@click.group("profiles", invoke_without_command=True)
+@click.option("--as", "actor", help="以谁的名义（人员代码）；也可用 HOTLINE_ACTOR")
+@json_option
+@click.pass_context
+def profiles(ctx: click.Context, actor: str | None, as_json: bool) -> None:
+    """已保存的名单格式：哪一列是什么。不写子命令就列出它们。"""
+    words = [*([] if actor is None else ["--as", actor]), *(["--json"] if as_json else [])]
+    if ctx.invoked_subcommand is None:
+        with list_profiles.make_context("list", words, parent=ctx) as listing:
+            list_profiles.invoke(listing)
+    elif words:
+        path = f"hotline hardship profiles {ctx.invoked_subcommand}"
+        raise click.UsageError(f"{words[0]} 写在子命令后面：{path} … {' '.join(words)}")
 
 
 @profiles.command("list")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import actor_option, json_option, pass_app, show_rows
+from callcenter.cli.common import actor_option, json_option, nobody_option, pass_app, show_rows
 from callcenter.service.line.wording import approve_prompts
 from ivr.flow import Flow, Library, prompts_of
 from ivr.loader import SHIPPED, site_flow
@@ -61,6 +61,7 @@ def prompts() -> None:
 
 @prompts.command("list")
 @_set_option
+@nobody_option
 @json_option
 @pass_app
 def list_prompts(app: App, name: str | None, as_json: bool) -> None:

@@ -58,7 +58,7 @@ def plans() -> None:
 
 @plans.command()
 @click.argument("person", metavar="对象")
-@click.option("--kind", type=click.Choice([k.value for k in PlanKind]), default="treatment", help="事由")
+@click.option("--kind", type=click.Choice([k.value for k in PlanKind]), default="hospital_day", help="事由")
 @click.option("--every", required=True, help="间隔：21d 为每 21 天，1m 为每个月")
 @click.option("--from", "anchor", type=_DAY, required=True, help="从哪一天起算：一个就诊日，或第一次会谈")
 @click.option("--before", default="0d", help="提前几天联系，如 1d")

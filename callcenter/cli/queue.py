@@ -55,6 +55,7 @@ from callcenter.service.followup.dispatch import (
     note_dial,
     override_window,
 )
+from callcenter.service.followup.ended import ending_words
 from callcenter.service.followup.ending import kept_with
 from callcenter.service.followup.sweeping import PEEK
 from callcenter.service.line import recordings
@@ -103,16 +104,22 @@ _SHOW = [
     ("reason", "现状"),
     ("last_contact", "最近联系"),
 ]
+#: Of one that ended: how it did, and nothing that would come next.
+_SHOW_ENDED = [
+    *(column for column in _SHOW if column[0] not in {"overdue_text", "who_text", "agreed", "remark"}),
+    ("ended_text", "怎样结束"),
+]
 _WHO = {Who.IVR: "自动拨打", Who.HUMAN: "工作人员"}
 
 
 @click.group(invoke_without_command=True)
 @click.option("--as", "actor", help="以谁的名义（人员代码）；也可用 HOTLINE_ACTOR")
+@json_option
 @click.pass_context
-def queue(ctx: click.Context, actor: str | None) -> None:
+def queue(ctx: click.Context, actor: str | None, as_json: bool) -> None:
     """督导的回访队列。不写子命令就打开它。"""
-    words = [] if actor is None else ["--as", actor]
-    if ctx.invoked_subcommand is None and _is_at_a_terminal():
+    words = [*([] if actor is None else ["--as", actor]), *(["--json"] if as_json else [])]
+    if ctx.invoked_subcommand is None and not as_json and _is_at_a_terminal():
         # Here, so that no plain command waits for the terminal's library to be read.
         from callcenter.cli.queue_screen import terminal
 
@@ -122,7 +129,9 @@ def queue(ctx: click.Context, actor: str | None) -> None:
         with list_queue.make_context("list", words, parent=ctx) as listing:
             list_queue.invoke(listing)
     elif words:
-        raise click.UsageError(f"--as 写在子命令后面：hotline queue {ctx.invoked_subcommand} … --as {actor}")
+        raise click.UsageError(
+            f"{words[0]} 写在子命令后面：hotline queue {ctx.invoked_subcommand} … {' '.join(words)}"
+        )
 
 
 def _is_at_a_terminal() -> bool:
@@ -179,7 +188,8 @@ def next_one(app: App, actor: str, as_json: bool) -> None:
     if human is None:
         click.echo("null" if as_json else "现在没有要工作人员办的事。")
         return
-    show_one({**_row(human, nested=as_json), "recordings": _recordings(app, human)}, _SHOW, as_json)
+    more = {"agreed": human.agreed or None, "recordings": _recordings(app, human)}
+    show_one({**_row(human, nested=as_json), **more}, _SHOW, as_json)
 
 
 @queue.command()
@@ -192,8 +202,10 @@ def show(app: App, obligation: str, actor: str, as_json: bool) -> None:
     with app.store() as work:
         found = debt_rows.one_debt(work, obligation, _facts(app, work), actor=actor)
         acts = handled.acts_on(work, obligation, actor=actor)
-    row = {**_row(found, nested=as_json), "recordings": _recordings(app, found), "history": _acts(acts)}
-    show_one({**row, **_history_text(app, acts, as_json)}, _SHOW, as_json)
+    more = {"agreed": found.agreed or None, "recordings": _recordings(app, found), "history": _acts(acts)}
+    row = {**_row(found, nested=as_json), **more}
+    titles = _SHOW if found.ended is None else _SHOW_ENDED
+    show_one({**row, **_history_text(app, acts, as_json)}, titles, as_json)
 
 
 @queue.command()
@@ -213,11 +225,15 @@ def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
         refused = last_refusal(work, obligation) or last_refusal(work, THE_LINE)
     machine = found.verdicts if found.may_be_automatic else ()
     if as_json:
-        row = {**_row(found, nested=True), "recordings": _recordings(app, found), "chain": chain}
+        more = {"agreed": found.agreed or None, "recordings": _recordings(app, found), "chain": chain}
+        row = {**_row(found, nested=True), **more}
         row["history"] = _acts(acts)
         gates = {"gates": _gates(machine), "human_gates": _gates(found.for_humans)}
         last = {"last_refused": None if refused is None or not machine else _last_refused(refused)}
         show_one({**row, **gates, **last}, [], as_json=True)
+        return
+    if found.ended is not None:  # nobody dials, and no gate is asked
+        console().print("\n".join(chain), markup=False)
         return
     for sentence in (*chain, *_refused_sentences(app, refused if machine else None), who_may_dial(found)):
         console().print(sentence, markup=False)
@@ -327,10 +343,11 @@ def done(
     if (call is None) == (visit is None):
         raise Refused("完成一件事要有一个凭据：--call 通话编号，或 --visit 走访编号。")
     now, made = app.clock(), at.replace(tzinfo=app.settings.site.zone) if at else None
+    rules = rules_of(app.settings)
     with app.store() as work:
         if call is not None:
             counts = app.settings.hardship.inbound_counts
-            proof = done_by_call(work, obligation, call, actor=actor, now=now, inbound=counts)
+            proof = done_by_call(work, obligation, call, actor=actor, now=now, inbound=counts, rules=rules)
         else:
             proof = done_by_visit(
                 work,
@@ -342,8 +359,9 @@ def done(
                 met=met,
                 note=note,
                 visitors=visitors,
+                rules=rules,
             )
-        sweep(work, now, rules=rules_of(app.settings), pages=PEEK)  # the round does the rest
+        sweep(work, now, rules=rules, pages=PEEK)  # the round does the rest
         still, kept = unwritten(work, proof), kept_with(work, proof)
         work.commit()
     if as_json:
@@ -369,7 +387,7 @@ def done(
 @json_option
 @pass_app
 def close_one(app: App, obligation: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
-    """写明理由，结束一项承诺而不联系。困难回访不能这样结束。"""
+    """写明理由，结束一项承诺而不联系。困难回访、个案的随访、紧急的事不能这样结束。"""
     now = app.clock()
     with app.store() as work:
         close(work, obligation, reason=reason, actor=actor, now=now)
@@ -411,13 +429,16 @@ def _row(shown: DebtView, *, nested: bool = False) -> dict[str, object]:
     row = debt_rows.whole_row(shown)
     zone = shown.situation.rules.windows.zone
     row["kind_text"] = KIND_WORDS[shown.obligation.kind]
-    row["who_text"] = _WHO[shown.step.who]
+    row["who_text"] = _WHO[shown.step.who] if shown.ended is None else None
     row["due_text"] = shown.obligation.due_at.astimezone(zone).strftime("%m-%d %H:%M")
     row["overdue_text"] = overdue_for(shown)
     row["level_text"] = None if shown.level is None else LEVEL_WORDS[Level(shown.level)]
     row["short"] = shown.short
     row["poster_code"] = shown.poster_code
     row["remark"] = remark(shown)
+    if shown.ended is not None:
+        # Why it was ended stands in `why`, as why anything else was done.
+        row["ended_text"] = ending_words(shown.ended, shown.obligation, zone, reason=False)
     return plain_row(row) if nested else row
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
@@ -13,7 +13,6 @@ from callcenter.cli.common import actor_option, json_option, local, pass_app, sa
 from callcenter.cli.duty_time import parse_moment
 from callcenter.domain.ledger import Decision, DiallerPause, Waiver, WaiverState
 from callcenter.errors import Refused
-from callcenter.ports import UnitOfWork
 from callcenter.service.followup import handling, pausing, waiving
 from callcenter.service.followup.debts import rules_of
 from callcenter.words import DECISION_WORDS, RESULT_WORDS
@@ -101,7 +100,9 @@ def snooze(
 ) -> None:
     """写明理由，把一件事推迟到一个时间。它仍然欠着，到时自己回到队列里。
 
-    最多推迟：高危随访 4 小时，例行回访到本期结束，其余 24 小时。逾期照常计算，照常告警。
+    最多推迟：高危随访、紧急的事、处境危险的人的事 4 小时，例行回访到本期结束，
+    计划内的联系到它的期限，其余 24 小时。逾期照常计算，照常告警。
+    上报过的事只有督导可以推迟；别人负责的事，要对方放回。
     """
     if (until is None) == (hours is None):
         raise Refused("推迟到几时，写 --until 2026-11-24 15:00，或者写 --hours 2。")
@@ -166,8 +167,11 @@ def decide(app: App, obligation: str, what: str, reason: str, actor: str, as_jso
 
 @click.command()
 @debt_argument
-@click.argument("result", metavar="结果", type=click.Choice(sorted(one.value for one in handling.HEARD)))
+@click.argument("result", metavar="结果")
 @click.option("--call", help="哪一次拨打（外呼编号）；上门没有见到、用别的方式联系的，不写")
+@click.option(
+    "--number-place", "place", type=int, metavar="第几个", help="不是拨打时：说的是本人的第几个号码"
+)
 @click.option("--at", metavar="时间", help="什么时候（当地），不写就是现在")
 @click.option("--note", default="", help="怎样联系的，听到了什么（加密保存）")
 @actor_option
@@ -178,6 +182,7 @@ def outcome(
     obligation: str,
     result: str,
     call: str | None,
+    place: int | None,
     at: str | None,
     note: str,
     actor: str,
@@ -186,17 +191,24 @@ def outcome(
     """登记没有联系成的结果：拨打时您听到的，或者上门、用别的方式联系的。
 
     与本人谈过，不用这个：hotline queue done 编号 --call 或 --visit。
+    \b
+    结果：no_answer 没有人接，busy 占线，declined 挂断，powered_off 关机，
+    out_of_area 不在服务区，suspended 停机，vacant 空号，wrong_person 打错了，
+    reached_other 别人接的，phone_refused 说不要打这个号码，
+    opted_out 不要自动拨打，reached_self_callback 本人要再打，
+    assistant_or_voicemail 来电助手或留言，network_congestion 线路忙。
     """
     when = parse_moment(at, app.settings.site.zone) if at else None
     with app.store() as work:
         tried = handling.outcome(
             work,
             obligation,
-            Result(result),
+            result,
             actor=actor,
             now=app.clock(),
             at=when,
             call=call,
+            place=place,
             note=note,
             rules=rules_of(app.settings),
         )
@@ -216,9 +228,10 @@ def outcome(
 @json_option
 @pass_app
 def waive(app: App, obligation: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
-    """写明理由，免除一件事。例行回访只免本期；处境危险的人，要另一位督导同意。"""
+    """写明理由，免除一件事。例行回访只免本期；紧急的事、处境危险的人的事，要另一位督导同意。"""
     with app.store() as work:
-        asked = waiving.ask(work, obligation, reason=reason, actor=actor, now=app.clock())
+        rules = rules_of(app.settings)
+        asked = waiving.ask(work, obligation, reason=reason, actor=actor, now=app.clock(), rules=rules)
         if not dry_run:
             work.commit()
     if as_json:
@@ -258,7 +271,12 @@ def waivers(
                 [_waiver_row(w) for w in waiving.waivers(work, actor=actor, now=now)], _WAIVERS, as_json
             )
             return
-        one = _decide(work, grant, refuse or "", reason, actor, now)
+        rules = rules_of(app.settings)
+        one = (
+            waiving.grant(work, grant, actor=actor, now=now, rules=rules)
+            if grant
+            else waiving.refuse(work, refuse or "", reason=reason, actor=actor, now=now)
+        )
         if not dry_run:
             work.commit()
     if as_json:
@@ -266,14 +284,6 @@ def waivers(
         return
     said = "已免除" if one.state is WaiverState.GRANTED else "没有免除，仍然欠着"
     say(f"{one.obligation} {said}{'（试算，没有写入）' if dry_run else ''}。")
-
-
-def _decide(
-    work: UnitOfWork, grant: str | None, refuse: str, reason: str, actor: str, now: datetime
-) -> Waiver:
-    if grant:
-        return waiving.grant(work, grant, actor=actor, now=now)
-    return waiving.refuse(work, refuse, reason=reason, actor=actor, now=now)
 
 
 @click.command()

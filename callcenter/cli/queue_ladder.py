@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import click
 
 from callcenter.bootstrap import App
-from callcenter.cli.common import json_option, pass_app, say, show_rows
+from callcenter.cli.common import json_option, nobody_option, pass_app, say, show_rows
 from callcenter.errors import Refused
 from callcenter.service.followup.debts import rules_of
 from callcenter.words import RESULT_WORDS
@@ -47,6 +47,7 @@ _TRIAL = [("n", "第几次"), ("at_text", "拨出"), ("result_text", "假设结�
     type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]),
     help="试算从何时开始（当地时间）；不写：现在",
 )
+@nobody_option
 @json_option
 @pass_app
 def ladder(app: App, tried: str | None, start: datetime | None, as_json: bool) -> None:

@@ -78,7 +78,6 @@ DEBT_FIELDS: Mapping[str, DataClass] = {
     "plan": _COUNSELLING,
     "marks": _COUNSELLING,
     # Whom to ask for, and by which word: for whoever dials.
-    "agreed": _COUNSELLING,
     "next_at": _COUNSELLING,
     "who_next": _COUNSELLING,
     "why": _COUNSELLING,
@@ -91,6 +90,11 @@ DEBT_FIELDS: Mapping[str, DataClass] = {
     "last_result": _COUNSELLING,
     # Any contact counts, also one after a call for help.
     "last_contact": _COUNSELLING,
+    # That a check-in is done is the register's; how, by whom and by which call is not (R39).
+    "ended_at": _HARDSHIP,
+    "ended_by": _COUNSELLING,
+    "ended_as": _COUNSELLING,
+    "evidence": _COUNSELLING,
 }
 
 #: Keys of a hardship file's row.

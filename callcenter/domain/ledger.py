@@ -14,7 +14,7 @@ class PlanKind(StrEnum):
     """Why somebody is to be called again and again."""
 
     #: A hospital day every so many days: the call comes the day before.
-    TREATMENT = "treatment"
+    HOSPITAL_DAY = "hospital_day"
     #: Talks as agreed with a counsellor.
     COUNSELLING = "counselling"
     OTHER = "other"

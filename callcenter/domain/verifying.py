@@ -26,11 +26,16 @@ def number_detail(number: str) -> str:
 
 
 def is_about_number(obligation: Obligation, number: str | None = None) -> bool:
-    """Tell whether a debt is the check of a number (of this one, if given)."""
+    """Tell whether a debt is the check of a number (of this one, if given, or of nobody knows which)."""
     if obligation.kind is not Kind.VERIFY or not obligation.origin.startswith(_OF_NUMBER):
         return False
+    return number is None or not obligation.detail or names(obligation, number)
+
+
+def names(obligation: Obligation, number: str) -> bool:
+    """Tell whether the check of a number names this very one."""
     bad = obligation.detail.removeprefix(_BAD)
-    return number is None or (normalise(bad) or bad) == (normalise(number) or number)
+    return (normalise(bad) or bad) == (normalise(number) or number)
 
 
 def bad_number(obligation: Obligation) -> str | None:

@@ -334,6 +334,11 @@ class MemoryDebts:
         """Return what proves several obligations; what nothing proves is not there."""
         return {o: proofs for o in obligations if (proofs := self.evidence(o))}
 
+    def proven_by(self, reference: str) -> Sequence[Evidence]:
+        """Return all that one call or paper proves, oldest first."""
+        proofs = (e for e in self._state.evidence.values() if e.reference == reference)
+        return sorted(proofs, key=lambda e: (e.at, e.id))
+
 
 def _stands_first(obligation: Obligation, now: datetime) -> bool:
     return obligation.escalated_at is not None and not is_put_off(obligation, now)

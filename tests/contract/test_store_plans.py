@@ -34,7 +34,7 @@ def planned(store: Store) -> Store:
         plan(
             work,
             "p1",
-            kind=PlanKind.TREATMENT,
+            kind=PlanKind.HOSPITAL_DAY,
             anchor=date(2026, 12, 1),
             every_days=21,
             days_before=1,

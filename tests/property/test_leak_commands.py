@@ -36,6 +36,8 @@ SHOWS_TEXT: Mapping[str, str] = {
     "people requests": "what is asked for, to be answered",
     "handover list": "who handed over: whoever takes it asks them",
     "handover accept": "what whoever takes it has to know",
+    "queue next": "what was agreed about ringing somebody: whoever dials has to know",
+    "queue show": "what was agreed about ringing somebody: whoever dials has to know",
     "queue why": "why colleagues put it off, handed it up or let it go: whoever calls next has to know",
     "queue sheet accept": "who takes it over: a colleague's code",
     "queue sheet list": "who took it over: a colleague's code",

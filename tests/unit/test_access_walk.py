@@ -41,7 +41,7 @@ ASK_NOTHING = {
     "people.nearness.changed_by": "asks for the verb it is given, then for nearness",
     "duty.presence.note": "writes the audit for who was let through",
     "followup.settling.note": "writes the audit for who was let through",
-    "followup.handling.record": "writes a debt's history for who was let through",
+    "followup.acting.record": "writes a debt's history for who was let through",
     "followup.dispatch.DebtRound.dial": "asks through `note_dial` before anything is dialled",
 }
 

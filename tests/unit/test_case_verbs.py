@@ -276,7 +276,7 @@ def test_whoever_read_an_old_state_of_a_case_does_not_overwrite_a_newer_one(work
 def test_a_step_of_a_case_cannot_be_waved_off_in_the_queue(work: MemoryUnit) -> None:
     case = opened(work)
     with pytest.raises(Refused, match="hotline cases"):
-        close_debt(work, case.steps[0], reason="忙", actor="s001", now=NOW)
+        close_debt(work, case.steps[0], reason="这阵子太忙了", actor="s001", now=NOW)
 
 
 def test_i3_after_the_last_step_somebody_is_still_owed_a_contact_each_month(work: MemoryUnit) -> None:

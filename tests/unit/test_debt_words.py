@@ -10,7 +10,7 @@ from people_world import peopled
 
 from callcenter.domain.books import DEBT_EVENTS, SHIFT_SHEETS, WAIVERS
 from callcenter.domain.ledger import ShiftSheet
-from callcenter.domain.people import Person
+from callcenter.domain.people import FileStatus, Grade, HardshipFile, Person
 from callcenter.domain.privacy import RequestKind
 from callcenter.domain.retention import FLOORS, Rule
 from callcenter.errors import Refused
@@ -173,6 +173,15 @@ def test_two_owed_visits_of_one_person_are_one_after_a_merge(store: Store, now: 
                 created_at=now,
             )
             assert work.debts.add(visit)
+            work.people.put_file(
+                HardshipFile(
+                    file_no=f"WX-{n}",
+                    person=person,
+                    grade=Grade.DEEP,
+                    status=FileStatus.ACTIVE,
+                    since=now.date(),
+                )
+            )
         done = merge(work, "p1", "p8", actor="s001", now=now, reason="本人当面确认是同一人")
         assert [o.id for o in work.debts.open(person="p1") if o.kind is Kind.VISIT] == ["ob-1"]
         unmerge(work, done.id, actor="s001", now=now, reason="本人说不是同一人")

@@ -289,7 +289,7 @@ def test_a_promise_may_be_closed_by_name_and_reason_a_routine_debt_not(work: Mem
         close(work, kept.id, reason=" ", actor="s001", now=LATER)
     close(work, kept.id, reason="对方已来电谈妥", actor="s001", now=LATER)
     with pytest.raises(Refused, match="档案"):
-        close(work, debt, reason="太忙", actor="s001", now=LATER)
+        close(work, debt, reason="这阵子太忙了", actor="s001", now=LATER)
 
 
 # --- no verb without evidence --------------------------------------------------------------

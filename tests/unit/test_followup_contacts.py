@@ -79,7 +79,7 @@ def by_call(work: MemoryUnit, step: str, call: str, *, now: datetime, actor: str
     return done_by_call(work, step, call, actor=actor, now=now)
 
 
-def visited(work: MemoryUnit, step: str, visit: str = "走访-7", **other: object) -> Evidence:
+def visited(work: MemoryUnit, step: str, visit: str = "走访-117", **other: object) -> Evidence:
     given: dict[str, object] = {
         "actor": "c017",
         "now": DUE + HOUR,
@@ -204,7 +204,7 @@ def test_medium_risk_is_kept_by_any_counsellor_with_a_real_contact(work: MemoryU
     assert work.debts.get(case.steps[0]).kind is Kind.MID_RISK
     at = ENDED + 3 * DAY
     with pytest.raises(Refused, match="时间"):
-        done_by_visit(work, case.steps[0], "v1", actor="c018", now=at)
+        done_by_visit(work, case.steps[0], "走访-1", actor="c018", now=at)
     call = talked(work, "c9", at)
     assert by_call(work, case.steps[0], call, now=at + HOUR, actor="c018").by == "c018"
 
@@ -245,7 +245,7 @@ def test_a_visit_of_which_too_little_is_known_keeps_no_step(
     assert len(work.debts.open(person="p1")) == len(case.steps)
 
 
-@pytest.mark.parametrize("again", ["走访-7", "家访-7", "走访-7号", "7"])
+@pytest.mark.parametrize("again", ["走访-117", "家访-117", "走访-117号", "117"])
 def test_one_visit_keeps_one_step_however_its_paper_is_called(work: MemoryUnit, again: str) -> None:
     case = followed(work)
     visited(work, case.steps[0])
@@ -257,7 +257,7 @@ def test_one_visit_keeps_one_step_however_its_paper_is_called(work: MemoryUnit, 
 def test_r39_a_clerk_hears_the_same_of_a_risk_debt_and_of_none_at_all(work: MemoryUnit) -> None:
     said = set()
     for debt in (*followed(work).steps, "ob-404"):
-        for visit in ("走访-7", "沈建国家"):
+        for visit in ("走访-117", "沈建国家"):
             with pytest.raises(NotFound) as refused:
                 done_by_visit(work, debt, visit, actor="k001", now=DUE)
             said.add(str(refused.value).replace(debt, "ob"))

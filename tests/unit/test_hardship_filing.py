@@ -301,7 +301,13 @@ def with_ties(work: MemoryUnit) -> None:
     work.debts.add(a_promise("risk", "p1", NOW, **step_of_case))
     work.book(CASES).add(a_case("p1", Level.HIGH, NOW, state=CaseState.ACTIVE))
     plan = Plan(
-        id="pl-1", person="p1", kind=PlanKind.TREATMENT, anchor=NOW.date(), every_days=20, by="c017", at=NOW
+        id="pl-1",
+        person="p1",
+        kind=PlanKind.HOSPITAL_DAY,
+        anchor=NOW.date(),
+        every_days=20,
+        by="c017",
+        at=NOW,
     )
     work.book(PLANS).add(plan)
     work.debts.add(a_promise("plan", "p1", NOW, kind=Kind.PLANNED, origin="plan/pl-1/2026-09-29"))

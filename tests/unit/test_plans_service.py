@@ -51,7 +51,7 @@ def at(year: int, month: int, day: int, hour: int = 10) -> datetime:
 
 
 def treatment(work: UnitOfWork, **given: object) -> Plan:
-    wanted = {"anchor": HOSPITAL, "every_days": 21, "days_before": 1, "kind": PlanKind.TREATMENT}
+    wanted = {"anchor": HOSPITAL, "every_days": 21, "days_before": 1, "kind": PlanKind.HOSPITAL_DAY}
     return plan(work, SHEN.id, **{**wanted, **given}, actor="c017", now=NOW, rules=RULES)  # type: ignore[arg-type]
 
 
@@ -299,7 +299,7 @@ def test_why_says_which_plan_which_day_and_how_it_was_counted(work: MemoryUnit) 
     told = "\n".join(explain(work, shown, line_facts(work, NOW, None, RULES)))
     for word in (
         made.id,
-        "治疗就诊",
+        "就诊",
         "每 21 天一次",
         "2026-12-01",
         "第 1 次",
@@ -455,7 +455,7 @@ def test_a_plan_made_late_on_the_eve_owes_the_call_that_can_still_be_made(work: 
     plan(
         work,
         SHEN.id,
-        kind=PlanKind.TREATMENT,
+        kind=PlanKind.HOSPITAL_DAY,
         anchor=HOSPITAL,
         every_days=21,
         days_before=1,

@@ -345,12 +345,12 @@ def test_a_message_comes_with_the_command_that_lets_it_be_heard(app: DeskApp, tm
 
 def test_a_promise_is_ended_by_name_and_reason_and_a_routine_debt_is_not(app: DeskApp) -> None:
     message = promise(app, "message")["message"]
-    assert "试算" in run(app, queue, "close", message, "--reason", "无人声", "--dry-run").output
+    assert "试算" in run(app, queue, "close", message, "--reason", "听完没有人声", "--dry-run").output
     assert message in [r["id"] for r in rows(app, queue, "list")]
-    run(app, queue, "close", message, "--reason", "无人声")
+    run(app, queue, "close", message, "--reason", "听完没有人声")
     assert message not in [r["id"] for r in rows(app, queue, "list")]
     with pytest.raises(Refused, match="例行回访"):
-        run(app, queue, "close", debt_of(app, "WX-001"), "--reason", "忙")
+        run(app, queue, "close", debt_of(app, "WX-001"), "--reason", "这阵子太忙了")
 
 
 def test_a_silent_caller_in_danger_stands_first_with_a_warning_not_to_ring_blindly(app: DeskApp) -> None:
@@ -359,3 +359,67 @@ def test_a_silent_caller_in_danger_stands_first_with_a_warning_not_to_ring_blind
     chain = run(app, queue, "why", json.loads(shown.output)["id"]).output.replace("\n", "")
     assert "按键表示处境危险" in chain
     assert "先由督导判断" in chain
+
+
+def _talked(app: DeskApp, call: str) -> None:
+    """Let 周秀英 have talked with us just now."""
+    with app.store() as work:
+        work.calls.put_many(
+            [
+                CallRecord(
+                    id=call,
+                    direction=Direction.OUTBOUND,
+                    outcome=Outcome.ANSWERED,
+                    number="13900002222",
+                    started_at=app.now,
+                    offered_at=app.now,
+                    answered_at=app.now,
+                    ended_at=app.now + timedelta(minutes=5),
+                    answered_by="s001",
+                )
+            ]
+        )
+        work.commit()
+
+
+def test_of_what_is_kept_it_is_said_by_which_call_and_by_whom_and_nothing_comes_next(app: DeskApp) -> None:
+    debt = debt_of(app, "WX-002")
+    app.now += timedelta(minutes=5)
+    _talked(app, "c-77")
+    app.now += timedelta(days=90)
+    run(app, queue, "done", debt, "--call", "c-77")
+    for said in (run(app, queue, "why", debt).output, run(app, queue, "show", debt).output):
+        flat = said.replace("\n", "").replace(" ", "")
+        assert "2026-11-2410:05已完成，已过期限：与本人通话，凭据c-77，s001登记。" in flat
+        for word in ("下一步", "已逾期", "本期到", "关口", "可以拨打"):
+            assert word not in said
+    found = json.loads(run(app, queue, "show", debt, "--json").output)
+    assert (found["ended_as"], found["ended_by"], found["evidence"]) == ("human_talk", "s001", "c-77")
+    assert found["ended_at"].startswith("2026-11-24T")
+    assert (found["who_next"], found["why"], found["next_at"], found["overdue_days"]) == (None,) * 4
+    assert found["is_due"] is False
+    assert json.loads(run(app, queue, "why", debt, "--json").output)["ended_as"] == "human_talk"
+
+
+def test_of_what_was_let_go_it_is_said_by_whom_and_why(app: DeskApp) -> None:
+    debt = debt_of(app, "WX-002")
+    run(app, queue, "waive", debt, "--reason", "本人住院，家属照看")
+    said = run(app, queue, "why", debt).output.replace("\n", "")
+    assert "已结束" in said
+    assert "由督导免除，s001 登记。理由：本人住院，家属照看。" in said
+    found = json.loads(run(app, queue, "show", debt, "--json").output)
+    assert (found["ended_as"], found["evidence"]) == ("waived", None)
+
+
+def test_an_open_debt_has_not_ended(app: DeskApp) -> None:
+    found = json.loads(run(app, queue, "show", debt_of(app, "WX-002"), "--json").output)
+    assert [found[key] for key in ("ended_at", "ended_by", "ended_as", "evidence")] == [None] * 4
+
+
+def test_a_list_takes_who_asks_and_json_in_any_order(app: DeskApp) -> None:
+    for words in (("--json", "--as", "s001"), ("--as", "s001", "--json")):
+        assert json.loads(run(app, queue, *words).output)
+        assert json.loads(run(app, queue, "ladder", *words).output)
+        assert json.loads(run(app, hardship, "profiles", *words).output) == []
+        assert json.loads(run(app, hardship, "profiles", "list", *words).output) == []
+    assert "写在子命令后面" in run(app, queue, "--json", "list").output

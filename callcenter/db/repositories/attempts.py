@@ -139,6 +139,13 @@ class SqlAttempts(Repository):
                 found.setdefault(row["obligation"], []).append(_evidence(row))
         return dict(found)
 
+    def proven_by(self, reference: str) -> Sequence[Evidence]:
+        """Return all that one call or paper proves, oldest first."""
+        proofs = select(tables.evidence).where(tables.evidence.c.reference == reference)
+        return [
+            _evidence(row) for row in self._all(proofs.order_by(tables.evidence.c.at, tables.evidence.c.id))
+        ]
+
     def _check_known(self, obligation_id: str) -> None:
         known = select(obligations.c.id).where(obligations.c.id == obligation_id)
         if self._connection.scalar(known) is None:

@@ -24,6 +24,7 @@ from callcenter.service.access import allow, guarded
 from callcenter.service.followup import debt_views
 from callcenter.service.followup.debt_views import DebtView
 from callcenter.service.followup.debts import LineFacts, has_ivr_consent, sweep
+from callcenter.service.followup.ended import Ending
 from callcenter.service.followup.sweeping import PEEK, sweep_people
 from scheduler.obligations import OF_REGISTER, Attempt, Kind
 
@@ -138,6 +139,7 @@ def _archive_row(one: RegisterDebt, facts: LineFacts) -> Row:
         "breach_at": one.window_end,
         "overdue_days": late.days if late > timedelta(0) else None,
         "is_due": facts.now >= one.due_at,
+        "ended_at": None,  # the list has open ones alone
     }
 
 
@@ -216,6 +218,14 @@ def _of_file(said: Callable[[HardshipFile], object]) -> Callable[[DebtView], obj
     return lambda shown: said(shown.file) if shown.file else None
 
 
+def _of_ending(said: Callable[[Ending], object]) -> Callable[[DebtView], object]:
+    return lambda shown: said(shown.ended) if shown.ended else None
+
+
+def _while_open(said: Callable[[DebtView], object]) -> Callable[[DebtView], object]:
+    return lambda shown: said(shown) if shown.ended is None else None
+
+
 def _plan(shown: DebtView) -> object:
     return shown.obligation.origin.split("/")[0] if shown.obligation.kind is Kind.PLANNED else None
 
@@ -241,7 +251,6 @@ _SAID: Mapping[str, Callable[[DebtView], object]] = {
     "needs_decision": lambda shown: shown.standing.undecided,
     "plan": _plan,
     "marks": lambda shown: list(shown.marks),
-    "agreed": lambda shown: shown.agreed or None,
     "grade": _of_file(lambda file: file.grade),
     "district": _of_file(lambda file: file.district),
     "owed_since": _day_owed,
@@ -249,9 +258,9 @@ _SAID: Mapping[str, Callable[[DebtView], object]] = {
     "breach_at": lambda shown: shown.obligation.window_end,
     "overdue_days": lambda shown: shown.overdue.days if shown.overdue is not None else None,
     "is_due": lambda shown: shown.is_owed,
-    "who_next": lambda shown: shown.step.who,
-    "next_at": lambda shown: shown.step.not_before or shown.obligation.next_at,
-    "why": lambda shown: shown.step.why,
+    "who_next": _while_open(lambda shown: shown.step.who),
+    "next_at": _while_open(lambda shown: shown.step.not_before or shown.obligation.next_at),
+    "why": _while_open(lambda shown: shown.step.why),
     "refused_by": lambda shown: [v.gate.value for v in shown.refused],
     "reason": lambda shown: shown.reason,
     "attempts": lambda shown: len(shown.situation.attempts),
@@ -260,6 +269,10 @@ _SAID: Mapping[str, Callable[[DebtView], object]] = {
     "last_result_code": _of_last(lambda last: last.result),
     "last_result": lambda shown: shown.last_result,
     "last_contact": lambda shown: shown.last_contact,
+    "ended_at": _of_ending(lambda ended: ended.at),
+    "ended_by": _of_ending(lambda ended: ended.by),
+    "ended_as": _of_ending(lambda ended: ended.how),
+    "evidence": _of_ending(lambda ended: ended.evidence),
 }
 
 

@@ -16,6 +16,7 @@ from callcenter.ports import UnitOfWork
 from callcenter.service.followup.ahead import file_no_of, read_ahead, worst_cases
 from callcenter.service.followup.case_steps import case_of, step_name
 from callcenter.service.followup.debts import LineFacts, has_ivr_consent, situation_of
+from callcenter.service.followup.ended import Ending, ending_of, ending_words
 from callcenter.service.followup.handled import Standing, standing_of
 from callcenter.service.followup.missed import why_missed
 from callcenter.service.followup.planning import why_planned
@@ -93,6 +94,11 @@ class DebtView:
         return situation_of(self.work, self.obligation, self.facts)
 
     @cached_property
+    def ended(self) -> Ending | None:
+        """Return how it ended; None: it is open."""
+        return ending_of(self.obligation, self.situation.evidence)
+
+    @cached_property
     def last_contact(self) -> datetime | None:
         """Return when they were last reached; of a routine debt by routine contacts alone (R39)."""
         kind = self.obligation.kind if self.obligation.kind in OF_REGISTER else None
@@ -160,8 +166,8 @@ class DebtView:
 
     @property
     def is_owed(self) -> bool:
-        """Tell whether it is due."""
-        return self.facts.now >= self.obligation.due_at
+        """Tell whether it is due, and open."""
+        return self.ended is None and self.facts.now >= self.obligation.due_at
 
     @property
     def is_handed_up(self) -> bool:
@@ -195,6 +201,8 @@ class DebtView:
     @property
     def marks(self) -> tuple[str, ...]:
         """Return what somebody has to know before they dial."""
+        if self.ended is not None:
+            return ()
         asked, one = self.situation.person, self.obligation
         put_off = is_put_off(one, self.facts.now)
         found = {
@@ -219,7 +227,9 @@ class DebtView:
 
     @property
     def overdue(self) -> timedelta | None:
-        """Return how long the promise or period has been broken; None before its end."""
+        """Return how long the promise or period has been broken; None before its end, and once it ended."""
+        if self.ended is not None:
+            return None
         late = self.facts.now - self.obligation.window_end
         return late if late > timedelta(0) else None
 
@@ -245,7 +255,9 @@ class DebtView:
 
     @property
     def reason(self) -> str:
-        """Say in one sentence why it is not kept yet."""
+        """Say in one sentence why it is not kept yet, or that it ended."""
+        if self.ended is not None:
+            return self.ended.word
         refused = {v.gate: v for v in self.refused}
         if self.no_number and not {Gate.IN_DOUBT, Gate.LIVE_CALL} & refused.keys():
             return WHY_SENTENCES[Why.NO_NUMBER]
@@ -329,7 +341,13 @@ def file_of(work: UnitOfWork, obligation: Obligation) -> HardshipFile | None:
 
 
 def explain(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
-    """Return the chain of reasons, a sentence each: why it is owed, what was tried, what comes next."""
+    """Return the chain of reasons, a sentence each: why it is owed, what was tried, what comes next.
+
+    Of one that ended: how it did, and nothing that comes next.
+    """
+    if shown.ended is not None:
+        how = ending_words(shown.ended, shown.obligation, facts.rules.windows.zone)
+        return [*_why_owed(work, shown, facts), *_tried(shown, facts), how]
     missing = [_WITHOUT_NUMBER] if shown.no_number else []
     agreed = [f"拨打约定：{shown.agreed}。"] if shown.agreed else []
     return [*_why_owed(work, shown, facts), *_tried(shown, facts), *missing, *agreed, *_next(shown, facts)]
@@ -346,6 +364,8 @@ def who_may_dial(shown: DebtView) -> str:
 def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
     one, file = shown.obligation, shown.file
     end = f"到 {_wall(one.window_end, facts)} 未联系上即为逾期。"
+    if shown.ended is not None:
+        end = f"期限到 {_wall(one.window_end, facts)}。"
     if case_of(one) is not None:
         return [*_why_followed(work, one, facts), end]
     if one.kind is Kind.PLANNED:
@@ -374,13 +394,16 @@ def _why_owed(work: UnitOfWork, shown: DebtView, facts: LineFacts) -> list[str]:
             *([f"海报编号 {left['code']}。"] if "code" in left else []),
             end,
         ]
+    about = f"档案 {file.file_no}：{file.grade}，{file.status.value}，自 {file.since} 起。"
+    if shown.ended is not None:  # what is counted from the last contact now is the next period
+        return [about, f"{_wall(one.due_at, facts)} 起应联系；{end}"]
     due = due_of(file, shown.last_contact, facts.rules, one.kind)
     contact = _wall(shown.last_contact, facts) if shown.last_contact else "没有"
     moved = "" if due.at.date() == due.period_end else "遇休息日，提前到最近的工作日。"
     day = facts.rules.calendar.day(due.period_end)
     consent = "有" if has_ivr_consent(work, one.person, facts.now) else "没有"
     return [
-        f"档案 {file.file_no}：{file.grade}，{file.status.value}，自 {file.since} 起。",
+        about,
         f"最近一次有凭据的联系：{contact}。",
         f"从 {due.counted_from} 起算，本期到 {due.period_end} 为止。{moved}",
         *([f"注意：{day.warning}。"] if day.warning else []),
@@ -401,8 +424,11 @@ def _why_asked(one: Obligation) -> list[str]:
         case "exit":
             return [f"档案 {named} 已退档，要有人核对：hotline hardship confirm {named}。"]
         case _:
+            bad = bad_number(one)
             return [
-                f"拨打时查出号码 {mask_number(bad_number(one))} 不对，要有人核实。",
+                f"拨打时查出号码 {mask_number(bad)} 不对，要有人核实。"
+                if bad
+                else "有一个号码不对，登记的人说不清是哪一个，要有人核实。",
                 "查清后登记：hotline people phone set（--status），或 phone add --replaces 换上新号码。",
             ]
 
@@ -422,7 +448,7 @@ def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[s
 
 def _tried(shown: DebtView, facts: LineFacts) -> list[str]:
     if not shown.situation.attempts:
-        return ["还没有拨打过。"]
+        return ["还没有拨打过。" if shown.ended is None else "没有拨打过。"]
     return [_attempt_line(a, facts) for a in shown.situation.attempts]
 
 

@@ -348,7 +348,7 @@ async def settle_doubts(
                 gone.append(attempt)
     except PbxError:
         log.warning("attempts stay in doubt", extra={"action": "in_doubt", "count": len(stale)})
-    return await asyncio.to_thread(_write_off_all, store, gone, now)
+    return await asyncio.to_thread(_write_off_all, store, gone, rules, now)
 
 
 def _from_journal(store: Store, settings: Settings, rules: Rules, now: datetime) -> list[Attempt]:
@@ -364,10 +364,10 @@ def _from_journal(store: Store, settings: Settings, rules: Rules, now: datetime)
     return [doubtful[i] for i, w in waited.items() if w > (OPEN_GRACE if i in still_open else grace)]
 
 
-def _write_off_all(store: Store, gone: Sequence[Attempt], now: datetime) -> tuple[Attempt, ...]:
+def _write_off_all(store: Store, gone: Sequence[Attempt], rules: Rules, now: datetime) -> tuple[Attempt, ...]:
     with store() as work:
         # The journal may have spoken between our reading and the PBX's answer.
         fresh = [a for g in gone if (a := work.debts.attempt(g.id)) is not None and a.in_doubt]
-        done = tuple(write_off(work, attempt, now) for attempt in fresh)
+        done = tuple(write_off(work, attempt, now, rules) for attempt in fresh)
         work.commit()
     return done

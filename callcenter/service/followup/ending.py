@@ -9,10 +9,13 @@ from datetime import datetime
 
 from callcenter.domain.access import Verb, may
 from callcenter.domain.calls import CallRecord, Direction, Outcome
+from callcenter.domain.ledger import DebtAct
 from callcenter.domain.users import User
 from callcenter.errors import Conflict, NotFound, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.followup.acting import begin, needed, needs_two, record
+from callcenter.service.followup.acting import still_open as still_open
 from callcenter.service.followup.case_contacts import (
     Visit,
     check_contact,
@@ -29,21 +32,28 @@ from callcenter.service.followup.settling import evidence_id, finish, note
 from callcenter.service.people.entries import group_of, own_numbers, resolve
 from scheduler.gates import Rules
 from scheduler.obligations import (
+    OF_CASES,
     OF_REGISTER,
     Attempt,
+    ClosingKind,
     Evidence,
     EvidenceKind,
     Kind,
     Obligation,
     Result,
-    Status,
-    status_of,
 )
 
 
 @guarded(Verb.QUEUE_WORK)
 def done_by_call(
-    work: UnitOfWork, obligation_id: str, call_id: str, *, actor: str, now: datetime, inbound: bool = True
+    work: UnitOfWork,
+    obligation_id: str,
+    call_id: str,
+    *,
+    actor: str,
+    now: datetime,
+    inbound: bool = True,
+    rules: Rules | None = None,
 ) -> Evidence:
     """Record that a human talked with the person in an answered call on record.
 
@@ -67,14 +77,16 @@ def done_by_call(
     at = call.answered_at or call.started_at
     if is_of_case(obligation):
         check_contact(work, obligation, user, call_id, at, now=now)
-    proof = _prove(work, obligation, EvidenceKind.HUMAN_TALK, call_id, at, actor, now)
+    rules = rules or Rules()
+    proof = _prove(work, obligation, EvidenceKind.HUMAN_TALK, call_id, at, actor, now, rules)
     if attempt is not None and attempt.obligation == obligation.id:
         talked = replace(attempt, result=Result.REACHED_SELF_HUMAN, settled_at=attempt.settled_at or now)
-        finish(work, talked, now, Rules())
+        finish(work, talked, now, rules)
     return proof
 
 
 #: What a paper's number looks like. It stands in clear, so that nothing else may be written there.
+_SHORTEST = 3
 _VISIT = re.compile(r"(?:走访|家访|入户|慰问)?[A-Za-z0-9./_-]{1,32}号?", re.ASCII)
 _LONG_NUMBER = re.compile(r"[0-9]{7}")
 
@@ -91,8 +103,11 @@ def done_by_visit(
     met: str = "",
     note: str = "",
     visitors: Sequence[str] = (),
+    rules: Rules | None = None,
 ) -> Evidence:
-    """Record a home visit by its number on paper. Raises `NotFound`, or `Refused` without a number.
+    """Record a home visit by its number on paper, one to a person and visit.
+
+    Raises `NotFound`; `Refused` without a number, and for one that proves another person's visit.
 
     One visit keeps both routine debts of a person, the check-in and the visit, that were open when it was
     made. Who keeps the register records visits for those only; of other debts they do not even learn that
@@ -102,22 +117,37 @@ def done_by_visit(
     user = allow(work, actor, Verb.HARDSHIP_VISIT)
     obligation = _seen_by(work, user, obligation_id, now)
     _check_contact_keeps(obligation)
-    if not _VISIT.fullmatch(visit.strip()) or _LONG_NUMBER.search(visit):
-        raise Refused(
-            "上门走访要有走访记录表上的编号：字母、数字和 - / . _，"
-            "前面可加「走访」「家访」「入户」或「慰问」。编号不加密保存，请不要写姓名、电话或证件号。"
-        )
-    made = at or now
+    _check_paper(work, user, obligation, visit.strip())
+    made, rules = at or now, rules or Rules()
     told = Visit(at=at, met=met, note=note, visitors=tuple(visitors)) if is_of_case(obligation) else None
     if told is not None:
         made = check_visit(work, told)
         check_contact(work, obligation, user, visit.strip(), made, now=now)
     if made > now or made < obligation.created_at:
         raise Refused("走访时间不能在将来，也不能早于这项回访产生之前。")
-    proof = _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now, told)
+    proof = _prove(work, obligation, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now, rules, told)
     for other in _kept_too(work, obligation, made):
-        _prove(work, other, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now)
+        _prove(work, other, EvidenceKind.HOME_VISIT, visit.strip(), made, actor, now, rules)
     return proof
+
+
+def _check_paper(work: UnitOfWork, user: User, obligation: Obligation, number: str) -> None:
+    """Raise `Refused` for what is no paper's number, and for the number of a visit to somebody else."""
+    is_number = _VISIT.fullmatch(number) and not _LONG_NUMBER.search(number)
+    if not is_number or len(number) < _SHORTEST or not any(map(str.isdigit, number)):
+        raise Refused(
+            "上门走访要有走访记录表上的编号：至少三个字符，要有数字，可用字母、数字和 - / . _，"
+            "前面可加「走访」「家访」「入户」或「慰问」。编号不加密保存，请不要写姓名、电话或证件号。"
+        )
+    group = group_of(work, resolve(work, obligation.person))
+    proofs = work.debts.proven_by(number)
+    used = (work.debts.get(one.obligation) for one in proofs if one.kind is EvidenceKind.HOME_VISIT)
+    other = next((one for one in used if one.person not in group), None)
+    if other is not None:
+        # R39: who keeps the register does not even learn that any other debt is there.
+        is_seen = other.kind in OF_REGISTER or may(user.roles, Verb.QUEUE_WORK)
+        where = f"（{other.id}）" if is_seen else ""
+        raise Refused(f"走访编号 {number} 已经用在另一个人的走访上{where}：请核对走访记录表。")
 
 
 def _kept_too(work: UnitOfWork, obligation: Obligation, made: datetime) -> list[Obligation]:
@@ -149,33 +179,30 @@ def _seen_by(work: UnitOfWork, user: User, obligation_id: str, now: datetime) ->
 
 @guarded(Verb.QUEUE_CLOSE)
 def close(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: datetime) -> None:
-    """End a promise without contact, by name and with a reason.
+    """End a promise without contact, by name and with a reason, which stands sealed in its history.
 
-    A routine debt is not closed: as long as the file stands it would be owed again the same minute.
+    Raises `Refused` for a routine debt, which would be owed again the same minute as long as the file
+    stands; for a step of a case; and for what takes two supervisors, as it does to be waived.
     """
     allow(work, actor, Verb.QUEUE_CLOSE)
-    obligation = still_open(work, obligation_id, now)
-    if not reason.strip():
-        raise Refused("结束一项承诺必须写明理由。")
-    if obligation.kind in {Kind.HIGH_RISK, Kind.MID_RISK}:
-        raise Refused("随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases）。")
+    place, obligation = begin(work, obligation_id, now)
+    if obligation.kind in OF_CASES:
+        raise Refused(
+            "随访属于个案，不能在队列里单独结束：请降级或结案（hotline cases），"
+            "或由督导免除（hotline queue waive）。"
+        )
     if obligation.kind in OF_REGISTER:
         raise Refused(
             "困难职工的例行回访不能单独结束：请更新档案（退档），登记本人的拒绝，"
             "或由督导免除本期（hotline queue waive）。"
         )
     _check_contact_keeps(obligation)
-    work.debts.close(obligation.id, reason.strip(), actor, now)
-    note(work, actor, "obligation.close", obligation.id, now, reason=reason.strip())
-
-
-def still_open(work: UnitOfWork, obligation_id: str, now: datetime) -> Obligation:
-    """Return an obligation that is neither satisfied nor closed; raise `NotFound` or `Refused`."""
-    obligation = work.debts.get(obligation_id)
-    status = status_of(obligation, tuple(work.debts.evidence(obligation_id)), now)
-    if status in {Status.SATISFIED, Status.CLOSED}:
-        raise Refused(f"{obligation_id} 已经完成或结束。")
-    return obligation
+    if needs_two(work, obligation):
+        raise Refused("紧急的事、处境危险的人的事，要两位督导才能放下：请申请免除（hotline queue waive）。")
+    said = needed(reason)
+    record(work, obligation.id, DebtAct.CLOSED, place, actor, now, reason=said)
+    work.debts.close(obligation.id, said, actor, now)
+    note(work, actor, "obligation.close", obligation.id, now, reason=ClosingKind.OTHER.value)
 
 
 def _check_contact_keeps(obligation: Obligation) -> None:
@@ -251,6 +278,7 @@ def _prove(
     at: datetime,
     actor: str,
     now: datetime,
+    rules: Rules,
     told: Visit | None = None,
 ) -> Evidence:
     check_in_time(work, obligation, at)
@@ -267,6 +295,6 @@ def _prove(
     note(work, actor, "obligation.done", obligation.id, now, reason=reference)
     if is_of_case(obligation):
         log_contact(work, proof, obligation, told, now=now)
-    keep_followed(work, obligation, now=now, rules=Rules())
-    keep_return(work, proof, now, Rules())
+    keep_followed(work, obligation, now=now, rules=rules)
+    keep_return(work, proof, now, rules)
     return proof

@@ -13,18 +13,24 @@ from datetime import datetime, timedelta
 from callcenter.domain.access import Verb, may
 from callcenter.domain.books import DEBT_EVENTS
 from callcenter.domain.ledger import DebtAct, DebtEvent, Decision
-from callcenter.domain.reasons import checked_reason, storable
 from callcenter.domain.users import User
 from callcenter.errors import NotFound, Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
-from callcenter.service.followup.ending import still_open
+from callcenter.service.followup.acting import LONGEST_REASON as LONGEST_REASON
+from callcenter.service.followup.acting import OF_RISK as OF_RISK
+from callcenter.service.followup.acting import begin as begin
+from callcenter.service.followup.acting import is_pressing, short
+from callcenter.service.followup.acting import needed as needed
+from callcenter.service.followup.acting import record as record
 from callcenter.service.followup.settling import (
+    PHONE_STATUS,
     PROMISE_PRIORITY,
     PROMISE_SLA,
     finish,
     learn,
     note,
+    numbers_for,
 )
 from callcenter.service.names import digest
 from scheduler.gates import Rules
@@ -45,8 +51,6 @@ from scheduler.obligations import (
 HIGH_RISK_SNOOZE, SNOOZE = timedelta(hours=4), timedelta(hours=24)
 #: R26: somebody in danger who was not reached so long after they were owed a contact needs a decision.
 DECIDE_AFTER = timedelta(hours=4)
-#: A reason is a sentence or two, and no case history.
-LONGEST_REASON = 500
 #: What somebody can hear and say of a try that kept nothing. Anything else is told by the machine.
 HEARD = frozenset(
     {
@@ -77,8 +81,6 @@ _TALKED = frozenset(
 )
 #: Ids of tries by another road than a call of ours: a visit in vain, a message app.
 PRIVATE_PREFIX = "by-"
-#: Kinds a supervisor hears of at once when they are handed up (`callcenter.service.line.risk_clock`).
-OF_RISK = frozenset({Kind.HIGH_RISK, Kind.MID_RISK})
 
 
 @guarded(Verb.QUEUE_WORK)
@@ -117,7 +119,7 @@ def assign(
     user = work.users.get(to)
     if not user.active or not may(user.roles, Verb.QUEUE_WORK):
         raise Refused(f"{to} 已停用，或其角色不办理回访，不能交给他们。用 hotline user list 查看人员。")
-    said = _short(reason)
+    said = short(reason)
     return _handle(work, replace(one, owner=to), DebtAct.ASSIGNED, place, actor, now, reason=said, value=to)
 
 
@@ -134,13 +136,16 @@ def snooze(
 ) -> Obligation:
     """Put a debt off until an hour, with a reason. It stays owed, breaches on time and wakes by itself.
 
-    Raises `Refused`, which names the ceiling, for an hour past it: high risk four hours and never past
-    four hours after its breach, promises and the like a day, routine until its period ends (R31).
+    Raises `Refused`, which names the ceiling, for an hour past it (`ceiling`, R31); for somebody else's
+    debt, and for one that was handed up, unless the actor may pass debts on.
     """
-    allow(work, actor, Verb.QUEUE_WORK)
+    user = allow(work, actor, Verb.QUEUE_WORK)
     place, one = begin(work, obligation_id, now)
+    _check_free(one, user)
+    if one.escalated_at is not None and not may(user.roles, Verb.QUEUE_ASSIGN):
+        raise Refused(f"{one.id} 已上报，只有督导可以推迟：请现在办理，或请督导决定。")
     said = needed(reason)
-    _check_hour(one, until, now, rules)
+    _check_hour(work, one, until, now, rules)
     put_off = replace(one, snoozed_until=until)
     value = until.isoformat()
     return _handle(work, put_off, DebtAct.SNOOZED, place, actor, now, reason=said, value=value)
@@ -149,8 +154,9 @@ def snooze(
 @guarded(Verb.QUEUE_WORK)
 def wake(work: UnitOfWork, obligation_id: str, *, actor: str, now: datetime) -> Obligation:
     """Take a debt up again before its hour. Raises `NotFound`, `Refused`, `Conflict`."""
-    allow(work, actor, Verb.QUEUE_WORK)
+    user = allow(work, actor, Verb.QUEUE_WORK)
     place, one = begin(work, obligation_id, now)
+    _check_free(one, user)
     if not is_snoozed(one, now):
         raise Refused(f"{one.id} 没有推迟，现在就可以办。")
     return _handle(work, replace(one, snoozed_until=None), DebtAct.WOKEN, place, actor, now)
@@ -199,27 +205,33 @@ def outcome(
     now: datetime,
     at: datetime | None = None,
     call: str | None = None,
+    place: int | None = None,
     note: str = "",
     rules: Rules | None = None,
 ) -> Attempt:
     """Write down what somebody heard: of a call that was dialled (`call`), or of another road.
 
     It means what the same result means when the machine finds it: for the ladder, the number, the person's
-    wishes. Who asked to be called again is promised it. Raises `NotFound`; `Conflict`; `Refused` for what
-    would keep the debt, which takes a proof (`queue done`), and for a call whose result stands.
+    wishes. Who asked to be called again is promised it. `place`: which of the person's numbers it is about,
+    from 1, where no call tells. Raises `NotFound`; `Conflict`; `Refused` for what would keep the debt, which
+    takes a proof (`queue done`), and for a call that still rings or whose result stands.
     """
     allow(work, actor, Verb.QUEUE_WORK)
-    place, one = begin(work, obligation_id, now)
+    turn, one = begin(work, obligation_id, now)
     heard, when = _heard(result), at or now
     if when > now or when < one.created_at:
         raise Refused("时间不能在将来，也不能早于这件事产生的时间。")
     rules = rules or Rules()
-    tried = _dialled(work, one, call, heard, now) if call else _privately(work, one, heard, actor, when, now)
-    record(work, one.id, DebtAct.OUTCOME, place, actor, now, reason=_short(note), value=heard.value)
-    if call is None:
-        work.debts.add_attempt(tried)
+    if call:
+        tried = _dialled(work, one, call, heard, actor, now)
     else:
+        callee = _number_meant(work, one, heard, place)
+        tried = replace(_privately(work, one, heard, actor, when, now), callee=callee)
+    record(work, one.id, DebtAct.OUTCOME, turn, actor, now, reason=short(note), value=heard.value)
+    if call:
         finish(work, tried, now, rules)
+    else:
+        work.debts.add_attempt(tried)
     learn(work, one, tried, when, told=f"heard by {actor}, {tried.id}")
     if heard is Result.REACHED_SELF_CALLBACK:
         _promise(work, one, tried, when, actor, now, rules)
@@ -236,66 +248,22 @@ def is_snoozed(one: Obligation, now: datetime) -> bool:
     return one.snoozed_until is not None and one.snoozed_until > now
 
 
-def ceiling(one: Obligation, now: datetime) -> datetime:
-    """Return until when a debt may be put off at `now`; not after `now`: it may not be at all."""
-    if one.kind is Kind.HIGH_RISK:
-        return min(now, one.window_end) + HIGH_RISK_SNOOZE
-    if one.kind in OF_REGISTER:
-        return one.window_end
-    return now + SNOOZE
+def ceiling(one: Obligation, now: datetime, *, pressing: bool) -> datetime:
+    """Return until when a debt may be put off at `now`; not after `now`: it may not be at all.
+
+    Pressing ones (`is_pressing`) four hours, and never past four hours after the breach; routine until the
+    period ends (R31), what a plan calls for until its window does; everything else a day.
+    """
+    longest = min(now, one.window_end) + HIGH_RISK_SNOOZE if pressing else now + SNOOZE
+    if one.kind is Kind.PLANNED:
+        return min(longest, one.window_end) if pressing else one.window_end
+    return one.window_end if one.kind in OF_REGISTER else longest
 
 
 def needs_decision(one: Obligation, acts: Sequence[DebtEvent], now: datetime) -> bool:
     """Tell whether a supervisor has to say what becomes of somebody in danger (R26)."""
     decided = any(act.act is DebtAct.DECIDED for act in acts)
     return one.kind is Kind.HIGH_RISK and not decided and now >= one.due_at + DECIDE_AFTER
-
-
-def begin(work: UnitOfWork, obligation_id: str, now: datetime) -> tuple[int, Obligation]:
-    """Return the number of the next act on an open debt, and the debt; raise `NotFound` or `Refused`.
-
-    In this order: whoever acts meanwhile takes the number, and what was decided on an older sight of the
-    debt is refused as a conflict when its act is written.
-    """
-    place = len(work.book(DEBT_EVENTS).where(obligation=obligation_id)) + 1
-    return place, still_open(work, obligation_id, now)
-
-
-def record(
-    work: UnitOfWork,
-    obligation_id: str,
-    act: DebtAct,
-    place: int,
-    actor: str,
-    now: datetime,
-    *,
-    reason: str = "",
-    value: str = "",
-) -> DebtEvent:
-    """Write one act into a debt's history and the audit; raise `Conflict` if its number is taken."""
-    event = DebtEvent(
-        id=f"de-{obligation_id}-{place:04d}",
-        obligation=obligation_id,
-        act=act,
-        by=actor,
-        at=now,
-        reason=reason,
-        value=value,
-    )
-    work.book(DEBT_EVENTS).add(event)
-    note(work, actor, f"obligation.{act.value}", obligation_id, now, reason=value)
-    return event
-
-
-def needed(reason: str) -> str:
-    """Return a reason that has to be there, or raise `Refused`."""
-    return _short(checked_reason(reason))
-
-
-def _short(text: str) -> str:
-    if len(text) > LONGEST_REASON:
-        raise Refused(f"理由最多 {LONGEST_REASON} 个字；详情请写接访记录。")
-    return storable(text)
 
 
 def _check_free(one: Obligation, user: User) -> None:
@@ -307,15 +275,18 @@ def _check_free(one: Obligation, user: User) -> None:
     )
 
 
-def _check_hour(one: Obligation, until: datetime, now: datetime, rules: Rules) -> None:
-    latest = ceiling(one, now)
+def _check_hour(work: UnitOfWork, one: Obligation, until: datetime, now: datetime, rules: Rules) -> None:
+    zone = rules.windows.zone
+    if until <= now:
+        passed = f"{until.astimezone(zone):%m-%d %H:%M} 已经过去"
+        raise Refused(f"{passed}：推迟到的时间要在现在之后。")
+    pressing = is_pressing(work, one)
+    latest = ceiling(one, now, pressing=pressing)
     if latest <= now:
         raise Refused(f"{one.id} 已经逾期，不能再推迟：请现在办理，或上报督导（hotline queue escalate）。")
-    if until <= now:
-        raise Refused("推迟到的时间要在现在之后。")
     if until > latest:
-        wall = latest.astimezone(rules.windows.zone)
-        raise Refused(f"{_CEILINGS.get(one.kind, _OTHERS)}：这一件最迟到 {wall:%m-%d %H:%M}。")
+        rule = _CEILINGS.get(one.kind) or (_PRESSING if pressing else _OTHERS)
+        raise Refused(f"{rule}：这一件最迟到 {latest.astimezone(zone):%m-%d %H:%M}。")
 
 
 def _heard(result: Result | str) -> Result:
@@ -328,7 +299,9 @@ def _heard(result: Result | str) -> Result:
     return Result(result)
 
 
-def _dialled(work: UnitOfWork, one: Obligation, call: str, heard: Result, now: datetime) -> Attempt:
+def _dialled(
+    work: UnitOfWork, one: Obligation, call: str, heard: Result, actor: str, now: datetime
+) -> Attempt:
     """Return the attempt that was dialled, with the result somebody heard."""
     attempt = work.debts.attempt(call)
     if attempt is None or attempt.obligation != one.id:
@@ -337,7 +310,34 @@ def _dialled(work: UnitOfWork, one: Obligation, call: str, heard: Result, now: d
         raise Refused(f"{call} 已有结果，不能改写。")
     if any(open_call.id == call for open_call in work.calls.open_calls()):
         raise Refused("通话还没有结束，结束后再登记。")
+    if attempt.by != actor and _still_rings(work, one, attempt, now):
+        raise Refused(
+            "这通电话可能还在响，或者正在通话：请等通话记录。几分钟后还没有结果，再登记您知道的情况。"
+        )
     return replace(attempt, result=heard, settled_at=now, cause_source=CauseSource.HUMAN)
+
+
+def _still_rings(work: UnitOfWork, one: Obligation, attempt: Attempt, now: datetime) -> bool:
+    """Tell whether a call may still go on of which the journal has told nothing: only its lease knows."""
+    lease = one.lease
+    held = lease is not None and lease.owner == attempt.id and lease.until > now
+    return held and attempt.in_doubt and attempt.id not in work.calls.known_closed([attempt.id])
+
+
+def _number_meant(work: UnitOfWork, one: Obligation, heard: Result, place: int | None) -> str | None:
+    """Return the number that a result without a call is about; None: it is about none, or nobody can tell.
+
+    At somebody's door no number was dialled. Raises `Refused` for a place where no number stands.
+    """
+    person = work.people.get(one.person)
+    if place is not None:
+        if not 1 <= place <= len(person.phones):
+            raise Refused(f"本人登记了 {len(person.phones)} 个号码，没有第 {place} 个：hotline people show。")
+        return person.phones[place - 1].number
+    if heard not in PHONE_STATUS or one.kind is Kind.VISIT:
+        return None
+    known = numbers_for(person, one)
+    return known[0] if len(known) == 1 else None
 
 
 def _privately(
@@ -384,7 +384,9 @@ def _promise(
 _CEILINGS = {
     Kind.HIGH_RISK: "高危随访一次最多推迟 4 小时，且不晚于逾期后 4 小时",
     **dict.fromkeys(OF_REGISTER, "例行回访最迟推迟到本期结束"),
+    Kind.PLANNED: "计划内的联系最迟推迟到它自己的期限",
 }
+_PRESSING = "紧急的事、处境危险的人的事，一次最多推迟 4 小时，且不晚于逾期后 4 小时"
 _OTHERS = "这类事一次最多推迟 24 小时"
 
 

@@ -22,7 +22,7 @@ from scheduler.obligations import ClosingKind, Kind, Mode, Obligation
 from scheduler.series import Series, Stop, late, stop
 
 #: A treatment call of today comes before a talk, and that before routine.
-PRIORITY = {PlanKind.TREATMENT: 3, PlanKind.COUNSELLING: 4, PlanKind.OTHER: 4}
+PRIORITY = {PlanKind.HOSPITAL_DAY: 3, PlanKind.COUNSELLING: 4, PlanKind.OTHER: 4}
 #: Steps missed in a row raise the next one by so much at most (R35).
 _MOST_RAISED = 2
 #: Endings after which the same day may still be owed.
@@ -62,7 +62,7 @@ def series_of(plan: Plan) -> Series:
         days_before=plan.days_before,
         hour=plan.hour,
         until=plan.until,
-        moves=plan.kind is not PlanKind.TREATMENT,
+        moves=plan.kind is not PlanKind.HOSPITAL_DAY,
     )
 
 
@@ -125,7 +125,7 @@ def stays(plan: Plan, old: Obligation, following: Stop | None, now: datetime, ru
     today_anyway = following is not None and following.due_at.astimezone(zone).date() <= today
     if today_anyway and now <= old.window_end:
         return False
-    if plan.kind is not PlanKind.TREATMENT:
+    if plan.kind is not PlanKind.HOSPITAL_DAY:
         return plan.anchor < today or following is None
     series = series_of(plan)
     return day >= today and series.day(series.first_from(day)) == day
@@ -217,7 +217,7 @@ class _Sweep:
 
     def _keep_standing(self, plan: Plan, standing: Obligation) -> None:
         day = day_of(standing)
-        if plan.kind is PlanKind.TREATMENT and day is not None and day < self._today:
+        if plan.kind is PlanKind.HOSPITAL_DAY and day is not None and day < self._today:
             words = f"{day} 已过，这一次没有联系上"
             _close(self._work, standing, words, ClosingKind.SUPERSEDED, SYSTEM, self._now)
             self._left.append(standing.id)
@@ -242,13 +242,13 @@ class _Sweep:
         """Return the stop that is owed next, or None after the last one."""
         past, anchored = self._past(plan), plan.anchored_at or plan.at
         first = max(past.last_day, anchored.astimezone(self._rules.windows.zone).date())
-        if plan.kind is PlanKind.TREATMENT:
+        if plan.kind is PlanKind.HOSPITAL_DAY:
             first = max(first, self._today)
         for at in self._stops(plan, first):
             if at.day <= past.last_day or at.day in past.kept or at.window_end < anchored:
                 continue
             # Talks whose day came while an earlier one was still owed are one debt with it.
-            if plan.kind is PlanKind.TREATMENT or at.due_at.date() > past.last_at:
+            if plan.kind is PlanKind.HOSPITAL_DAY or at.due_at.date() > past.last_at:
                 return at
         return None
 
@@ -329,7 +329,7 @@ def counts_from(plan: Plan, obligation: Obligation) -> datetime:
     A quarter of the time between, and at most a day before a hospital day's call, a week before a talk.
     """
     length = max(obligation.due_at - obligation.created_at, timedelta(0))
-    most = timedelta(days=1 if plan.kind is PlanKind.TREATMENT else 7)
+    most = timedelta(days=1 if plan.kind is PlanKind.HOSPITAL_DAY else 7)
     return obligation.due_at - min(length / 4, most)
 
 

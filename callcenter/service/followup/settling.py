@@ -36,6 +36,7 @@ from scheduler.obligations import (
     PROMISED,
     URGENT_PRIORITY,
     Attempt,
+    CauseSource,
     Evidence,
     EvidenceKind,
     Kind,
@@ -66,6 +67,9 @@ PHONE_STATUS: dict[Result, PhoneStatus] = {
     Result.VACANT: PhoneStatus.VACANT,
 }
 
+#: The person themselves was reached, or said that they do not want to be.
+BY_PERSON = REACHED | {Result.PHONE_REFUSED}
+
 
 def settle(
     work: UnitOfWork, records: Sequence[CallRecord], now: datetime, *, rules: Rules | None = None
@@ -80,10 +84,10 @@ def settle(
     return tuple(attempt for attempt in settled if attempt is not None)
 
 
-def write_off(work: UnitOfWork, attempt: Attempt, now: datetime) -> Attempt:
+def write_off(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> Attempt:
     """Settle an attempt nobody can tell the end of as unknown: a human looks before any other call."""
     unknown = replace(attempt, result=Result.UNKNOWN, settled_at=now)
-    finish(work, unknown, now, Rules())
+    finish(work, unknown, now, rules)
     return unknown
 
 
@@ -98,8 +102,7 @@ def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rule
     obligation = work.debts.get(attempt.obligation)
     _promise_all(work, obligation.person, record, now, rules)
     result = result_of(record, attempt)
-    # Only the unknown may become known; anything else was told once and stays.
-    if attempt.result not in {None, Result.UNKNOWN} or attempt.result is result:
+    if attempt.result is result or not (_is_unknown(attempt) or _is_known_better(attempt, record)):
         return None
     settled = replace(
         attempt,
@@ -112,6 +115,21 @@ def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rule
     finish(work, settled, now, rules)
     _apply(work, obligation, settled, record)
     return settled
+
+
+def _is_unknown(attempt: Attempt) -> bool:
+    """Tell whether nobody has told what became of it. Anything else was told once and stays, but for one."""
+    return attempt.result in {None, Result.UNKNOWN}
+
+
+def _is_known_better(attempt: Attempt, record: CallRecord) -> bool:
+    """Tell whether the flow heard the person, where somebody had written that they were not reached.
+
+    That was written while the journal was late. Nobody of us is in an automated call, so that the person's
+    own keys go before what anybody supposed: they are a proof, a wish, or both.
+    """
+    is_supposed = attempt.cause_source is CauseSource.HUMAN and attempt.result not in BY_PERSON
+    return is_supposed and record.flow_outcome in BY_PERSON
 
 
 def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> None:

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 
 from callcenter.domain.people import FileStatus, HardshipFile
 from callcenter.domain.verifying import (
+    bad_number,
     exit_detail,
     exit_origin,
     file_of_exit,
     is_about_number,
+    names,
     number_detail,
     number_origin,
 )
@@ -28,13 +30,20 @@ _SYSTEM = "system"
 
 
 def ask_about_number(work: UnitOfWork, obligation: Obligation, attempt: Attempt, now: datetime) -> None:
-    """Have a person make sure of the number that was dialled; once while nobody has."""
+    """Have a person make sure of the number that was dialled; once while nobody has.
+
+    Where somebody heard it and nobody can tell of which of the person's numbers: which one it is.
+    """
     person, number = work.people.get(obligation.person), attempt.callee
-    if number is None or number not in {phone.number for phone in person.phones}:
+    known = {phone.number for phone in person.phones}
+    if not known or number not in {*known, None}:
         return  # left with one promise alone: whoever keeps that promise learns of it
-    if any(is_about_number(one, number) for one in work.debts.open(person=person.id, kind=Kind.VERIFY)):
+    if number is None and obligation.kind is Kind.VISIT:
+        return  # at somebody's door no number was dialled
+    standing = [o for o in work.debts.open(person=person.id, kind=Kind.VERIFY) if is_about_number(o)]
+    if any(bad_number(one) is None if number is None else names(one, number) for one in standing):
         return
-    _ask(work, person.id, number_origin(attempt.id), number_detail(number), now)
+    _ask(work, person.id, number_origin(attempt.id), number_detail(number) if number else "", now)
 
 
 def ask_about_exit(

@@ -1,4 +1,4 @@
-"""Letting a debt go by name and with a reason: a supervisor; where somebody is in danger, two.
+"""Letting a debt go by name and with a reason: a supervisor; where somebody is in danger, or urgent, two.
 
 What a waiver ends is this one debt. The next routine period is counted from its end, and of somebody at
 level 1 or worse a contact stays owed whatever two people sign (I3).
@@ -17,16 +17,24 @@ from callcenter.domain.reasons import storable
 from callcenter.errors import Refused
 from callcenter.ports import UnitOfWork
 from callcenter.service.access import allow, guarded
+from callcenter.service.followup.acting import begin, needed, needs_two, record
 from callcenter.service.followup.case_steps import keep_followed
-from callcenter.service.followup.handling import OF_RISK, begin, needed, record
 from callcenter.service.followup.settling import note
 from scheduler.gates import Rules
 from scheduler.obligations import ClosingKind, Kind, Obligation, Status, status_of
 
 
 @guarded(Verb.QUEUE_CLOSE)
-def ask(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: datetime) -> Waiver:
-    """Let a debt go, by a supervisor's name; of somebody in danger, ask a second supervisor to agree.
+def ask(
+    work: UnitOfWork,
+    obligation_id: str,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    rules: Rules | None = None,
+) -> Waiver:
+    """Let a debt go, by a supervisor's name; where it takes two, ask a second supervisor to agree.
 
     Raises `NotFound`, `Conflict`; `Refused` without a reason, while one is asked for already, and for what
     has to be looked at (`Kind.VERIFY`), which is closed by what was found.
@@ -45,24 +53,26 @@ def ask(work: UnitOfWork, obligation_id: str, *, reason: str, actor: str, now: d
         reason=said,
         asked_by=actor,
         asked_at=now,
-        needs_two=one.kind in OF_RISK,
+        needs_two=needs_two(work, one),
     )
     work.book(WAIVERS).add(waiver)
     if waiver.needs_two:
         record(work, one.id, DebtAct.WAIVER_ASKED, place, actor, now, reason=said, value=waiver.id)
         return waiver
-    return _let_go(work, waiver, one, place, actor, now)
+    return _let_go(work, waiver, one, place, actor, now, rules or Rules())
 
 
 @guarded(Verb.QUEUE_CLOSE)
-def grant(work: UnitOfWork, waiver_id: str, *, actor: str, now: datetime) -> Waiver:
+def grant(
+    work: UnitOfWork, waiver_id: str, *, actor: str, now: datetime, rules: Rules | None = None
+) -> Waiver:
     """Agree to a waiver as the second supervisor, who is another person. Raises `NotFound`, `Refused`."""
     allow(work, actor, Verb.QUEUE_CLOSE)
     waiver = _asked(work, waiver_id)
     place, one = begin(work, waiver.obligation, now)
     if waiver.asked_by == actor:
         raise Refused("申请免除的人不能自己同意：要由另一位督导决定。")
-    return _let_go(work, waiver, one, place, actor, now)
+    return _let_go(work, waiver, one, place, actor, now, rules or Rules())
 
 
 @guarded(Verb.QUEUE_CLOSE)
@@ -106,7 +116,7 @@ def _asked(work: UnitOfWork, waiver_id: str) -> Waiver:
 
 
 def _let_go(
-    work: UnitOfWork, waiver: Waiver, one: Obligation, place: int, actor: str, now: datetime
+    work: UnitOfWork, waiver: Waiver, one: Obligation, place: int, actor: str, now: datetime, rules: Rules
 ) -> Waiver:
     """End the debt by name. Somebody at level 1 or worse is owed the next contact at once (I3)."""
     granted = replace(waiver, state=WaiverState.GRANTED, decided_by=actor, decided_at=now)
@@ -115,7 +125,7 @@ def _let_go(
     work.debts.close(one.id, waiver.reason, actor, now, ClosingKind.WAIVED)
     note(work, actor, "obligation.close", one.id, now, reason=ClosingKind.WAIVED.value)
     saved = work.book(WAIVERS).put(granted)
-    keep_followed(work, one, now=now, rules=Rules())
+    keep_followed(work, one, now=now, rules=rules)
     return saved
 
 

@@ -91,7 +91,7 @@ def follow(
         now=now,
         rules=rules,
     )
-    _prove_followed_up(work, session, actor, now)
+    _prove_followed_up(work, session, actor, now, rules)
     if ruled.level is not None and ruled.level.is_high and told.owner is not None:
         debriefs.owe(work, told.owner, session.call, by=actor, now=now)
     return follow_told(work, resolve(work, person), told)
@@ -328,11 +328,13 @@ def _told_by(one: Assessment) -> tuple[object, ...]:
     return one.instrument, one.checksum, one.person, tuple(sorted(one.answers.items())), one.score
 
 
-def _prove_followed_up(work: UnitOfWork, session: SessionRow, actor: str, now: datetime) -> None:
+def _prove_followed_up(
+    work: UnitOfWork, session: SessionRow, actor: str, now: datetime, rules: Rules
+) -> None:
     """Count the call as the contact that was owed, if it was dialled for a step of a case."""
     attempt = work.debts.attempt(session.call)
     if attempt is None or case_of(work.debts.get(attempt.obligation)) is None:
         return
     # What proves nothing, or was proven before, is no reason to refuse a record.
     with suppress(Refused, Conflict, NotFound):
-        done_by_call(work, attempt.obligation, session.call, actor=actor, now=now)
+        done_by_call(work, attempt.obligation, session.call, actor=actor, now=now, rules=rules)
