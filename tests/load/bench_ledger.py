@@ -183,6 +183,7 @@ class ByHand:
             "breach_at": end,
             "overdue_days": (NOW - end).days if NOW > end else None,
             "is_due": due <= NOW,
+            "ended_at": None,
         }
 
     def _ask(self, sql: str, *values: Any) -> list[Any]:
