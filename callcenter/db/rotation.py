@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -263,7 +263,8 @@ def retire(url: str, ring: KeyRing, file: Path) -> KeyRing:
     Raises `Conflict` if something is still under one of them; the file is then as it was.
     """
     only = ring.only_current()
-    rotation = Rotation(url, ring)
+    # It must go on knowing the older keys when the file has lost them, or it sees nothing they would open.
+    rotation = Rotation(url, replace(ring, file=None))
     try:
         rotation.retire(lambda: only.save(file))
         until_noticed()
