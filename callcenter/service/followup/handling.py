@@ -221,6 +221,8 @@ def outcome(
     heard, when = _heard(result), at or now
     if when > now or when < one.created_at:
         raise Refused("时间不能在将来，也不能早于这件事产生的时间。")
+    if call and place is not None:
+        raise Refused("写了 --call 就不写 --number-place：拨的是哪个号码，那次拨打已经记着。")
     rules = rules or Rules()
     if call:
         tried = _dialled(work, one, call, heard, actor, now)
@@ -310,7 +312,9 @@ def _dialled(
         raise Refused(f"{call} 已有结果，不能改写。")
     if any(open_call.id == call for open_call in work.calls.open_calls()):
         raise Refused("通话还没有结束，结束后再登记。")
-    if attempt.by != actor and _still_rings(work, one, attempt, now):
+    # Who was rung first hears their own call; of a machine's call nobody hears anything.
+    is_heard = attempt.by == actor and not attempt.is_automatic
+    if not is_heard and _still_rings(work, one, attempt, now):
         raise Refused(
             "这通电话可能还在响，或者正在通话：请等通话记录。几分钟后还没有结果，再登记您知道的情况。"
         )

@@ -69,6 +69,8 @@ PHONE_STATUS: dict[Result, PhoneStatus] = {
 
 #: The person themselves was reached, or said that they do not want to be.
 BY_PERSON = REACHED | {Result.PHONE_REFUSED}
+#: What somebody said to the machine, by key, of themselves or of the number.
+BY_KEY = BY_PERSON | {Result.WRONG_PERSON}
 
 
 def settle(
@@ -123,13 +125,15 @@ def _is_unknown(attempt: Attempt) -> bool:
 
 
 def _is_known_better(attempt: Attempt, record: CallRecord) -> bool:
-    """Tell whether the flow heard the person, where somebody had written that they were not reached.
+    """Tell whether the flow heard somebody, where one of us had written how the call went.
 
-    That was written while the journal was late. Nobody of us is in an automated call, so that the person's
-    own keys go before what anybody supposed: they are a proof, a wish, or both.
+    That was written while the journal was late. Nobody of us is in an automated call, so that the keys of
+    who is go before what anybody supposed: they are a proof, a wish, or both. In a call of our own people
+    it goes before that nobody was reached.
     """
-    is_supposed = attempt.cause_source is CauseSource.HUMAN and attempt.result not in BY_PERSON
-    return is_supposed and record.flow_outcome in BY_PERSON
+    if attempt.cause_source is not CauseSource.HUMAN or record.flow_outcome not in BY_KEY:
+        return False
+    return attempt.is_automatic or attempt.result not in BY_PERSON
 
 
 def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> None:

@@ -21,6 +21,7 @@ from callcenter.errors import Refused
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.staff.signin import end_logins
+from scheduler.obligations import BY_IVR
 
 #: Actor of what nobody in particular did.
 SYSTEM = "system"
@@ -28,6 +29,7 @@ SYSTEM = "system"
 RESERVED = frozenset(
     {SYSTEM, "nobody", "anonymous", "root", "hotline", "serve", "scheduler", "asterisk", "bridge"}
     | {"trunk", "phone", "global", "udp", "tcp", "default", "general", "queue", "self", "selfdial"}
+    | {BY_IVR}  # whoever had it would be taken for the machine, and their calls for its
 )
 
 _AUDITED_AS = {"pin_verifier": "pin"}
