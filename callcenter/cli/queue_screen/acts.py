@@ -173,20 +173,32 @@ class Desk:
 
     def _done(self, obligation: str, proof: str) -> str:
         now, visit = self.app.clock(), _VISIT.fullmatch(proof)
+        rules = rules_of(self.app.settings)
         with self.app.store() as work:
             if visit:
-                found = done_by_visit(work, obligation, visit[1].strip(), actor=self.actor, now=now)
+                found = done_by_visit(
+                    work, obligation, visit[1].strip(), actor=self.actor, now=now, rules=rules
+                )
             else:
                 counts = self.app.settings.hardship.inbound_counts
-                found = done_by_call(work, obligation, proof, actor=self.actor, now=now, inbound=counts)
-            sweep(work, now, rules=rules_of(self.app.settings), pages=PEEK)
+                found = done_by_call(
+                    work, obligation, proof, actor=self.actor, now=now, inbound=counts, rules=rules
+                )
+            sweep(work, now, rules=rules, pages=PEEK)
             still = unwritten(work, found)
             work.commit()
         return f"{obligation} 已完成。{still or ''}"
 
     def _waive(self, obligation: str, reason: str, _yes: str) -> str:
         with self.app.store() as work:
-            waiver = waiving.ask(work, obligation, reason=reason, actor=self.actor, now=self.app.clock())
+            waiver = waiving.ask(
+                work,
+                obligation,
+                reason=reason,
+                actor=self.actor,
+                now=self.app.clock(),
+                rules=rules_of(self.app.settings),
+            )
             work.commit()
         if waiver.needs_two:
             return f"已申请，等另一位督导决定：hotline queue waivers --grant {waiver.id}"
