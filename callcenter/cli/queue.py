@@ -214,7 +214,10 @@ def show(app: App, obligation: str, actor: str, as_json: bool) -> None:
 @json_option
 @pass_app
 def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
-    """说明为何欠着、试过什么、现在能不能拨。能自动拨打的，也列出每一道关口过不过。"""
+    """说明为何欠着、试过什么、现在能不能拨。能自动拨打的，也列出每一道关口过不过。
+
+    已经完成或结束的不再问关口：--json 的 gates 和 human_gates 都是空的。
+    """
     line = asyncio.run(_line(app))
     with app.store() as work:
         facts = line_facts(work, app.clock(), line, rules_of(app.settings))
@@ -223,22 +226,24 @@ def why(app: App, obligation: str, actor: str, as_json: bool) -> None:
         told = [f"{handled.act_words(act, zone=app.settings.site.zone)}。" for act in acts]
         chain = [*debt_rows.why(work, found, facts, actor=actor), *told]
         refused = last_refusal(work, obligation) or last_refusal(work, THE_LINE)
-    machine = found.verdicts if found.may_be_automatic else ()
+    is_open = found.ended is None  # of what ended nobody dials, and no gate is asked
+    machine = found.verdicts if is_open and found.may_be_automatic else ()
+    humans = found.for_humans if is_open else ()
     if as_json:
         more = {"agreed": found.agreed or None, "recordings": _recordings(app, found), "chain": chain}
         row = {**_row(found, nested=True), **more}
         row["history"] = _acts(acts)
-        gates = {"gates": _gates(machine), "human_gates": _gates(found.for_humans)}
+        gates = {"gates": _gates(machine), "human_gates": _gates(humans)}
         last = {"last_refused": None if refused is None or not machine else _last_refused(refused)}
         show_one({**row, **gates, **last}, [], as_json=True)
         return
-    if found.ended is not None:  # nobody dials, and no gate is asked
+    if not is_open:
         console().print("\n".join(chain), markup=False)
         return
     for sentence in (*chain, *_refused_sentences(app, refused if machine else None), who_may_dial(found)):
         console().print(sentence, markup=False)
     console().print("此刻的关口（自动拨打）:" if machine else "此刻的关口（工作人员拨打）:")
-    for verdict in machine or found.for_humans:
+    for verdict in machine or humans:
         mark = "注意" if verdict.notice else "过" if verdict.passed else "拦"
         console().print(f"  {mark} {verdict.sentence}", markup=False)
 

@@ -401,6 +401,19 @@ def test_of_what_is_kept_it_is_said_by_which_call_and_by_whom_and_nothing_comes_
     assert json.loads(run(app, queue, "why", debt, "--json").output)["ended_as"] == "human_talk"
 
 
+def test_of_what_ended_no_gate_is_asked(app: DeskApp) -> None:
+    kept, waived = debt_of(app, "WX-001"), debt_of(app, "WX-002")
+    before = json.loads(run(app, queue, "why", kept, "--json").output)
+    assert before["gates"]
+    assert before["human_gates"]
+    app.now += timedelta(minutes=5)
+    run(app, queue, "done", kept, "--visit", "走访-118")
+    run(app, queue, "waive", waived, "--reason", "本人住院，家属照看")
+    for debt in (kept, waived):
+        found = json.loads(run(app, queue, "why", debt, "--json").output)
+        assert (found["gates"], found["human_gates"], found["last_refused"]) == ([], [], None)
+
+
 def test_of_what_was_let_go_it_is_said_by_whom_and_why(app: DeskApp) -> None:
     debt = debt_of(app, "WX-002")
     run(app, queue, "waive", debt, "--reason", "本人住院，家属照看")
