@@ -259,6 +259,31 @@ def test_a_home_visit_needs_its_number(work: MemoryUnit) -> None:
     assert done_by_visit(work, debt, "走访-7", actor="c017", now=LATER).kind is EvidenceKind.HOME_VISIT
 
 
+@pytest.mark.parametrize("number", ["7", "A7", "号1", "走访号", "ABC", "a-b", "---"])
+def test_i4_a_visits_number_has_three_signs_and_a_digit(work: MemoryUnit, number: str) -> None:
+    debt = sweep(work, NOW).opened[0]
+    with pytest.raises(Refused, match="至少三个字符，要有数字"):
+        done_by_visit(work, debt, number, actor="c017", now=LATER)
+    assert work.debts.evidence(debt) == []
+    assert done_by_visit(work, debt, "A-7", actor="c017", now=LATER).reference == "A-7"
+
+
+def test_i4_a_call_to_another_persons_number_proves_nothing(work: MemoryUnit) -> None:
+    """Neither one dialled by hand, nor one dialled for what somebody else is owed."""
+    debt = sweep(work, NOW).opened[0]
+    theirs = Phone(number="13700003333")
+    work.people.add(Person(id="p9", code="P-9", name="周秀英", phones=(theirs,)))
+    by_hand = talk("c1", direction=Direction.OUTBOUND, number=theirs.number)
+    for_them = talk("at-9", direction=Direction.OUTBOUND, outcome=Outcome.OUTBOUND, number=theirs.number)
+    assert work.debts.add(replace(work.debts.get(debt), id="ob-9", person="p9", origin="file/WX-9"))
+    work.debts.add_attempt(Attempt(id="at-9", obligation="ob-9", n=1, planned_at=NOW, by="c017"))
+    work.calls.put_many([by_hand, for_them])
+    for call in ("c1", "at-9"):
+        with pytest.raises(Refused, match="不是与这位职工"):
+            done_by_call(work, debt, call, actor="c017", now=LATER)
+    assert work.debts.evidence(debt) == []
+
+
 def test_r39_a_clerk_records_visits_for_routine_check_ins_and_nothing_of_other_debts(
     work: MemoryUnit,
 ) -> None:

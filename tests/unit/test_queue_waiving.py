@@ -23,7 +23,7 @@ from callcenter.service.followup.ending import close, done_by_visit
 from callcenter.service.risk.cases import follow
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
-from scheduler.obligations import OF_CASES, ClosingKind, Kind, Mode, Obligation
+from scheduler.obligations import OF_CASES, URGENT_PRIORITY, ClosingKind, Kind, Mode, Obligation
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=SHANGHAI)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -67,8 +67,8 @@ def routine(work: UnitOfWork) -> Obligation:
     return one
 
 
-def other(work: UnitOfWork, kind: Kind) -> Obligation:
-    one = Obligation(
+def other(work: UnitOfWork, kind: Kind, **more: object) -> Obligation:
+    plain = Obligation(
         id="ob-other",
         person="p1",
         kind=kind,
@@ -78,6 +78,7 @@ def other(work: UnitOfWork, kind: Kind) -> Obligation:
         origin="x",
         created_at=NOW,
     )
+    one = replace(plain, **more)  # type: ignore[arg-type]
     assert work.debts.add(one)
     return one
 
@@ -216,3 +217,78 @@ def test_r29_a_waived_step_keeps_its_place_in_the_history_of_its_case(work: Unit
     kept = work.debts.get(one.id)
     assert kept.kind in OF_CASES
     assert replace(kept, closing=None) == one
+
+
+# --- whose danger decides ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["plan_soon", "thoughts"])
+@pytest.mark.parametrize("kind", [Kind.CALLBACK, Kind.PLANNED, Kind.MISSED_CALL])
+def test_what_else_somebody_in_danger_is_owed_takes_two_as_well(
+    work: UnitOfWork, level: str, kind: Kind
+) -> None:
+    in_danger(work, level)
+    one = other(work, kind, person="p3")
+    asked = waiving.ask(work, one.id, reason=WHY, actor="s001", now=NOW)
+    assert (asked.state, asked.needs_two, work.debts.get(one.id).closing) == (WaiverState.OPEN, True, None)
+    with pytest.raises(Refused, match="两位督导"):
+        close(work, one.id, reason=WHY, actor="s001", now=NOW)
+
+
+def test_what_a_second_entry_of_somebody_in_danger_is_owed_takes_two_as_well(work: UnitOfWork) -> None:
+    in_danger(work)
+    work.people.add(Person(id="p4", code="P-4", name="陈梦瑶", phones=(Phone(number="13700004444"),)))
+    one = other(work, Kind.CALLBACK, person="p4")
+    assert not waiving.ask(work, one.id, reason=WHY, actor="s001", now=NOW).needs_two
+    one = other(work, Kind.CALLBACK, person="p4", id="ob-again", origin="y")
+    work.people.update(replace(work.people.get("p4"), merged_into="p3"))
+    assert waiving.ask(work, one.id, reason=WHY, actor="s001", now=NOW).needs_two
+
+
+def test_what_is_marked_urgent_takes_two_whoever_it_is_owed_to(work: UnitOfWork) -> None:
+    one = other(work, Kind.CALLBACK, priority=URGENT_PRIORITY)
+    with pytest.raises(Refused, match="两位督导"):
+        close(work, one.id, reason=WHY, actor="s001", now=NOW)
+    assert waiving.ask(work, one.id, reason=WHY, actor="s001", now=NOW).state is WaiverState.OPEN
+
+
+def test_a_register_debt_takes_one_and_tells_nothing_of_any_danger(work: UnitOfWork) -> None:
+    in_danger(work)
+    work.people.update(replace(work.people.get("p1"), merged_into="p3"))
+    assert waiving.ask(work, routine(work).id, reason=WHY, actor="s001", now=NOW).needs_two is False
+
+
+def test_a_step_of_an_open_case_is_not_closed_in_the_queue(work: UnitOfWork) -> None:
+    one = in_danger(work)[0]
+    with pytest.raises(Refused, match="随访属于个案"):
+        close(work, one.id, reason=WHY, actor="s001", now=NOW)
+    assert work.debts.get(one.id).closing is None
+
+
+@pytest.mark.parametrize("reason", ["", "不用", "忙忙忙忙", "。。。。。", "太忙了"])
+def test_what_explains_nothing_is_no_reason_to_let_anything_go(work: UnitOfWork, reason: str) -> None:
+    step, promise = in_danger(work)[0], other(work, Kind.CALLBACK)
+    asked = waiving.ask(work, step.id, reason=WHY, actor="s001", now=NOW)
+    for act in (
+        lambda: waiving.ask(work, promise.id, reason=reason, actor="s001", now=NOW),
+        lambda: close(work, promise.id, reason=reason, actor="s001", now=NOW),
+        lambda: waiving.refuse(work, asked.id, reason=reason, actor="s002", now=NOW),
+    ):
+        with pytest.raises(Refused, match="请写明理由"):
+            act()
+    assert work.debts.get(promise.id).closing is None
+
+
+def test_the_words_of_a_reason_stand_sealed_and_not_in_the_audit(work: UnitOfWork) -> None:
+    step, promise = in_danger(work)[0], other(work, Kind.CALLBACK)
+    close(work, promise.id, reason="周秀英的丈夫说不用了", actor="s001", now=NOW)
+    asked = waiving.ask(work, step.id, reason="周秀英陪她住院", actor="s001", now=NOW)
+    waiving.refuse(work, asked.id, reason="周秀英说不清楚", actor="s002", now=NOW)
+    again = waiving.ask(work, step.id, reason="周秀英陪她住院", actor="s001", now=NOW)
+    waiving.grant(work, again.id, actor="s002", now=NOW)
+    entries = work.audit.recent(100)
+    assert [entry.verb for entry in entries].count("obligation.close") == 2
+    told = [f"{entry.object} {entry.verb} {entry.reason}" for entry in entries]
+    assert not [line for line in told if "周秀英" in line or "住院" in line]
+    said = [e.reason for one in (step, promise) for e in handling.history(work, one.id)]
+    assert sum("周秀英" in reason for reason in said) == 5
