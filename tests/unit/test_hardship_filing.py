@@ -329,6 +329,11 @@ def test_r34_with_death_or_leaving_promises_and_plans_end_once_a_supervisor_conf
     closings = [work.debts.get(f"ob-{name}").closing for name in ("x", "plan")]
     assert [(c.kind, c.by) for c in closings if c] == [(kind, "s001")] * 2
     assert work.book(PLANS).get("pl-1").state is PlanState.ENDED
+    ends = [
+        e for e in work.audit.recent(50) if e.verb in {"plan.end", "obligation.close"} and e.actor == "s001"
+    ]
+    assert {e.verb for e in ends} == {"plan.end", "obligation.close"}
+    assert {e.reason for e in ends} == {kind, ClosingKind.VERIFIED}, "the words stand with what ended"
 
 
 def test_r34_other_reasons_leave_promises_and_plans_alone(work: MemoryUnit) -> None:

@@ -400,14 +400,14 @@ def _end_all(work: UnitOfWork, file: HardshipFile, actor: str, now: datetime, re
     book = work.book(PLANS)
     for plan in (p for entry in group for p in book.where(person=entry, state=PlanState.ACTIVE.value)):
         book.put(replace(plan, state=PlanState.ENDED, ended_because=reason))
-        note(work, actor, "plans.end", f"plan:{plan.id}", now, reason=reason)
+        note(work, actor, "plan.end", f"plan:{plan.id}", now, reason=kind.value)  # codes only
 
 
 def _close(
     work: UnitOfWork, one: Obligation, reason: str, kind: ClosingKind, actor: str, now: datetime
 ) -> None:
     work.debts.close(one.id, reason, actor, now, kind)
-    note(work, actor, "obligation.close", one.id, now, reason=reason)
+    note(work, actor, "obligation.close", one.id, now, reason=kind.value)  # codes only
 
 
 def _stood(work: UnitOfWork, file: HardshipFile, asked: Sequence[Obligation]) -> FileStatus:
