@@ -11,6 +11,7 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import actor_option, json_option, local, pass_app, show_one, show_rows
 from callcenter.domain.numbers import mask_name, mask_number
 from callcenter.domain.people import Person
+from callcenter.domain.privacy import CallerPlan
 from callcenter.service.people import people as service
 from callcenter.service.people.profiles import Profile, profile
 from callcenter.service.people.wishes import refusal_words
@@ -172,29 +173,12 @@ def found_row(person: Person) -> dict[str, object]:
 
 
 def _profile_row(found: Profile) -> dict[str, object]:
-    case, plan = found.case, found.plan
+    case = found.case
     return {
         "id": found.id,
         "code": found.code,
         "name": found.name,
-        "phones": [
-            {
-                "place": p.place,
-                "number": p.number,
-                "status": p.status.value,
-                "safe_to_call": p.safe_to_call,
-                "confirmed": p.is_known,
-                "agreed": p.has_agreement,
-                "verified_at": p.verified_at,
-            }
-            for p in found.phones
-        ],
-        "phones_text": _lines(
-            f"{p.place}. {p.number} {PHONE_WORDS[p.status]}"
-            f"{'' if p.safe_to_call else ',不宜拨打'}{'' if p.is_known else ',待督导核实'}"
-            f"{',有约定' if p.has_agreement else ''}"
-            for p in found.phones
-        ),
+        **_phones_shown(found),
         "speaks": found.speaks,
         "speaks_text": SPEECH_WORDS[found.speaks],
         "no_ivr": found.no_ivr,
@@ -229,6 +213,36 @@ def _profile_row(found: Profile) -> dict[str, object]:
         ),
         "calls_lately": found.calls_lately,
         "is_repeat": found.is_repeat,
+        **_plan_shown(found.plan),
+        "merged": list(found.merged),
+    }
+
+
+def _phones_shown(found: Profile) -> dict[str, object]:
+    return {
+        "phones": [
+            {
+                "place": p.place,
+                "number": p.number,
+                "status": p.status.value,
+                "safe_to_call": p.safe_to_call,
+                "confirmed": p.is_known,
+                "agreed": p.has_agreement,
+                "verified_at": p.verified_at,
+            }
+            for p in found.phones
+        ],
+        "phones_text": _lines(
+            f"{p.place}. {p.number} {PHONE_WORDS[p.status]}"
+            f"{'' if p.safe_to_call else ',不宜拨打'}{'' if p.is_known else ',待督导核实'}"
+            f"{',有约定' if p.has_agreement else ''}"
+            for p in found.phones
+        ),
+    }
+
+
+def _plan_shown(plan: CallerPlan | None) -> dict[str, object]:
+    return {
         "worker": plan and plan.worker,
         "times": plan and plan.times,
         "links": plan and plan.links,
@@ -237,7 +251,6 @@ def _profile_row(found: Profile) -> dict[str, object]:
         "wish_text": plan and WISH_WORDS[plan.wish],
         "rank": plan and plan.rank,
         "review_on": plan and plan.review_on,
-        "merged": list(found.merged),
     }
 
 
