@@ -62,18 +62,22 @@ hardship.add_command(profiles)
 
 @hardship.command("list")
 @click.option("--left", is_flag=True, help="只列出已退档、还没有人核对的")
+@click.option("--after", metavar="档案编号", default="", help="从这个编号之后列起（看下一页）")
 @limit_option
 @actor_option
 @json_option
 @pass_app
-def list_files(app: App, left: bool, limit: int, actor: str, as_json: bool) -> None:
-    """列出档案。"""
+def list_files(app: App, left: bool, after: str, limit: int, actor: str, as_json: bool) -> None:
+    """按编号列出档案。"""
+    most = limit or None
     with app.store() as work:
-        found = debt_rows.files(work, actor=actor, now=app.clock(), left=left, limit=limit or None)
+        found = debt_rows.files(work, actor=actor, now=app.clock(), left=left, after=after, limit=most)
     show_rows(found.rows, _seen(_LIST, found.rows), as_json)
     if not as_json:
         rest = f"，这里列出 {len(found.rows)} 份（--limit 0 全部列出）" if len(found.rows) < found.all else ""
         say(f"共 {found.all} 份{rest}。")
+        if found.more:
+            say(f"后面还有 {found.more} 份，接着看：--after {found.rows[-1]['file_no']}")
 
 
 @hardship.command()

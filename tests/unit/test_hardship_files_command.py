@@ -73,6 +73,33 @@ def test_a_long_list_shows_a_page_and_tells_how_many_there_are(app: DeskApp) -> 
     assert [row["file_no"] for row in told(app, "list", "--limit", "2")] == ["WX-0", "WX-1"]
 
 
+def test_page_after_page_a_list_shows_every_file_once(app: DeskApp) -> None:
+    # Numbers as sites write them: capitals, small letters, Chinese, one the beginning of another.
+    numbers = ["WX-1", "WX-10", "wx-3", "WX-2", "锡-3", "A_1", "A-1"]
+    for n, file_no in enumerate(numbers):
+        run(app, "apply", file_no, "--grade", "深度困难", "--name", "钱秀英", "--number", f"1380000222{n}")
+    seen: list[str] = []
+    while page := told(app, "list", "--limit", "2", "--after", seen[-1] if seen else ""):
+        seen += [row["file_no"] for row in page]
+    assert seen == sorted(numbers)
+    first = run(app, "list", "--limit", "2").output
+    assert "共 7 份，这里列出 2 份" in first
+    assert f"后面还有 5 份，接着看：--after {seen[1]}" in first
+    last = run(app, "list", "--limit", "2", "--after", seen[5]).output
+    assert "共 7 份，这里列出 1 份" in last
+    assert "后面还有" not in last
+
+
+def test_a_page_goes_on_behind_a_file_that_was_confirmed_meanwhile(app: DeskApp) -> None:
+    for n in range(3):
+        run(app, "apply", f"WX-{n}", "--grade", "深度困难", "--name", "钱秀英", "--number", f"1380000222{n}")
+        run(app, "leave", f"WX-{n}", "--because", "死亡", *WHY)
+    assert [row["file_no"] for row in told(app, "list", "--left", "--limit", "1")] == ["WX-0"]
+    run(app, "confirm", "WX-0", *WHY, by="s001")
+    page = told(app, "list", "--left", "--limit", "1", "--after", "WX-0")
+    assert [row["file_no"] for row in page] == ["WX-1"]
+
+
 def test_a_list_asks_once_who_agreed_and_not_at_all_for_a_clerk(
     app: DeskApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

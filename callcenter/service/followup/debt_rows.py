@@ -145,30 +145,41 @@ def _archive_row(one: RegisterDebt, facts: LineFacts) -> Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Files:
-    """The first files of a list, and how many there are."""
+    """A page of a list of files, how many the list has, and how many stand behind the page."""
 
     rows: tuple[Row, ...]
     all: int
+    more: int
 
 
 @guarded(Verb.HARDSHIP_SEE)
 def files(
-    work: UnitOfWork, *, actor: str, now: datetime, left: bool = False, limit: int | None = None
+    work: UnitOfWork,
+    *,
+    actor: str,
+    now: datetime,
+    left: bool = False,
+    after: str = "",
+    limit: int | None = None,
 ) -> Files:
-    """Return the first hardship files as rows (`left`: of those that left unconfirmed), by number.
+    """Return a page of hardship files as rows (`left`: of those that left unconfirmed), by number.
 
-    Raises `Forbidden`.
+    `after`: the number behind which the page begins, whether or not it is still in the list. Raises
+    `Forbidden`.
     """
     user = allow(work, actor, Verb.HARDSHIP_SEE)
     found = [file for file in work.people.files() if not left or is_unconfirmed(file)]
-    page = found[:limit]
+    # Sorted here: a store may order letters as its language does, and then a page would leave some out.
+    behind = sorted((file for file in found if file.file_no > after), key=lambda file: file.file_no)
+    page = behind[:limit]
     persons = {file.person for file in page}
     people = work.people.many(persons)
     # Asked for everybody at once, and not at all for who does not see it.
     said = work.people.consents_of(persons) if sees(user.roles, FILE_FIELDS["consent"]) else {}
     agreed = {one for one, words in said.items() if agreed_to(words, ConsentKind.IVR_CHECKIN, now)}
     rows = (_file_row(user, file, people[file.person], file.person in agreed) for file in page)
-    return Files(rows=tuple(visible(user.roles, row, FILE_FIELDS) for row in rows), all=len(found))
+    shown = tuple(visible(user.roles, row, FILE_FIELDS) for row in rows)
+    return Files(rows=shown, all=len(found), more=len(behind) - len(page))
 
 
 @guarded(Verb.HARDSHIP_SEE)
