@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import pytest
+from willing import WILLING
 
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
@@ -54,20 +55,7 @@ DEBT = Obligation(
 READY = Situation(
     now=NOW,
     obligation=DEBT,
-    person=Person(
-        ivr_consent=True,
-        no_automation=False,
-        no_outbound=False,
-        refused_topic=False,
-        no_ivr=False,
-        phones=1,
-        usable_phones=1,
-        safe_phones=1,
-        leased_elsewhere=False,
-        live_call=False,
-        high_risk=False,
-        attempts=(),
-    ),
+    person=WILLING,
     line=Line(waiting=0, free_channels=4, free_agents=2),
     shown={},
     outcomes=(),

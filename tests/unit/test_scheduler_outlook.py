@@ -7,35 +7,19 @@ from datetime import date, datetime, time, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from willing import WILLING
 
 from scheduler.cadence import SHANGHAI
 from scheduler.calendar import Calendar
 from scheduler.obligations import Kind, Mode, Obligation, Result
 from scheduler.outlook import Asked, Days, Load, Outlook, Pace, forecast, simulate
-from scheduler.situation import Gate, Line, Person, Rules, Situation
+from scheduler.situation import Gate, Line, Rules, Situation
 
 #: A Tuesday; workdays around it.
 MORNING = datetime(2026, 11, 24, 9, 30, tzinfo=SHANGHAI)
 NIGHT = datetime(2026, 11, 24, 23, 59, tzinfo=SHANGHAI)
 LINE = Line(waiting=0, free_channels=8)
 CALENDAR = Calendar()
-
-
-#: Agreed, can be reached, and is in no danger.
-WILLING = Person(
-    ivr_consent=True,
-    no_automation=False,
-    no_outbound=False,
-    refused_topic=False,
-    no_ivr=False,
-    phones=1,
-    usable_phones=1,
-    safe_phones=1,
-    leased_elsewhere=False,
-    live_call=False,
-    high_risk=False,
-    attempts=(),
-)
 
 
 def owed(name: str, **person: object) -> Situation:
