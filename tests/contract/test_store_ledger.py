@@ -360,6 +360,24 @@ def test_a_crash_between_two_pages_loses_nobody(store: Store, monkeypatch: pytes
         assert len(work.debts.open(kind=Kind.HARDSHIP)) == len(work.debts.open(kind=Kind.VISIT)) == 7
 
 
+def test_who_left_costs_no_round_anything_however_many_they_are(store: Store) -> None:
+    gone = {"status": FileStatus.CLOSED, "exit_reason": ExitReason.RECOVERED}
+    with store() as work:
+        for n in range(1, 4):
+            worker(work, n)
+        for n in range(4, 9):
+            worker(work, n, **gone, exit_confirmed_by="s001" if n % 2 else None)
+        work.commit()
+    assert sweep_all(store, NOW, RULES).looked == 8, "once, as they came"
+    for later in (timedelta(minutes=1), DAY, 2 * DAY):
+        swept = sweep_all(store, NOW + later, RULES)
+        assert (swept.looked, swept.changed) == (0, 0), "not in a day's comparison either"
+    with store() as work:
+        work.people.put_file(replace(work.people.files_of("p4")[0], status=FileStatus.ACTIVE))
+        work.commit()
+    assert sweep_all(store, NOW + 3 * DAY, RULES).looked == 1, "who came back is looked at, and nobody else"
+
+
 def test_new_rules_reach_everybody_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("callcenter.service.followup.sweeping.PAGE", 2)
     with store() as work:
