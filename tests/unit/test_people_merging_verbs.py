@@ -25,15 +25,16 @@ from callcenter.domain.people import (
 )
 from callcenter.domain.risk import Level
 from callcenter.errors import Conflict, Forbidden, Refused
-from callcenter.ports import Store
+from callcenter.ports import Store, UnitOfWork
 from callcenter.service.followup.debts import has_ivr_consent, line_facts, rules_of, situation_of, sweep
 from callcenter.service.people.blocking import block, standing
 from callcenter.service.people.entries import caller_of, open_cases, resolve
 from callcenter.service.people.merging import merge, merges_of, unmerge
 from scheduler.gates import Rules
-from scheduler.obligations import OF_REGISTER, Attempt, Result
+from scheduler.obligations import OF_REGISTER, Attempt, Kind, Result
 
-WHY = "同一单位、同一生日,本人在电话里确认"
+WHY, APART = "同一单位、同一生日,本人在电话里确认", "两人同名,不是一人"
+RULES = rules_of(Settings())
 
 
 def one_person(store: Store, now: datetime) -> None:
@@ -164,7 +165,7 @@ def test_two_open_cases_become_one_at_the_worse_level(store: Store, now: datetim
         assert (ended.state, ended.close_reason) == (CaseState.CLOSED, CloseReason.MERGED)
         assert [e.kind for e in work.book(CASE_EVENTS).where(case=ended.id)] == ["closed"]
         [done] = merges_of(work, "p2", actor="s001", now=now)
-        unmerge(work, done.id, actor="s001", now=now, reason="两人同名,不是一人")
+        unmerge(work, done.id, actor="s001", now=now, reason=APART)
         assert {c.person: c.id for one in ("p1", "p2") for c in open_cases(work, work.people.get(one))} == {
             "p1": "ca-p1",
             "p2": "ca-p2",
@@ -224,7 +225,7 @@ def test_what_is_newer_than_the_merge_stays_and_a_number_found_wrong_stays_wrong
         work.people.set_phone_status("13912345678", PhoneStatus.WRONG)
         kept = work.people.get("p1")
         work.people.update(replace(kept, phones=(*kept.phones, Phone(number="13700000000"))))
-        unmerge(work, done.id, actor="s001", now=now, reason="两人同名,不是一人")
+        unmerge(work, done.id, actor="s001", now=now, reason=APART)
         assert [p.number for p in work.people.get("p1").phones] == ["13861705555", "13700000000"]
         assert work.people.get("p2").phones == (Phone(number="13912345678", status=PhoneStatus.WRONG),)
         assert work.debts.get("ob-new").person == "p1"
@@ -238,7 +239,7 @@ def test_r32_what_was_refused_while_both_were_one_binds_both_after(store: Store,
         work.people.add_suppression(
             Suppression(person="p1", kind=SuppressionKind.AUTOMATION, at=later, reason="不要机器打")
         )
-        unmerge(work, done.id, actor="s001", now=later, reason="两人同名,不是一人")
+        unmerge(work, done.id, actor="s001", now=later, reason=APART)
         for who in ("p1", "p2"):
             assert [s.kind for s in work.people.suppressions(who)] == [SuppressionKind.AUTOMATION]
 
@@ -252,9 +253,9 @@ def test_a_later_merge_is_taken_apart_first(store: Store, now: datetime) -> None
         assert resolve(work, "p2").id == "p3"
         assert work.people.merged("p3") == ["p1", "p2"]
         with pytest.raises(Refused, match="较晚"):
-            unmerge(work, first.id, actor="s001", now=now, reason="两人同名,不是一人")
-        unmerge(work, second.id, actor="s001", now=now, reason="两人同名,不是一人")
-        unmerge(work, first.id, actor="s001", now=now, reason="两人同名,不是一人")
+            unmerge(work, first.id, actor="s001", now=now, reason=APART)
+        unmerge(work, second.id, actor="s001", now=now, reason=APART)
+        unmerge(work, first.id, actor="s001", now=now, reason=APART)
         assert [resolve(work, one).id for one in ("p1", "p2", "p3")] == ["p1", "p2", "p3"]
 
 
@@ -274,31 +275,73 @@ def test_only_a_supervisor_merges_and_says_why(store: Store, now: datetime) -> N
             merge(work, "p1", "p2", actor="s001", now=now, reason=WHY)
 
 
+def in_file(work: UnitOfWork, now: datetime) -> None:
+    """Put both in the register, the second a day before the first, and sweep."""
+    for n in (1, 2):
+        file = HardshipFile(
+            file_no=f"WX-{n}",
+            person=f"p{n}",
+            grade=Grade.DEEP,
+            status=FileStatus.ACTIVE,
+            since=now.date() - timedelta(days=n),
+        )
+        work.people.put_file(file)
+    sweep(work, now, rules=RULES)
+
+
+def routine(work: UnitOfWork, person: str) -> dict[Kind, str]:
+    """Return the ids of what the register owes somebody; fail where it is the same twice."""
+    standing = [o for o in work.debts.open(person=person) if o.kind in OF_REGISTER]
+    found = {o.kind: o.id for o in standing}
+    assert len(found) == len(standing)
+    return found
+
+
+def test_what_the_merge_ended_is_owed_again_when_it_is_taken_apart_and_once(
+    store: Store, now: datetime
+) -> None:
+    peopled(store)
+    with store() as work:
+        in_file(work, now)
+        before = [routine(work, one) for one in ("p1", "p2")]
+        done = merge(work, "p1", "p2", actor="s001", now=now, reason=WHY)
+        assert routine(work, "p1").keys() == set(OF_REGISTER), "one person is owed each once"
+        unmerge(work, done.id, actor="s001", now=now, reason=APART)
+        assert [routine(work, one) for one in ("p1", "p2")] == before, "at once, without a sweep"
+        assert sweep(work, now, rules=RULES).changed == 0
+
+
+def test_what_took_its_place_while_both_were_one_is_not_owed_beside_it(store: Store, now: datetime) -> None:
+    peopled(store)
+    with store() as work:
+        in_file(work, now)
+        done = merge(work, "p1", "p2", actor="s001", now=now, reason=WHY)
+        sweep(work, now, rules=RULES)
+        [second] = [file for file in work.people.files_of("p1") if file.file_no == "WX-2"]
+        work.people.put_file(replace(second, status=FileStatus.CLOSED))
+        sweep(work, now, rules=RULES)
+        place = routine(work, "p1")
+        assert place.keys() == set(OF_REGISTER)
+        unmerge(work, done.id, actor="s001", now=now, reason=APART)
+        assert (routine(work, "p1"), routine(work, "p2")) == (place, {})
+        assert sweep(work, now, rules=RULES).changed == 0
+
+
 @pytest.mark.parametrize("still_in", [True, False])
 def test_a_file_that_left_meanwhile_is_owed_nothing_when_the_merge_is_taken_apart(
     store: Store, now: datetime, still_in: bool
 ) -> None:
     peopled(store)
-    rules = rules_of(Settings())
     with store() as work:
-        for n in (1, 2):
-            file = HardshipFile(
-                file_no=f"WX-{n}",
-                person=f"p{n}",
-                grade=Grade.DEEP,
-                status=FileStatus.ACTIVE,
-                since=now.date() - timedelta(days=n),
-            )
-            work.people.put_file(file)
-        sweep(work, now, rules=rules)
+        in_file(work, now)
         done = merge(work, "p1", "p2", actor="s001", now=now, reason=WHY)
-        sweep(work, now, rules=rules)
+        sweep(work, now, rules=RULES)
         for file in work.people.files_of("p1"):
             work.people.put_file(replace(file, status=FileStatus.ACTIVE if still_in else FileStatus.CLOSED))
-        sweep(work, now, rules=rules)
-        unmerge(work, done.id, actor="s001", now=now, reason="两人同名,不是一人")
-        owed = [o.kind for p in ("p1", "p2") for o in work.debts.open(person=p) if o.kind in OF_REGISTER]
+        sweep(work, now, rules=RULES)
+        unmerge(work, done.id, actor="s001", now=now, reason=APART)
+        owed = [*routine(work, "p1"), *routine(work, "p2")]
         assert owed == [] or still_in
-        sweep(work, now, rules=rules)
-        owed = [o.kind for p in ("p1", "p2") for o in work.debts.open(person=p) if o.kind in OF_REGISTER]
+        sweep(work, now, rules=RULES)
+        owed = [*routine(work, "p1"), *routine(work, "p2")]
         assert sorted(owed) == (sorted([*OF_REGISTER, *OF_REGISTER]) if still_in else [])
