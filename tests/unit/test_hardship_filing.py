@@ -219,6 +219,9 @@ def test_a_file_comes_back_at_any_time_and_counts_from_that_day(work: MemoryUnit
     assert owed(work) == [Kind.HARDSHIP, Kind.VISIT], (
         "and nobody is asked any more whether it was right to leave"
     )
+    for minutes in (1, 2, 24 * 60):
+        swept = sweep(work, NOW + 40 * DAY + timedelta(minutes=minutes), rules=REGISTER.owed)
+        assert swept.changed == 0, "owed once, however often a round comes by"
 
 
 @pytest.mark.parametrize("because", [ExitReason.MISTAKE, ExitReason.DIED])
