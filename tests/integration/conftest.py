@@ -11,13 +11,11 @@ import pytest
 from harness import USERS, Actors, Pbx, short_home, test_settings
 from routed_line import RoutedPbx, routed_pbx
 from taped import COLLEAGUE, Talk, recording_pbx, spool
-from violence import Site
+from violence import Site, check_tools
 from voices import Voice
 
-from callcenter.asterisk.tree import find_asterisk
 from callcenter.config import Settings
-from callcenter.demo.runner import Address, sipp_program
-from callcenter.errors import ConfigError
+from callcenter.demo.runner import Address
 from callcenter.keys import KeyRing
 from ivr.prompts.sets import SETS, prompt_set
 from ivr.prompts.synthesis import synthesise_all
@@ -38,7 +36,6 @@ LONGEST = {
     "test_pbx_cli.py": 50,
     "test_violence_python.py": 50,
     "test_violence_attempts.py": 50,
-    "test_violence_rounds.py": 50,
     "test_routing_broken.py": 50,
     "test_handed_over.py": 50,
     "test_pbx_check.py": 45,
@@ -56,11 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def _tools() -> None:
     """Fail, never skip, where Asterisk or SIPp is missing."""
-    try:
-        find_asterisk(start=Path(__file__))
-        sipp_program()
-    except ConfigError as error:
-        pytest.fail(str(error), pytrace=False)
+    check_tools()
 
 
 @pytest.fixture(scope="session")

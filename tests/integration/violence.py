@@ -26,16 +26,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ami_tap import AmiTap
 from harness import Actors, Pbx, short_home
 
 from callcenter.asterisk.spool import whole_second
+from callcenter.asterisk.tree import find_asterisk
 from callcenter.bootstrap import App
 from callcenter.config import load_settings
 from callcenter.db.unit_of_work import SqlStore
-from callcenter.demo.runner import free_ports, until
+from callcenter.demo.runner import free_ports, sipp_program, until
 from callcenter.demo.sipp import Caller, CallTiming, presses
 from callcenter.domain.calls import CallRecord
+from callcenter.errors import ConfigError
 from callcenter.ports import UnitOfWork
 from callcenter.service.duty import roster
 
@@ -79,6 +82,15 @@ self_dial_at = "23:59:59"
 [calendar.days]
 {days}
 """
+
+
+def check_tools() -> None:
+    """Fail, never skip, where Asterisk or SIPp is missing."""
+    try:
+        find_asterisk(start=Path(__file__))
+        sipp_program()
+    except ConfigError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 def run_verb(config: Path, *words: str) -> subprocess.CompletedProcess[str]:

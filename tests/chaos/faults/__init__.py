@@ -1,0 +1,8 @@
+"""Every fault there is, by name. A new kind is a module with a tuple `FAULTS`, and a line here."""
+
+from __future__ import annotations
+
+from faults import process
+from faults.base import Fault as Fault
+
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*process.FAULTS,)}

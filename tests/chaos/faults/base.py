@@ -1,0 +1,24 @@
+"""What can befall a line: something is struck, and after a while it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from violence import Site
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One kind of mishap. Both acts return within a few seconds, and may be done at any instant."""
+
+    name: str
+    strike: Callable[[Site], object]
+    #: Undoes it, or does what a service manager or an operator would do.
+    mend: Callable[[Site], object]
+    #: Shortest and longest time between the two, seconds.
+    hold: tuple[float, float] = (0.1, 4.0)
+    #: Which store it is about: `sqlite`, `postgres`; empty: any.
+    store: str = ""
+    #: Asterisk itself dies by it: calls end, and their records say that their end is uncertain.
+    kills_calls: bool = False
