@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _PBX_PATIENCE = 10.0
 #: The same where somebody is in danger meanwhile.
 _CONSOLE_PATIENCE = 3.0
+#: A channel that is gone has its last journal row written within milliseconds; so long is waited, seconds.
+_CEL_LAG = 2.0
+#: How long somebody who reads the journal gets to come to its end, seconds.
+_READ_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +135,27 @@ class App:
         name = f"{self.settings.asterisk.name}:journal"
         current = self.settings.pbx_home / "log" / "cel-custom" / "journal.csv"
         return unread_bytes(current, work.journal.checkpoint(name))
+
+    async def journal_told(self) -> bool:
+        """Return True once the store has whatever the PBX wrote of what it did so far.
+
+        False: within a few seconds nobody could tell, because nobody reads, or the journal is not here.
+        """
+        await asyncio.sleep(_CEL_LAG)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_READ_PATIENCE):
+                while await asyncio.to_thread(self._journal_left):  # noqa: ASYNC110 - another process reads
+                    await asyncio.sleep(0.1)
+                return True
+        return False
+
+    def _journal_left(self) -> bool:
+        """Tell whether there is something to read, or nothing can be seen of it."""
+        reading: Store = getattr(self.store, "reading", self.store)
+        with reading() as work:
+            left = self.journal_unread(work)
+        is_here = (self.settings.pbx_home / "log" / "cel-custom").is_dir()
+        return left != 0 if left is not None else not is_here
 
     def ami_link(self) -> AmiLink:
         """Return a link to the PBX's manager interface, not yet running."""

@@ -5,7 +5,7 @@ Two worlds: the store (synchronous, one unit of work per decision) and telephony
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -390,6 +390,17 @@ class PlaceCall:
     #: Digits only the person knows, by what they are: `birth_month` -> `05`.
     expected: dict[str, str] = field(default_factory=dict, repr=False)
     variables: dict[str, str] = field(default_factory=dict)
+    #: An order that was held up beyond this instant is not sent any more; None: it may be late.
+    order_by: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveCalls:
+    """Which of the calls somebody asked about go on."""
+
+    ids: frozenset[str]
+    #: Since when the telephone system has been up; None: it does not say.
+    since: datetime | None = None
 
 
 class CallControl(Protocol):
@@ -400,6 +411,10 @@ class CallControl(Protocol):
         ...
 
     async def is_live(self, call_id: str) -> bool: ...
+    async def alive(self, call_ids: Collection[str]) -> LiveCalls:
+        """Return which of these calls go on, in whatever shape; raise `PbxError` if nobody can tell."""
+        ...
+
     async def talks_with(self, call_id: str) -> str | None:
         """Return the channel that a call's own channel talks with; None if there is none."""
         ...

@@ -92,7 +92,7 @@ class Server:
             rules,
         )
         self._last_probe: datetime | None = None
-        self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock)
+        self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock, app.journal_told)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""

@@ -116,6 +116,8 @@ class Dispatcher:
         except LineUnreachable:
             # In doubt: it may be ringing. The journal will tell; until then nobody dials again.
             log.warning("attempt in doubt", extra={"action": "in_doubt", "attempt": attempt.id})
+        else:
+            await asyncio.to_thread(self.ledger.placed, attempt.id, self.clock())
         return Dispatched(obligation=claimed.id, attempt=attempt)
 
     async def _line_refuses(self) -> bool:

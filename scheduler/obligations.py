@@ -106,6 +106,19 @@ class CauseSource(StrEnum):
     OURS = "ours"
 
 
+class Doubt(StrEnum):
+    """Why nobody can tell how an attempt ended (`Result.UNKNOWN`)."""
+
+    #: The telephone system has no such call, and its journal, read past it, tells of none.
+    SILENT = "silent"
+    #: The journal tells of its beginning; the call is gone and its end was never told.
+    UNENDED = "unended"
+    #: The telephone system has no such call, and its journal has not been read for too long.
+    UNREAD = "unread"
+    #: The telephone system died under the call: the record's end is only the last sign of it.
+    TORN = "torn"
+
+
 class EvidenceKind(StrEnum):
     """What proves a qualifying contact."""
 
@@ -151,6 +164,13 @@ class Attempt:
     cause_source: CauseSource | None = None
     #: The network played something before anybody answered: an announcement nobody can read by machine.
     early_media: bool = False
+    #: When the telephone system said that it took the order; None: it never said so, or nobody heard it.
+    placed_at: datetime | None = None
+    #: Why its end is unknown, since when the telephone system had been up then, and up to when its journal
+    #: had been read.
+    doubt: Doubt | None = None
+    pbx_since: datetime | None = None
+    read_to: datetime | None = None
 
     @property
     def in_doubt(self) -> bool:

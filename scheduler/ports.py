@@ -44,6 +44,10 @@ class Ledger(Protocol):
         """Write the attempt, before any dialling; raise `LeaseLost` if the lease is no longer ours."""
         ...
 
+    def placed(self, attempt_id: str, now: datetime) -> None:
+        """Keep that the telephone took the order, whatever became of the attempt since."""
+        ...
+
     def settle(self, attempt_id: str, result: Result, now: datetime) -> None:
         """Write how an attempt ended that the network never saw, and give its obligation back."""
         ...

@@ -105,6 +105,11 @@ class Ledger(StoreLedger):
         StoreLedger.begin(self, claimed, attempt)
 
 
+async def _told() -> bool:
+    """Somebody reads the journal to its end, whatever it tells."""
+    return True
+
+
 class DebtWorld:
     """The line: its store, its telephone, two schedulers, and everything it was ever told."""
 
@@ -128,7 +133,7 @@ class DebtWorld:
         self.latest = start
 
     def _round(self) -> DebtRound:
-        plain = DebtRound.wire(self.store, self.control, self.queue, SETTINGS, lambda: self.now)
+        plain = DebtRound.wire(self.store, self.control, self.queue, SETTINGS, lambda: self.now, _told)
         return replace(plain, ledger=Ledger(self.store, plain.ledger.rules, self.beside))
 
     def _enrol(self, work: UnitOfWork) -> None:

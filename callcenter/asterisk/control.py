@@ -1,15 +1,17 @@
 """Calls, queue members and facts through AMI, with the few rights the bridge's account has.
 
 Checked on Asterisk 22.10.1 with write=call,agent,originate,reporting: `Getvar` finds a channel by its
-uniqueid, `Hangup` ends it by the same, `DBGetTree` reads AstDB; writing AstDB goes through context
+uniqueid, `Hangup` ends it by the same, `DBGetTree` reads AstDB; `CoreShowChannels` lists every channel and
+`CoreStatus` tells when Asterisk started (both by `reporting`). Writing AstDB goes through context
 `hotline-put`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
 
@@ -24,12 +26,13 @@ from callcenter.asterisk.translate import (
     member_of,
     need,
     number,
+    started_at,
 )
 from callcenter.domain.reconcile import FAMILIES, Seat
 from callcenter.domain.staff import GENERAL, QUEUES
 from callcenter.domain.users import PhoneKind, User
 from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
-from callcenter.ports import Member, PlaceCall, QueueState
+from callcenter.ports import Clock, LiveCalls, Member, PlaceCall, QueueState
 from callcenter.service.followup.callers import hashed
 
 T = TypeVar("T")
@@ -45,6 +48,10 @@ _AT_ONCE = 40
 #: How long Asterisk gets to make an accepted call's channel, seconds.
 _BIRTH = 2.0
 _FACTS_REPLY = 10.0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def interface_of(user: User) -> str:
@@ -121,8 +128,10 @@ class AsteriskCalls:
         shown_number: str,
         others: Sequence[str] = (),
         salt: str = "",
+        clock: Clock = _utc_now,
     ) -> None:
         self._link = link
+        self._clock = clock
         self._phones = phones
         #: Number of ours -> what the way out that shows it is called by.
         self._ways = {ours: way_of(place) for place, ours in enumerate((shown_number, *others), start=1)}
@@ -138,6 +147,8 @@ class AsteriskCalls:
         headers = self._headers(call)
         if await self.is_live(call.id):
             raise PbxError(f"{call.id}: a call of this id is up already")
+        if call.order_by is not None and self._clock() > call.order_by:
+            raise PbxError(f"{call.id}: the order was held up for too long, and is not sent any more")
         with self._originator.expecting() as (action_id, ended):
             try:
                 await self._link.send("Originate", action_id=action_id, **headers)
@@ -159,6 +170,17 @@ class AsteriskCalls:
                 return False
             raise
         return True
+
+    async def alive(self, call_ids: Collection[str]) -> LiveCalls:
+        """Return which of these calls have a channel, their own or one they led to; raise `PbxError`.
+
+        A counsellor who hands a call on takes its first channel away: its linkedid stays with the others.
+        """
+        wanted = frozenset(call_ids)
+        items = await self._link.list("CoreShowChannels")
+        shown = (i for i in items if i.get("Event") == "CoreShowChannel")
+        up = {i.get(key) for i in shown for key in ("Uniqueid", "Linkedid")}
+        return LiveCalls(ids=frozenset(wanted & up), since=started_at(await self._link.send("CoreStatus")))
 
     async def talks_with(self, call_id: str) -> str | None:
         """Return the name of the channel in one bridge with the call's own; None if there is none."""

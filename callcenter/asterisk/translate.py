@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 
 from callcenter.errors import PbxError
@@ -168,6 +169,18 @@ def member_of(headers: Headers, name: str = "Name", interface: str = "Location")
         state=_state(headers),
         penalty=number(headers, "Penalty"),
     )
+
+
+def started_at(status: Headers) -> datetime | None:
+    """Return when Asterisk started, by its answer to CoreStatus; None if it does not say.
+
+    It tells wall time of its machine, which is ours: whole seconds, without a zone (main/manager.c, 22).
+    """
+    told = f"{status.get('CoreStartupDate', '')} {status.get('CoreStartupTime', '')}"
+    try:
+        return datetime.strptime(told, "%Y-%m-%d %H:%M:%S").astimezone()
+    except ValueError:
+        return None
 
 
 def need(headers: Headers, key: str) -> str:

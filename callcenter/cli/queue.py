@@ -423,7 +423,9 @@ async def _dial(app: App, obligation: str, agent: str | None, actor: str, overri
 
 
 def _dialler(app: App, line: Telephony) -> LineDialler:
-    return LineDialler(store=app.store, control=line.calls, queue=line.queue, settings=app.settings)
+    return LineDialler(
+        store=app.store, control=line.calls, queue=line.queue, settings=app.settings, clock=app.clock
+    )
 
 
 def _facts(app: App, work: UnitOfWork) -> LineFacts:

@@ -423,6 +423,11 @@ attempts = Table(
     _text("did", null=True),
     _text("cause_source", null=True),
     Column("early_media", Boolean, nullable=False, server_default=text("false")),
+    # That the PBX took the order; why nobody knows the end, and what was known when that was found out.
+    _moment("placed_at", null=True),
+    _text("doubt", null=True),
+    _moment("pbx_since", null=True),
+    _moment("read_to", null=True),
     UniqueConstraint("obligation", "n"),
     Index(None, "planned_at"),
 )

@@ -260,10 +260,21 @@ class MemoryDebts:
         self._state.attempts[attempt.id] = checked(attempt)
 
     def update_attempt(self, attempt: Attempt) -> None:
-        """Replace an attempt, or raise `NotFound`."""
+        """Replace an attempt, but for `placed_at`, or raise `NotFound`."""
         if attempt.id not in self._state.attempts:
             raise NotFound(f"没有外呼 {attempt.id}。")
-        self._state.attempts[attempt.id] = checked(attempt)
+        placed_at = self._state.attempts[attempt.id].placed_at
+        self._state.attempts[attempt.id] = checked(replace(attempt, placed_at=placed_at))
+
+    def hold_attempt(self, attempt_id: str) -> Attempt | None:
+        """Return an attempt; what is read here stays true until this transaction ends."""
+        return self.attempt(attempt_id)
+
+    def note_placed(self, attempt_id: str, at: datetime) -> None:
+        """Keep when the telephone system took the order, whatever else became of the attempt meanwhile."""
+        known = self._state.attempts.get(attempt_id)
+        if known is not None:
+            self._state.attempts[attempt_id] = checked(replace(known, placed_at=at))
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         """Return an attempt."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -25,7 +25,7 @@ from callcenter.domain.reconcile import (
 )
 from callcenter.domain.staff import GENERAL, QUEUES, TRAINEE_PENALTY, Skill, queues_of
 from callcenter.errors import PbxError
-from callcenter.ports import Member, PlaceCall, QueueState
+from callcenter.ports import LiveCalls, Member, PlaceCall, QueueState
 
 #: Facts after which dialplan decides by itself.
 _DECIDES = frozenset({SHIFT, BACKUP, SIGNED, PAUSED, DEBRIEF, SKILL, LOAD})
@@ -33,13 +33,19 @@ _NOW, _MINUTE = timedelta(0), timedelta(minutes=1)
 
 
 class MemoryCallControl:
-    """A `CallControl` that keeps what was placed. Set `failing` to make every act raise it."""
+    """A `CallControl` that keeps what was placed. Set `failing` to make every act raise it.
 
-    def __init__(self) -> None:
+    Whoever gives a `clock` has orders refused that come too late by it.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        self._clock = clock
         self.placed: list[PlaceCall] = []
         self.live: set[str] = set()
         #: Call -> the channel its own one talks with.
         self.talks: dict[str, str] = {}
+        #: Since when the telephone system has been up.
+        self.since: datetime | None = None
         self.failing: PbxError | None = None
 
     async def place(self, call: PlaceCall) -> None:
@@ -47,6 +53,8 @@ class MemoryCallControl:
         self._may_fail()
         if call.id in self.live:
             raise PbxError(f"{call.id}: a call of this id is up already")
+        if self._clock is not None and call.order_by is not None and self._clock() > call.order_by:
+            raise PbxError(f"{call.id}: the order was held up for too long, and is not sent any more")
         self.placed.append(call)
         self.live.add(call.id)
 
@@ -54,6 +62,11 @@ class MemoryCallControl:
         """Tell whether the call was placed and has not ended."""
         self._may_fail()
         return call_id in self.live
+
+    async def alive(self, call_ids: Collection[str]) -> LiveCalls:
+        """Return which of these were placed and have not ended."""
+        self._may_fail()
+        return LiveCalls(ids=frozenset(call_ids) & self.live, since=self.since)
 
     async def talks_with(self, call_id: str) -> str | None:
         """Return what the test says."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from twilio.http import HttpClient
 from twilio.rest import Client
 
 from callcenter.errors import InDoubt, PbxError, PbxUnreachable, Refused
-from callcenter.ports import Clock, PlaceCall
+from callcenter.ports import Clock, LiveCalls, PlaceCall
 from callcenter.twilio.account import Account
 from callcenter.twilio.book import SidBook
 
@@ -60,6 +60,8 @@ class TwilioControl:
             raise Refused("Twilio 线路还不能先响咨询员的电话。请用本地线路回拨。")
         if await self.is_live(call.id):
             raise PbxError(f"{call.id}: a call of this id is up already")
+        if call.order_by is not None and self._clock() > call.order_by:
+            raise PbxError(f"{call.id}: the order was held up for too long, and is not sent any more")
         since = self._clock() - _SKEW
         try:
             made = await asyncio.to_thread(self._create, call)
@@ -90,6 +92,10 @@ class TwilioControl:
         except (TwilioException, OSError):
             raise PbxUnreachable from None
         return str(call.status) in LIVE
+
+    async def alive(self, call_ids: Collection[str]) -> LiveCalls:
+        """Return which of these calls go on. Raises `PbxUnreachable` if Twilio does not answer."""
+        return LiveCalls(ids=frozenset({one for one in call_ids if await self.is_live(one)}))
 
     async def talks_with(self, call_id: str) -> str | None:
         """Refuse: nobody can be listened to here."""

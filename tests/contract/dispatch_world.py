@@ -22,6 +22,7 @@ from callcenter.memory import MemoryCallControl, MemoryQueue
 from callcenter.ports import Store
 from callcenter.service.followup.debts import settle
 from callcenter.service.followup.dispatch import DebtRound
+from callcenter.service.followup.doubts import settle_doubts
 from scheduler.cadence import SHANGHAI
 from scheduler.dispatcher import Dispatched
 from scheduler.gates import Gate
@@ -41,12 +42,25 @@ class World:
     control: MemoryCallControl = field(default_factory=MemoryCallControl)
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     settings: Settings = SETTINGS
+    #: Somebody reads the journal to its end.
+    read: bool = True
 
     def __post_init__(self) -> None:
-        self.round = DebtRound.wire(self.store, self.control, self.queue, self.settings, lambda: self.now)
+        self.round = DebtRound.wire(
+            self.store, self.control, self.queue, self.settings, lambda: self.now, self.told
+        )
+
+    async def told(self) -> bool:
+        """Tell whether whatever the telephone system wrote is in the store."""
+        return self.read
 
     def tick(self) -> list[Dispatched]:
         return list(asyncio.run(self.round()))
+
+    def settle(self) -> tuple[Attempt, ...]:
+        """Settle what is in doubt; return what nobody will tell of any more."""
+        work = settle_doubts(self.store, self.control, self.round.ledger.rules, lambda: self.now, self.told)
+        return asyncio.run(work)
 
     def attempts(self, person: str = "p1") -> list[Attempt]:
         with self.store() as work:

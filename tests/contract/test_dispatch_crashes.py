@@ -13,10 +13,11 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.errors import InDoubt, PbxError, PbxUnreachable
 from callcenter.memory import MemoryCallControl
 from callcenter.ports import PlaceCall, Store
-from callcenter.service.followup.dispatch import StoreLedger, settle_doubts
+from callcenter.service.followup.dispatch import StoreLedger
+from callcenter.service.followup.doubts import settle_doubts
 from scheduler.errors import LeaseLost
 from scheduler.gates import Gate
-from scheduler.obligations import Attempt, Obligation, Result
+from scheduler.obligations import Attempt, Doubt, Obligation, Result
 
 
 @pytest.fixture
@@ -112,15 +113,96 @@ def crash_before_dialling(world: World) -> None:
 
 def test_p2_after_a_crash_an_attempt_the_journal_knows_nothing_of_goes_to_a_human(world: World) -> None:
     crash_before_dialling(world)
-    world.now += MINUTE
+    world.now += timedelta(seconds=10)
     world.tick()
-    assert world.attempts()[0].in_doubt  # it may still be ringing
-    world.now += MINUTE
+    assert world.attempts()[0].in_doubt  # somebody's order may still be on its way
+    world.now += timedelta(seconds=10)
     world.tick()
-    assert world.attempts()[0].result is Result.UNKNOWN
+    lost = world.attempts()[0]
+    assert (lost.result, lost.doubt, lost.placed_at) == (Result.UNKNOWN, Doubt.SILENT, None)
+    assert lost.read_to == world.now
     world.now += 300 * MINUTE
     assert gates_of(world.tick()) == {Gate.HUMAN_ONLY}
     assert world.control.placed == []
+
+
+def test_p2_while_nobody_reads_the_journal_its_silence_means_nothing(world: World) -> None:
+    world.read = False
+    world.tick()
+    world.control.end(world.control.placed[0].id)
+    world.now += 29 * MINUTE
+    world.tick()
+    assert world.attempts()[0].in_doubt
+    world.now += 2 * MINUTE
+    world.tick()
+    lost = world.attempts()[0]
+    assert (lost.result, lost.doubt, lost.read_to) == (Result.UNKNOWN, Doubt.UNREAD, None)
+    assert len(world.control.placed) == 1
+
+
+def test_p2_a_journal_that_comes_late_settles_what_was_given_to_a_human(world: World) -> None:
+    world.tick()
+    call = world.control.placed[0].id
+    world.control.end(call)
+    world.now += MINUTE
+    world.tick()
+    assert world.attempts()[0].doubt is Doubt.SILENT
+    world.journal(call, "reached_self_callback")
+    told = world.attempts()[0]
+    assert (told.result, told.doubt) == (Result.REACHED_SELF_CALLBACK, None)
+
+
+def test_p2_a_call_the_pbx_died_under_is_in_doubt_though_its_record_is_closed(world: World) -> None:
+    world.tick()
+    world.journal(world.control.placed[0].id, answered_at=None, end_is_uncertain=True)
+    torn = world.attempts()[0]
+    assert (torn.result, torn.doubt) == (Result.UNKNOWN, Doubt.TORN)
+
+
+def test_that_the_pbx_took_the_order_is_kept_and_a_result_does_not_undo_it(world: World) -> None:
+    world.tick()
+    assert world.attempts()[0].placed_at == world.now
+    world.journal(world.control.placed[0].id, "reached_self_callback")
+    assert world.attempts()[0].placed_at == world.now
+
+
+def test_r28_whoever_was_hung_between_writing_and_ordering_orders_nothing(world: World) -> None:
+    class Hung(StoreLedger):
+        def begin(self, claimed: Obligation, attempt: Attempt) -> None:
+            super().begin(claimed, attempt)
+            world.now += timedelta(seconds=20)  # stopped here, and nobody knows
+            assert [a.doubt for a in world.settle()] == [Doubt.SILENT]  # by another scheduler
+
+    asyncio.run(replace(world.round, ledger=Hung(world.store, world.round.ledger.rules))())
+    assert world.control.placed == []
+    assert world.attempts()[0].result is Result.UNKNOWN
+
+
+def test_r28_an_order_that_comes_too_late_is_our_fault_and_is_not_sent(world: World) -> None:
+    class Slow(StoreLedger):
+        def begin(self, claimed: Obligation, attempt: Attempt) -> None:
+            super().begin(claimed, attempt)
+            world.now += timedelta(seconds=6)
+
+    asyncio.run(replace(world.round, ledger=Slow(world.store, world.round.ledger.rules))())
+    assert world.control.placed == []
+    assert world.attempts()[0].result is Result.OWN_FAULT
+
+
+def test_r28_what_the_journal_told_meanwhile_is_not_written_off(world: World) -> None:
+    world.tick()
+    call = world.control.placed[0].id
+    world.now += MINUTE
+
+    async def told_in_between() -> bool:
+        world.journal(call, "reached_self_callback")
+        return True
+
+    world.control.end(call)
+    rules = world.round.ledger.rules
+    gone = asyncio.run(settle_doubts(world.store, world.control, rules, lambda: world.now, told_in_between))
+    assert gone == ()
+    assert world.attempts()[0].result is Result.REACHED_SELF_CALLBACK
 
 
 def test_p2_after_a_crash_the_journal_settles_what_it_knows(world: World) -> None:
@@ -150,7 +232,7 @@ def test_p2_after_a_crash_the_journal_settles_what_it_knows(world: World) -> Non
 def test_a_call_that_still_lives_is_not_written_off_however_long_it_lasts(world: World) -> None:
     world.tick()
     world.now += 90 * MINUTE
-    asyncio.run(settle_doubts(world.store, world.control, world.settings, world.now))
+    world.settle()
     assert world.attempts()[0].in_doubt
 
 
@@ -158,7 +240,7 @@ def test_while_the_pbx_cannot_be_asked_a_doubt_stays_a_doubt(world: World) -> No
     crash_before_dialling(world)
     world.now += 30 * MINUTE
     world.control.failing = PbxUnreachable()
-    assert asyncio.run(settle_doubts(world.store, world.control, world.settings, world.now)) == ()
+    assert world.settle() == ()
     assert world.attempts()[0].in_doubt
 
 
@@ -172,12 +254,9 @@ def test_a_call_the_journal_never_closed_is_written_off_once_the_pbx_has_it_no_m
     with world.store() as work:
         work.calls.put_many([still_open])
         work.commit()
-    world.now += 30 * MINUTE
+    world.now += MINUTE
     world.tick()
-    assert world.attempts()[0].in_doubt
-    world.now += 120 * MINUTE
-    world.tick()
-    assert world.attempts()[0].result is Result.UNKNOWN
+    assert (world.attempts()[0].result, world.attempts()[0].doubt) == (Result.UNKNOWN, Doubt.UNENDED)
 
 
 def test_a_stale_holder_cannot_begin_an_attempt(world: World) -> None:

@@ -17,6 +17,7 @@ from scheduler.obligations import (
     OF_REGISTER,
     Attempt,
     CauseSource,
+    Doubt,
     Evidence,
     EvidenceKind,
     Result,
@@ -35,8 +36,9 @@ class SqlAttempts(Repository):
             raise Conflict(f"外呼 {attempt.id}(第 {attempt.n} 次)已有记录。")
 
     def update_attempt(self, attempt: Attempt) -> None:
-        """Replace an attempt, or raise `NotFound`."""
-        change = update(attempts).where(attempts.c.id == attempt.id).values(**self._attempt_row(attempt))
+        """Replace an attempt, but for `placed_at`, or raise `NotFound`."""
+        row = {key: value for key, value in self._attempt_row(attempt).items() if key != "placed_at"}
+        change = update(attempts).where(attempts.c.id == attempt.id).values(**row)
         if self._connection.execute(change).rowcount != 1:
             raise NotFound(f"没有外呼 {attempt.id}。")
 
@@ -44,6 +46,16 @@ class SqlAttempts(Repository):
         """Return an attempt."""
         row = self._first(select(attempts).where(attempts.c.id == attempt_id))
         return self._attempt(row) if row else None
+
+    def hold_attempt(self, attempt_id: str) -> Attempt | None:
+        """Return an attempt; what is read here stays true until this transaction ends."""
+        row = self._first(select(attempts).where(attempts.c.id == attempt_id).with_for_update())
+        return self._attempt(row) if row else None
+
+    def note_placed(self, attempt_id: str, at: datetime) -> None:
+        """Keep when the telephone system took the order, whatever else became of the attempt meanwhile."""
+        change = update(attempts).where(attempts.c.id == attempt_id).values(placed_at=at)
+        self._connection.execute(change)
 
     def attempts(self, obligation_id: str) -> Sequence[Attempt]:
         """Return the attempts at an obligation, in order."""
@@ -172,13 +184,19 @@ class SqlAttempts(Repository):
             "did": attempt.did,
             "cause_source": attempt.cause_source.value if attempt.cause_source else None,
             "early_media": attempt.early_media,
+            "placed_at": attempt.placed_at,
+            "doubt": attempt.doubt.value if attempt.doubt else None,
+            "pbx_since": attempt.pbx_since,
+            "read_to": attempt.read_to,
         }
 
     def _attempt(self, row: Row) -> Attempt:
         result = None if row["result"] is None else Result(row["result"])
         callee = self._cipher.open(row["callee"], "attempts.callee")
         source = None if row["cause_source"] is None else CauseSource(row["cause_source"])
-        return Attempt(**{**row, "result": result, "callee": callee, "cause_source": source})
+        doubt = None if row["doubt"] is None else Doubt(row["doubt"])
+        told = {"result": result, "callee": callee, "cause_source": source, "doubt": doubt}
+        return Attempt(**{**row, **told})
 
 
 def _evidence(row: Row) -> Evidence:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from callcenter.config import Settings
 from callcenter.domain.access import Verb
@@ -15,11 +15,12 @@ from callcenter.domain.calls import Direction
 from callcenter.domain.ledger import DebtAct, DebtEvent
 from callcenter.domain.people import Person
 from callcenter.domain.users import PhoneKind
-from callcenter.errors import Conflict, InDoubt, NotFound, PbxError, Refused
+from callcenter.errors import CallCenterError, Conflict, InDoubt, NotFound, PbxError, Refused
 from callcenter.ports import CallControl, Clock, PlaceCall, QueueControl, Store, UnitOfWork
 from callcenter.service.access import allow, guarded
 from callcenter.service.followup.callers import words_about
 from callcenter.service.followup.debts import line_facts, rules_of, situation_of, still_open
+from callcenter.service.followup.doubts import Told, nobody_knows, settle_doubts
 from callcenter.service.followup.handling import begin, needed, record
 from callcenter.service.followup.planning import sweep_plans
 from callcenter.service.followup.settling import (
@@ -28,8 +29,6 @@ from callcenter.service.followup.settling import (
     note,
     numbers_for,
     numbers_now,
-    settle,
-    write_off,
 )
 from callcenter.service.followup.sweep_rounds import sweep_all
 from callcenter.service.people.entries import open_cases
@@ -37,17 +36,14 @@ from scheduler.dispatcher import Dispatched, Dispatcher
 from scheduler.errors import LeaseLost, LineUnreachable, PlacingFailed
 from scheduler.gates import Gate, Line, Rules, Situation
 from scheduler.obligations import Attempt, CauseSource, Kind, Obligation, Result
+from scheduler.stages import ORDER_WITHIN, may_be_ordered
 
 log = logging.getLogger(__name__)
 
 #: Flow of an automated check-in, and of a call that rings the counsellor first.
 CHECKIN, PREVIEW = "checkin", "preview"
-#: After ringing for its whole time, an attempt the journal knows nothing of was never made.
-JOURNAL_GRACE = timedelta(seconds=30)
 #: What is refused where no single debt is: everything that is due.
 THE_LINE = "line"
-#: A call the journal still thinks is going on, though the PBX has none such: it died under it.
-OPEN_GRACE = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +105,20 @@ class StoreLedger:
             note(work, SYSTEM, "attempt.begin", attempt.id, attempt.planned_at, reason=claimed.id)
             work.commit()
 
+    def placed(self, attempt_id: str, now: datetime) -> None:
+        """Keep that the telephone took the order. The call is out whether or not the store can keep it."""
+        try:
+            with self.store() as work:
+                work.debts.note_placed(attempt_id, now)
+                work.commit()
+        except CallCenterError as error:
+            extra = {"action": "attempt.placed", "attempt": attempt_id, "error": type(error).__name__}
+            log.warning("that a call went out could not be kept", extra=extra)
+
     def settle(self, attempt_id: str, result: Result, now: datetime) -> None:
         """Write how an attempt ended that the network never saw."""
         with self.store() as work:
-            attempt = work.debts.attempt(attempt_id)
+            attempt = work.debts.hold_attempt(attempt_id)
             if attempt is not None and attempt.in_doubt:
                 ours = replace(attempt, result=result, settled_at=now, cause_source=CauseSource.OURS)
                 finish(work, ours, now, self.rules)
@@ -139,6 +145,7 @@ class LineDialler:
     control: CallControl
     queue: QueueControl
     settings: Settings
+    clock: Clock
 
     async def line(self, caller: str | None = None) -> Line:
         """Return how many wait, and how many channels and people are free; raise `LineUnreachable`."""
@@ -154,8 +161,14 @@ class LineDialler:
         )
 
     async def place(self, attempt: Attempt) -> None:
-        """Place the attempt's call to the number written with it, under the attempt's id."""
-        number = await asyncio.to_thread(self._number_for, attempt)
+        """Place the attempt's call to the number written with it, under the attempt's id.
+
+        Whoever was held up since it was written orders nothing: others may have written it off meanwhile.
+        """
+        written = await asyncio.to_thread(self._as_written, attempt)
+        if written is None or not may_be_ordered(written, self.clock()):
+            raise PlacingFailed("the order was held up for too long, and is not sent any more")
+        number = written.callee
         if number is None:
             raise PlacingFailed("the last usable number went out of use at the last moment")
         try:
@@ -173,6 +186,7 @@ class LineDialler:
             flow=CHECKIN if attempt.is_automatic else PREVIEW,
             ring=self.settings.outbound.ring,
             first_ring=None if attempt.is_automatic else attempt.by,
+            order_by=attempt.at + ORDER_WITHIN,
         )
         return self._told(plain, attempt) if attempt.is_automatic else plain
 
@@ -189,10 +203,9 @@ class LineDialler:
             expected={} if month is None else {"birth_month": f"{month:02d}"},
         )
 
-    def _number_for(self, attempt: Attempt) -> str | None:
+    def _as_written(self, attempt: Attempt) -> Attempt | None:
         with self.store() as work:
-            written = work.debts.attempt(attempt.id)
-        return written.callee if written else None
+            return work.debts.attempt(attempt.id)
 
     def _free_channels(self) -> int:
         with self.store() as work:
@@ -215,27 +228,47 @@ class DebtRound:
     settings: Settings
     clock: Clock
     ledger: StoreLedger
+    #: How it learns that the journal has been read.
+    told: Told = nobody_knows
 
     @classmethod
     def wire(
-        cls, store: Store, control: CallControl, queue: QueueControl, settings: Settings, clock: Clock
+        cls,
+        store: Store,
+        control: CallControl,
+        queue: QueueControl,
+        settings: Settings,
+        clock: Clock,
+        told: Told = nobody_knows,
     ) -> DebtRound:
         """Return a round over these ports."""
         ledger = StoreLedger(store, rules_of(settings))
-        return cls(store=store, control=control, queue=queue, settings=settings, clock=clock, ledger=ledger)
+        return cls(
+            store=store,
+            control=control,
+            queue=queue,
+            settings=settings,
+            clock=clock,
+            ledger=ledger,
+            told=told,
+        )
 
     @property
     def dispatcher(self) -> Dispatcher:
         """Return the dispatcher over our ports."""
         dialler = LineDialler(
-            store=self.store, control=self.control, queue=self.queue, settings=self.settings
+            store=self.store,
+            control=self.control,
+            queue=self.queue,
+            settings=self.settings,
+            clock=self.clock,
         )
         return Dispatcher(ledger=self.ledger, dialler=dialler, clock=self.clock)
 
     async def __call__(self) -> Sequence[Dispatched]:
         """Run once; return what was dialled and what was refused."""
         await asyncio.to_thread(self._sweep)
-        await settle_doubts(self.store, self.control, self.settings, self.clock())
+        await settle_doubts(self.store, self.control, self.ledger.rules, self.clock, self.told)
         return await self.dispatcher.round()
 
     async def dial(
@@ -330,44 +363,3 @@ def _check_agent(work: UnitOfWork, agent: str) -> None:
     user = work.users.get(agent)
     if not user.active or user.phone is PhoneKind.NONE:
         raise Refused(f"{agent} 已停用或没有话机，不能先振铃。")
-
-
-async def settle_doubts(
-    store: Store, control: CallControl, settings: Settings, now: datetime
-) -> tuple[Attempt, ...]:
-    """Settle attempts without a result: from the journal, or, where it is silent, as unknown.
-
-    Nothing is dialled again. While the PBX cannot be asked, what is in doubt stays in doubt.
-    """
-    rules = rules_of(settings)
-    stale = await asyncio.to_thread(_from_journal, store, settings, rules, now)
-    gone = []
-    try:
-        for attempt in stale:
-            if not await control.is_live(attempt.id):
-                gone.append(attempt)
-    except PbxError:
-        log.warning("attempts stay in doubt", extra={"action": "in_doubt", "count": len(stale)})
-    return await asyncio.to_thread(_write_off_all, store, gone, rules, now)
-
-
-def _from_journal(store: Store, settings: Settings, rules: Rules, now: datetime) -> list[Attempt]:
-    """Settle what the journal tells; return what it has been silent about for too long."""
-    with store() as work:
-        doubtful = {a.id: a for a in work.debts.attempts_in_doubt()}
-        closed = work.calls.known_closed(doubtful)
-        settle(work, [work.calls.get(i) for i in sorted(closed)], now, rules=rules)
-        still_open = {c.id for c in work.calls.open_calls()}
-        work.commit()
-    grace = settings.outbound.ring + JOURNAL_GRACE
-    waited = {i: now - a.at for i, a in doubtful.items() if i not in closed}
-    return [doubtful[i] for i, w in waited.items() if w > (OPEN_GRACE if i in still_open else grace)]
-
-
-def _write_off_all(store: Store, gone: Sequence[Attempt], rules: Rules, now: datetime) -> tuple[Attempt, ...]:
-    with store() as work:
-        # The journal may have spoken between our reading and the PBX's answer.
-        fresh = [a for g in gone if (a := work.debts.attempt(g.id)) is not None and a.in_doubt]
-        done = tuple(write_off(work, attempt, now, rules) for attempt in fresh)
-        work.commit()
-    return done

@@ -305,7 +305,7 @@ def _dialled(
     work: UnitOfWork, one: Obligation, call: str, heard: Result, actor: str, now: datetime
 ) -> Attempt:
     """Return the attempt that was dialled, with the result somebody heard."""
-    attempt = work.debts.attempt(call)
+    attempt = work.debts.hold_attempt(call)
     if attempt is None or attempt.obligation != one.id:
         raise NotFound(f"{one.id} 没有这次拨打：{call}。别的方式联系过，请不写 --call。")
     if attempt.result not in {None, Result.UNKNOWN} and not attempt.may_be_heard:
@@ -318,7 +318,7 @@ def _dialled(
         raise Refused(
             "这通电话可能还在响，或者正在通话：请等通话记录。几分钟后还没有结果，再登记您知道的情况。"
         )
-    return replace(attempt, result=heard, settled_at=now, cause_source=CauseSource.HUMAN)
+    return replace(attempt, result=heard, settled_at=now, cause_source=CauseSource.HUMAN, doubt=None)
 
 
 def _still_rings(work: UnitOfWork, one: Obligation, attempt: Attempt, now: datetime) -> bool:

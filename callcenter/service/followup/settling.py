@@ -37,6 +37,7 @@ from scheduler.obligations import (
     URGENT_PRIORITY,
     Attempt,
     CauseSource,
+    Doubt,
     Evidence,
     EvidenceKind,
     Kind,
@@ -86,9 +87,29 @@ def settle(
     return tuple(attempt for attempt in settled if attempt is not None)
 
 
-def write_off(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> Attempt:
-    """Settle an attempt nobody can tell the end of as unknown: a human looks before any other call."""
-    unknown = replace(attempt, result=Result.UNKNOWN, settled_at=now)
+def write_off(
+    work: UnitOfWork,
+    attempt: Attempt,
+    now: datetime,
+    rules: Rules,
+    doubt: Doubt,
+    *,
+    pbx_since: datetime | None = None,
+    read_to: datetime | None = None,
+) -> Attempt:
+    """Settle an attempt nobody can tell the end of as unknown: a human looks before any other call.
+
+    `doubt`: why nobody can; `pbx_since`: since when the telephone system is up; `read_to`: up to when its
+    journal has been read.
+    """
+    unknown = replace(
+        attempt,
+        result=Result.UNKNOWN,
+        settled_at=now,
+        doubt=doubt,
+        pbx_since=pbx_since,
+        read_to=read_to,
+    )
     finish(work, unknown, now, rules)
     return unknown
 
@@ -98,13 +119,15 @@ def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rule
         _keep_promise_to_caller(work, record, now, rules)
         owe_return(work, record, now, rules)
         return None
-    attempt = work.debts.attempt(record.id)
+    attempt = work.debts.hold_attempt(record.id)
     if attempt is None:
         return None
     obligation = work.debts.get(attempt.obligation)
     _promise_all(work, obligation.person, record, now, rules)
     result = result_of(record, attempt)
-    if attempt.result is result or not (_is_unknown(attempt) or _is_known_better(attempt, record)):
+    doubt = Doubt.TORN if result is Result.UNKNOWN and record.end_is_uncertain else None
+    is_same = attempt.result is result and attempt.doubt is doubt
+    if is_same or not (_is_unknown(attempt) or _is_known_better(attempt, record)):
         return None
     settled = replace(
         attempt,
@@ -113,6 +136,7 @@ def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rule
         cause=record.hangup_cause,
         cause_source=source_of(record),
         early_media=record.early_media,
+        doubt=doubt,
     )
     finish(work, settled, now, rules)
     _apply(work, obligation, settled, record)
