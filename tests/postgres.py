@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -66,20 +68,87 @@ class Server:
             link.execute(commands)
 
 
+@dataclass(kw_only=True)
+class BreakableServer:
+    """A server of one test's own, to be stopped, killed and started again. All three return when done."""
+
+    server: Server
+    binaries: Path
+    prefix: list[str]
+    durable: bool = False
+    _process: subprocess.Popen[bytes] | None = None
+    #: It dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG): one that lives as long as we.
+    _keeper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the server is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, after a kill through its own recovery; do nothing if it runs."""
+        if not self.is_running:
+            self._process = self._keeper.submit(self._launch).result()
+            _wait(self._process, self.server.folder)
+
+    def stop(self) -> None:
+        """Stop it as its service manager does: whoever is connected is cut off."""
+        if self._process is not None:
+            _stop(self._process)
+
+    def kill(self) -> None:
+        """End it and all of its children at once, as a power cut does."""
+        if self._process is None:
+            return
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        family = [int(pid) for pid in children.read_text().split()] if children.exists() else []
+        self._process.kill()  # first, or it would restart its children
+        self._process.wait()
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        return _launch(self.binaries, self.server.folder, self.prefix, durable=self.durable)
+
+
+@contextmanager
+def breakable_server(*, durable: bool = False) -> Iterator[BreakableServer]:
+    """Start a server that may be broken, yield it, stop it and remove its folder."""
+    with _initialised() as (binaries, folder, prefix):
+        made = BreakableServer(server=Server(folder), binaries=binaries, prefix=prefix, durable=durable)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()
+
+
 @contextmanager
 def running_server(*, durable: bool = False) -> Iterator[Server]:
     """Start a server, yield it, stop it and remove its folder.
 
     `durable`: it waits for the disk at each commit, as a site's does; tests need not.
     """
+    with _initialised() as (binaries, folder, prefix):
+        process = _launch(binaries, folder, prefix, durable=durable)
+        try:
+            _wait(process, folder)
+            yield Server(folder)
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def _initialised() -> Iterator[tuple[Path, Path, list[str]]]:
+    """Make a cluster; yield the binaries' folder, its own, and what to put before a command."""
     binaries = find_binaries()
     # Not pytest's own folder: that is closed to other users, and socket paths must stay short.
     folder = Path(tempfile.mkdtemp(prefix="hotline-pg-"))
     try:
         prefix = _unprivileged(folder)
         _initialise(binaries, folder, prefix)
-        with _started(binaries, folder, prefix, durable=durable):
-            yield Server(folder)
+        yield binaries, folder, prefix
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -118,25 +187,23 @@ def _initialise(binaries: Path, folder: Path, prefix: list[str]) -> None:
     assert made.returncode == 0, made.stderr
 
 
-@contextmanager
-def _started(binaries: Path, folder: Path, prefix: list[str], *, durable: bool) -> Iterator[None]:
+def _launch(binaries: Path, folder: Path, prefix: list[str], *, durable: bool) -> subprocess.Popen[bytes]:
     fsync = f"fsync={'on' if durable else 'off'}"
     settings = ("listen_addresses=", f"unix_socket_directories={folder}", fsync, "max_connections=40")
     command = [str(binaries / "postgres"), "-D", str(folder / "data")]
     for setting in settings:
         command += ["-c", setting]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen([*prefix, *command], stdout=log, stderr=log, cwd=folder)
+    with (folder / "server.log").open("ab") as log:
+        return subprocess.Popen([*prefix, *command], stdout=log, stderr=log, cwd=folder)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.send_signal(signal.SIGINT)  # fast shutdown
     try:
-        _wait(server, folder)
-        yield
-    finally:
-        server.send_signal(2)  # SIGINT: fast shutdown
-        try:
-            server.wait(_DEADLINE)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        server.wait(_DEADLINE)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _wait(server: subprocess.Popen[bytes], folder: Path) -> None:
