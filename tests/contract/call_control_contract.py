@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
@@ -56,6 +57,19 @@ class CallControlContract:
         asyncio.run(line.control.place(a_call()))
         line.callee_hangs_up("at-0001")
         assert not asyncio.run(line.control.is_live("at-0001"))
+
+    def test_of_several_calls_those_that_go_on_are_told(self, line: PlayedLine) -> None:
+        asyncio.run(line.control.place(a_call("at-0001")))
+        asyncio.run(line.control.place(a_call("at-0002", "13900005678")))
+        line.callee_hangs_up("at-0001")
+        found = asyncio.run(line.control.alive({"at-0001", "at-0002", "at-0003"}))
+        assert found.ids == {"at-0002"}
+
+    def test_an_order_that_was_held_up_for_too_long_is_not_sent(self, line: PlayedLine) -> None:
+        late = replace(a_call(), order_by=datetime(2001, 1, 1, tzinfo=UTC))
+        with pytest.raises(PbxError):
+            asyncio.run(line.control.place(late))
+        assert line.placed() == 0
 
     def test_hanging_up_ends_the_call_and_twice_is_no_fault(self, line: PlayedLine) -> None:
         asyncio.run(line.control.place(a_call()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from callcenter.domain.staff import GENERAL, QUEUES
 from callcenter.domain.users import PhoneKind, Role, User
 from callcenter.errors import InDoubt, NotFound, PbxError, PbxUnreachable
 from callcenter.memory import MemoryQueue
-from callcenter.ports import Member, PlaceCall
+from callcenter.ports import LiveCalls, Member, PlaceCall
 
 #: Has the channel say, when it ends unanswered, what the network said.
 TELLS = 'CHANNEL(hangup_handler_push)="hotline-placed,ended,1"'
@@ -47,6 +47,8 @@ class PlayedPbx:
         self.rules.pushed = self.facts
         self.reason_of_next: int | None = None
         self.endpoints_missing = False
+        #: Since when it is up, as it tells: wall time of its machine.
+        self.up = ("2026-11-27", "09:00:01")
         for action in (
             "Originate",
             "Getvar",
@@ -54,6 +56,8 @@ class PlayedPbx:
             "QueueRemove",
             "QueueStatus",
             "DBGetTree",
+            "CoreShowChannels",
+            "CoreStatus",
         ):
             server.on(action, getattr(self, action.lower()))
 
@@ -105,6 +109,17 @@ class PlayedPbx:
         client.say(
             sent, *([f"Value: {channel}"] if known else ["Response: Error", "Message: No such channel"])
         )
+
+    def coreshowchannels(self, client: Client, sent: Sent) -> None:
+        own = f"ActionID: {sent['ActionID'][0]}"
+        client.say(sent, "EventList: start", "Message: Channels will follow")
+        for call in sorted(self.channels):
+            leg, _, first = call.partition(" of ")
+            client.event("CoreShowChannel", own, f"Uniqueid: {leg}", f"Linkedid: {first or leg}")
+        client.event("CoreShowChannelsComplete", own, "EventList: Complete", "ListItems: 1")
+
+    def corestatus(self, client: Client, sent: Sent) -> None:
+        client.say(sent, f"CoreStartupDate: {self.up[0]}", f"CoreStartupTime: {self.up[1]}")
 
     def hangup(self, client: Client, sent: Sent) -> None:
         known = sent["Channel"][0] in self.channels
@@ -169,6 +184,10 @@ class _ElsewhereCalls:
 
     async def is_live(self, call_id: str) -> bool:
         return bool(await self._there(self._control.is_live(call_id)))
+
+    async def alive(self, call_ids: Collection[str]) -> LiveCalls:
+        found: LiveCalls = await self._there(self._control.alive(call_ids))
+        return found
 
     async def talks_with(self, call_id: str) -> str | None:
         found = await self._there(self._control.talks_with(call_id))
@@ -357,6 +376,27 @@ def test_nothing_is_in_doubt_while_the_link_is_down() -> None:
             await AsteriskCalls(link, phones(), shown_number=SHOWN).place(a_call())
 
     asyncio.run(scene())
+
+
+def test_a_call_handed_on_lives_by_the_channels_it_led_to() -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.channels = {"1764205200.7 of at-0001", "at-0002"}
+        found = await calls.alive({"at-0001", "at-0002", "at-0003", "1764205200.8"})
+        assert found.ids == {"at-0001", "at-0002"}
+        assert found.since == datetime(2026, 11, 27, 9, 0, 1).astimezone()
+
+    play(scene)
+
+
+@pytest.mark.parametrize("up", [("", ""), ("yesterday", "09:00"), ("2026-11-27", "")])
+def test_a_pbx_that_does_not_say_since_when_it_is_up_is_asked_all_the_same(up: tuple[str, str]) -> None:
+    async def scene(pbx: PlayedPbx, calls: AsteriskCalls, queue: AsteriskQueue) -> None:
+        pbx.up = up
+        pbx.channels = {"at-0001"}
+        found = await calls.alive({"at-0001"})
+        assert (found.ids, found.since) == ({"at-0001"}, None)
+
+    play(scene)
 
 
 def test_a_callee_who_is_busy_at_once_was_called() -> None:

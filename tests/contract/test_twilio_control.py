@@ -32,7 +32,7 @@ class MemoryLine:
     """The memory fake as a played line."""
 
     def __init__(self) -> None:
-        self.control = MemoryCallControl()
+        self.control = MemoryCallControl(lambda: datetime.now(UTC))
         self._refused = False
 
     def placed(self) -> int:
