@@ -1,9 +1,9 @@
 """A whole line as a site runs it, and violence against it.
 
 `Site` is one line in one folder: the product's own Asterisk configuration (short prompts and waits), a
-SQLite store made by `hotline init`, people and shifts by `hotline` verbs, `hotline serve` as a process
-of its own, SIPp around it. `Site.python` strikes every Python process of ours, `Site.pbx.process`
-strikes Asterisk, `Site.tap` strikes at one exact word between the two.
+store made by `hotline init` (SQLite, or a PostgreSQL server of its own), people and shifts by `hotline`
+verbs, `hotline serve` as a process of its own, SIPp around it. `Site.python` strikes every Python
+process of ours, `Site.pbx.process` strikes Asterisk, `Site.tap` strikes at one exact word between the two.
 
 To grow it: a new process of ours needs nothing if its command line names the site's configuration
 file; a new kind of blow is a method of `Python`; a new invariant is a line in `verdict.py`.
@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -29,6 +29,7 @@ from typing import Any
 import pytest
 from ami_tap import AmiTap
 from harness import Actors, Pbx, short_home
+from postgres import BreakableServer, breakable_server
 
 from callcenter.asterisk.spool import whole_second
 from callcenter.asterisk.tree import find_asterisk
@@ -119,6 +120,12 @@ def _enrolled() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     config = folder / "hotline.toml"
     config.write_text(f"home = {json.dumps(str(folder))}\n")
+    _enrol(config)
+    return folder
+
+
+def _enrol(config: Path) -> None:
+    """Make a store and the people by the product's own verbs."""
     verbs = [["init"]]
     for code, name in NAMES.items():
         sip = ["--phone", "sip", "--role", "counsellor", "--pin", PINS[code]]
@@ -129,7 +136,6 @@ def _enrolled() -> Path:
     for verb in verbs:
         done = run_verb(config, *verb)
         assert done.returncode == 0, done.stderr
-    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,8 @@ class Python:
         self._port = tapped_port
         self._started: list[subprocess.Popen[bytes]] = []
         self._log_from = 0
+        #: More of the environment of whatever is started from now on.
+        self.environment: dict[str, str] = {}
 
     def start(self, *words: str, ready: bool = True) -> None:
         """Start `hotline serve` (or other words) in a session of its own; wait until it is at work."""
@@ -166,7 +174,7 @@ class Python:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment(HOTLINE_ASTERISK__AMI_PORT=str(self._port)),
+                env=environment(HOTLINE_ASTERISK__AMI_PORT=str(self._port)) | self.environment,
                 start_new_session=True,
             )
         self._started.append(process)
@@ -233,13 +241,17 @@ class Python:
 
 
 class Site:
-    """One line and everything around it."""
+    """One line and everything around it. `store`: `sqlite` or `postgres`."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: str = "sqlite") -> None:
         self.folder = short_home()
         self.config = self.folder / "hotline.toml"
         self.began = datetime.now(UTC)
-        self._configure()
+        #: What is undone last of all, when the site is closed.
+        self.endings = ExitStack()
+        #: The server the store is in; None: it is in SQLite.
+        self.postgres: BreakableServer | None = None
+        self._configure(store)
         settings = load_settings(self.config)
         self.app = App(settings=settings)
         with self.looking() as work:
@@ -250,9 +262,7 @@ class Site:
         self.actors = Actors(pbx=self.pbx, folder=self.folder / "actors")
         self.calls: list[Call] = []
 
-    def _configure(self) -> None:
-        for name in ("hotline.db", "hotline.key"):
-            shutil.copy(_enrolled() / name, self.folder / name)
+    def _configure(self, store: str) -> None:
         sip, ami = free_ports(2)
         today = datetime.now(UTC).astimezone(load_settings().site.zone).date()
         days = "\n".join(f'{today + timedelta(days=n)} = "work"' for n in range(-1, 3))
@@ -266,6 +276,18 @@ class Site:
                 days=days,
             )
         )
+        if store == "postgres":
+            self._use_postgres()
+        else:
+            for name in ("hotline.db", "hotline.key"):
+                shutil.copy(_enrolled() / name, self.folder / name)
+
+    def _use_postgres(self) -> None:
+        self.postgres = self.endings.enter_context(breakable_server(durable=True))
+        server = self.postgres.server
+        with self.config.open("a") as config:
+            config.write(f"[database]\nurl = {json.dumps(server.url(server.new_database()))}\n")
+        _enrol(self.config)
 
     def open(self) -> Site:
         """Start Asterisk and `hotline serve`; nobody is on duty yet."""
@@ -281,6 +303,7 @@ class Site:
         with suppress(Exception):
             self.actors.close()
         self.pbx.process.stop()
+        self.endings.close()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
