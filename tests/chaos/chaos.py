@@ -18,7 +18,8 @@ from pathlib import Path
 from random import Random, SystemRandom
 from time import monotonic
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "integration"), str(Path(__file__).parents[1])]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from ami_tap import Moment
 from verdict import findings
