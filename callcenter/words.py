@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import assert_never
 
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Outcome
@@ -12,7 +15,8 @@ from callcenter.domain.ledger import DebtAct, Decision, Plan, PlanKind
 from callcenter.domain.levels import LEVEL_WORDS as LEVEL_WORDS
 from callcenter.domain.listening import ListenMode
 from callcenter.domain.people import ConsentKind, PhoneStatus, SuppressionKind
-from scheduler.obligations import Attempt, Kind, Mode, Result
+from scheduler.obligations import Attempt, Doubt, Kind, Mode, Result
+from scheduler.stages import Progress, Stage, stage_of
 
 OUTCOMES = {
     Outcome.ANSWERED: "已接听",
@@ -114,12 +118,55 @@ KIND_WORDS = {
 PLAN_WORDS = {PlanKind.HOSPITAL_DAY: "就诊", PlanKind.COUNSELLING: "咨询会谈", PlanKind.OTHER: "其他"}
 
 
-def attempt_words(attempt: Attempt) -> str:
-    """Say how an attempt ended, as far as anybody knows."""
+#: How far a call of ours has come that has no result yet.
+STAGE_WORDS = {
+    Stage.WRITTEN: "还不知道拨出没有",
+    Stage.PLACED: "已下令拨打",
+    Stage.RINGING: "正在振铃",
+    Stage.ANSWERED: "正在通话",
+}
+
+
+def attempt_words(attempt: Attempt, progress: Progress = Progress.NONE) -> str:
+    """Say how an attempt ended, as far as anybody knows; before that, how far it has come."""
     if attempt.result is None:
-        return "结果未定"
+        return STAGE_WORDS[stage_of(attempt, progress)]
     said = RESULT_WORDS[attempt.result]
     return f"{said}（{PLAYED_WORDS}）" if attempt.may_be_heard else said
+
+
+def doubt_words(attempt: Attempt, wall: Callable[[datetime], str]) -> str:
+    """Say in one sentence what is known of a call whose end is not; empty of any other."""
+    if stage_of(attempt) is not Stage.IN_DOUBT:
+        return ""
+    taken = f"，{wall(attempt.placed_at)} 电话系统已接受" if attempt.placed_at else "，没有等到电话系统的答复"
+    since = attempt.pbx_since
+    # The telephone system tells whole seconds.
+    restarted = since is not None and since >= attempt.at.replace(microsecond=0)
+    parts = (
+        f"{wall(attempt.at)} 下令拨打{taken}",
+        f"{wall(since)} 电话系统重新启动过" if since is not None and restarted else "",
+        _doubt_told(attempt, wall),
+    )
+    return f"为何不明：{'；'.join(filter(None, parts))}。"
+
+
+def _doubt_told(attempt: Attempt, wall: Callable[[datetime], str]) -> str:
+    until = f"到 {wall(attempt.read_to)} 为止" if attempt.read_to else "到现在"
+    match attempt.doubt:
+        case Doubt.SILENT:
+            return f"通话日志从那时{until}没有这通电话，不能断定对方的电话响过没有"
+        case Doubt.UNENDED:
+            return f"通话日志里有它的开头，{until}没有结尾，而电话系统里已没有这通电话"
+        case Doubt.UNREAD:
+            return "电话系统里没有这通电话，通话日志又一直没有读到，读到后会自动补上结果"
+        case Doubt.TORN:
+            last = f"，最后的动静在 {wall(attempt.settled_at)}" if attempt.settled_at else ""
+            return f"通话还没有结束，电话系统就停了{last}"
+        case None:
+            return "没有留下记录，不能断定对方的电话响过没有"
+        case never:
+            assert_never(never)
 
 
 def rhythm_words(plan: Plan) -> str:

@@ -100,6 +100,7 @@ _SHOW = [
     ("attempts", "拨打次数"),
     ("last_attempt", "上次拨打"),
     ("last_result", "上次结果"),
+    ("doubt_text", "核实依据"),
     ("who_text", "下一步"),
     ("reason", "现状"),
     ("last_contact", "最近联系"),

@@ -86,6 +86,9 @@ DEBT_FIELDS: Mapping[str, DataClass] = {
     "attempts": _COUNSELLING,
     "last_attempt_at": _COUNSELLING,
     "last_attempt": _COUNSELLING,
+    "last_attempt_state": _COUNSELLING,
+    "last_attempt_doubt": _COUNSELLING,
+    "doubt_text": _COUNSELLING,
     "last_result_code": _COUNSELLING,
     "last_result": _COUNSELLING,
     # Any contact counts, also one after a call for help.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 from callcenter.domain.books import CASES
 from callcenter.domain.cases import Case
@@ -23,11 +23,19 @@ from callcenter.service.followup.planning import why_planned
 from callcenter.service.followup.settling import details_of, numbers_for
 from callcenter.service.followup.sweeping import due_of
 from callcenter.service.people.phones import agreement_words
-from callcenter.words import ELSEWHERE_WORDS, KIND_WORDS, URGENT_WORDS, attempt_words, step_words
+from callcenter.words import (
+    ELSEWHERE_WORDS,
+    KIND_WORDS,
+    URGENT_WORDS,
+    attempt_words,
+    doubt_words,
+    step_words,
+)
 from scheduler.gates import Gate, Situation, Verdict, check, check_human, refusals, step_of
 from scheduler.ladder import WHY_SENTENCES, Step, Who, Why
 from scheduler.obligations import OF_REGISTER, Attempt, Kind, Mode, Obligation
 from scheduler.risk_ladder import counts_from
+from scheduler.stages import Progress, Stage, stage_of
 from scheduler.urgency import is_lost, is_put_off, rank
 
 #: Gates whose refusal says nothing about the person, least telling last.
@@ -117,6 +125,7 @@ class DebtView:
     def read(self) -> None:
         """Read everything there is to know."""
         _ = (self.person, self.file, self.situation, self.last_contact, self.case, self.standing)
+        _ = self.progress
 
     @cached_property
     def step(self) -> Step:
@@ -244,7 +253,22 @@ class DebtView:
         last = self.last_attempt
         if last is None:
             return "未拨打"
-        return attempt_words(last)
+        return attempt_words(last, self.progress)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Return what the record of the newest attempt's call tells while it goes on."""
+        return self.facts.progress_of(self.last_attempt) if self.last_attempt else Progress.NONE
+
+    @property
+    def stage(self) -> Stage | None:
+        """Return how far the newest attempt has come."""
+        return stage_of(self.last_attempt, self.progress) if self.last_attempt else None
+
+    @property
+    def doubt(self) -> str:
+        """Say in one sentence what is known of the newest attempt, if its end is not."""
+        return doubt_words(self.last_attempt, partial(_second, self.facts)) if self.last_attempt else ""
 
     @property
     def refused(self) -> tuple[Verdict, ...]:
@@ -449,14 +473,15 @@ def _why_followed(work: UnitOfWork, one: Obligation, facts: LineFacts) -> list[s
 def _tried(shown: DebtView, facts: LineFacts) -> list[str]:
     if not shown.situation.attempts:
         return ["还没有拨打过。" if shown.ended is None else "没有拨打过。"]
-    return [_attempt_line(a, facts) for a in shown.situation.attempts]
+    return [line for a in shown.situation.attempts for line in _attempt_lines(a, facts)]
 
 
-def _attempt_line(attempt: Attempt, facts: LineFacts) -> str:
+def _attempt_lines(attempt: Attempt, facts: LineFacts) -> list[str]:
     by = "自动" if attempt.is_automatic else attempt.by
-    word = attempt_words(attempt)
+    word = attempt_words(attempt, facts.progress_of(attempt))
     free = "" if attempt.counts or attempt.in_doubt else "（不计次数）"
-    return f"第{attempt.n}次 {_wall(attempt.at, facts)} {by}：{word}{free}（{attempt.id}）。"
+    line = f"第{attempt.n}次 {_wall(attempt.at, facts)} {by}：{word}{free}（{attempt.id}）。"
+    return [line, *filter(None, [doubt_words(attempt, partial(_second, facts))])]
 
 
 def _next(shown: DebtView, facts: LineFacts) -> list[str]:
@@ -468,3 +493,7 @@ def _next(shown: DebtView, facts: LineFacts) -> list[str]:
 
 def _wall(moment: datetime, facts: LineFacts) -> str:
     return moment.astimezone(facts.rules.windows.zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _second(facts: LineFacts, moment: datetime) -> str:
+    return moment.astimezone(facts.rules.windows.zone).strftime("%m-%d %H:%M:%S")

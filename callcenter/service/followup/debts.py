@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from callcenter.config import Settings
+from callcenter.domain.calls import CallRecord
 from callcenter.domain.people import (
     ConsentKind,
     SuppressionKind,
@@ -45,6 +46,7 @@ from scheduler.obligations import (
     Result,
 )
 from scheduler.risk_ladder import RiskRules, steps
+from scheduler.stages import Progress
 from scheduler.windows import Windows
 
 __all__ = [
@@ -163,9 +165,21 @@ class LineFacts:
         return recent_outcomes(self._work, self.now)
 
     @cached_property
+    def going_on(self) -> Mapping[str, CallRecord]:
+        """Return the calls that go on at this moment, by id."""
+        return {call.id: call for call in self._work.calls.open_calls()}
+
+    @cached_property
     def talking(self) -> frozenset[str]:
         """Return the numbers that are talking with us at this moment."""
-        return frozenset(call.number for call in self._work.calls.open_calls() if call.number)
+        return frozenset(call.number for call in self.going_on.values() if call.number)
+
+    def progress_of(self, attempt: Attempt) -> Progress:
+        """Return what the record of an attempt's call tells while it goes on."""
+        record = self.going_on.get(attempt.id) if attempt.result is None else None
+        if record is None:
+            return Progress.NONE
+        return Progress.BEGUN if record.answered_at is None else Progress.ANSWERED
 
 
 def line_facts(work: UnitOfWork, now: datetime, line: Line | None, rules: Rules) -> LineFacts:
