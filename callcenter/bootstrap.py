@@ -136,6 +136,14 @@ class App:
         current = self.settings.pbx_home / "log" / "cel-custom" / "journal.csv"
         return unread_bytes(current, work.journal.checkpoint(name))
 
+    def journal_changed(self) -> datetime | None:
+        """Return when the PBX last wrote into its journal; None: it never did, or it is not here."""
+        from callcenter.asterisk.journal_files import segments_of
+
+        segments = segments_of(self.settings.pbx_home / "log" / "cel-custom" / "journal.csv")
+        last = max((segment.changed for segment in segments), default=None)
+        return None if last is None else datetime.fromtimestamp(last, UTC)
+
     async def journal_told(self) -> bool:
         """Return True once the store has whatever the PBX wrote of what it did so far.
 

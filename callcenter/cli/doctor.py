@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -17,11 +18,13 @@ from callcenter.cli.ivr_prompts import prompt_findings
 from callcenter.db.migrate import is_current
 from callcenter.db.rotation import Rotation
 from callcenter.domain.instruments import overridden
-from callcenter.ports import UnitOfWork
+from callcenter.errors import CallCenterError
+from callcenter.ports import Store, UnitOfWork
 from callcenter.safekept import load_mark
 from callcenter.service.duty.checking import rules_of as plan_rules_of
 from callcenter.service.followup.debts import rules_of
 from callcenter.service.health import doctor as looks
+from callcenter.service.health import doctor_faults as faults
 from callcenter.service.health import doctor_line as line
 from callcenter.service.health.doctor import Check, State, checked
 from ivr.loader import SHIPPED, site_flow
@@ -43,7 +46,7 @@ def doctor(app: App, as_json: bool) -> None:
 
     每项一句话:哪里不对,怎么改。有一项“不好”,退出码为 1。不显示任何个人信息。
     """
-    found = [*_of_keeping(app), *_of_store(app), *_of_line(app)]
+    found = [*_of_keeping(app), *_of_store(app), *_of_faults(app), *_of_line(app)]
     rows = [{"id": check.id, "state": check.state.value, "sentence": check.sentence} for check in found]
     if as_json:
         show_rows(rows, [], as_json=True)
@@ -95,6 +98,46 @@ def _of_store(app: App) -> Iterator[Check]:
         yield checked(name, partial(_in_unit, app, look))
 
 
+def _of_faults(app: App) -> Iterator[Check]:
+    """Look for what hit the line and was survived, and for what still waits."""
+    now = app.clock()
+    yield checked("ntp", lambda: faults.clock_synchronised(_is_synchronised()))
+    if not app.settings.key_file.exists() or not _is_there(app):  # said above
+        return
+    yield checked("store_writes", lambda: faults.store_writes(lambda: _try_writing(app)))
+    of_store: dict[str, Callable[[UnitOfWork], Check]] = {
+        "journal": lambda work: faults.journal(app.journal_unread(work), app.journal_changed(), now),
+        "unread_rows": faults.unread_rows,
+        "broken_calls": lambda work: faults.broken_calls(work, now),
+        "leases": lambda work: faults.leases(work.figures.leased_until(), now),
+    }
+    for name, look in of_store.items():
+        yield checked(name, partial(_in_unit, app, look))
+
+
+def _is_there(app: App) -> bool:
+    """Tell whether the store answers with the present tables."""
+    with suppress(CallCenterError):
+        return is_current(app.settings.database_url)
+    return False
+
+
+def _try_writing(app: App) -> None:
+    """Take the store's turn to write, write, and take it back."""
+    with app.store() as work:
+        work.debts.remember("doctor", app.clock().isoformat())
+
+
+def _is_synchronised() -> bool | None:
+    """Ask systemd whether the clock is kept right; None: there is nobody to ask."""
+    words = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
+    try:
+        said = subprocess.run(words, capture_output=True, text=True, timeout=3, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return {"yes": True, "no": False}.get(said)
+
+
 def _of_line(app: App) -> Iterator[Check]:
     settings = app.settings
     today = app.clock().astimezone(settings.site.zone).date()
@@ -107,7 +150,8 @@ def _of_line(app: App) -> Iterator[Check]:
 
 
 def _in_unit(app: App, look: Callable[[UnitOfWork], Check]) -> Check:
-    with app.store() as work:
+    reading: Store = getattr(app.store, "reading", app.store)  # a store that is locked can be looked into
+    with reading() as work:
         return look(work)
 
 

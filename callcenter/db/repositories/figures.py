@@ -59,7 +59,9 @@ class SqlFigures(Repository):
 
     def leased_until(self) -> datetime | None:
         """Return when the longest lease on something open ends; None: nothing is leased."""
-        last: datetime | None = self._connection.scalar(select(func.max(obligations.c.lease_until)).where(_STANDS))
+        last: datetime | None = self._connection.scalar(
+            select(func.max(obligations.c.lease_until)).where(_STANDS)
+        )
         return last
 
     def coverage(self, start: datetime, end: datetime, now: datetime) -> Sequence[Coverage]:
