@@ -7,7 +7,7 @@ Whoever is not known is never rung back: somebody else may answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from callcenter.domain.ledger import PlanState
 from callcenter.domain.people import ConsentKind, Person, SuppressionKind, in_force
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.names import digest, evidence_id
-from callcenter.service.people.entries import caller_of, group_of, resolve
+from callcenter.service.people.entries import Callers, caller_of, group_of, resolve
 from scheduler.gates import Rules
 from scheduler.obligations import (
     URGENT_PRIORITY,
@@ -56,18 +56,45 @@ RETURNS_WITHIN = timedelta(days=7)
 _CALLS = 200
 
 
-def owe_return(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> None:
-    """Owe a call back for a call in vain, or let a talk keep the one that is owed. The caller commits."""
+class Returns:
+    """What `owe_return` asks of many calls, read in a few statements, for one unit of work."""
+
+    def __init__(self, work: UnitOfWork, records: Sequence[CallRecord]) -> None:
+        self.callers = Callers(work, [one for one in records if one.direction is Direction.INBOUND])
+        talks = (self.callers.of(one) for one in records if _is_talk(one))
+        parts = work.people.parts_of({person.id for person in talks if person is not None})
+        owed = work.debts.open_of(frozenset().union(*parts.values()))
+        missed = {one for one, debts in owed.items() if any(o.kind is Kind.MISSED_CALL for o in debts)}
+        self._kept = {person for person, group in parts.items() if not group & missed}
+
+    def may_be_owed(self, person: Person) -> bool:
+        """Tell whether somebody may be owed a call back now."""
+        return person.id not in self._kept
+
+    def note(self, person: Person) -> None:
+        """Take note that somebody may have come to be owed one."""
+        self._kept.discard(person.id)
+
+
+def owe_return(
+    work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules, known: Returns | None = None
+) -> None:
+    """Owe a call back for a call in vain, or let a talk keep the one that is owed. The caller commits.
+
+    `known`: what was read of this call among others.
+    """
     if record.direction is not Direction.INBOUND:
         return
-    person = caller_of(work, record)
+    known = known or Returns(work, [record])
+    person = known.callers.of(record)
     if person is None:
         return
-    if _is_talk(record):
+    if not _is_talk(record):
+        if _owe(work, person, record, now, rules):
+            known.note(person)
+    elif known.may_be_owed(person):
         at = record.answered_at or record.started_at
         _keep(work, person, (at, EvidenceKind.HUMAN_TALK, record.id), now, rules)
-    else:
-        _owe(work, person, record, now, rules)
 
 
 def keep_return(work: UnitOfWork, proof: Evidence, now: datetime, rules: Rules) -> None:
@@ -94,9 +121,12 @@ def _keep(work: UnitOfWork, person: Person, talk: _Talk, now: datetime, rules: R
             _owe(work, person, call, now, rules)
 
 
-def _owe(work: UnitOfWork, person: Person, record: CallRecord, now: datetime, rules: Rules) -> None:
-    if _is_in_vain(record) and _is_owed(work, person, record):
+def _owe(work: UnitOfWork, person: Person, record: CallRecord, now: datetime, rules: Rules) -> bool:
+    """Owe a call back where one is owed; tell whether it was."""
+    is_owed = _is_in_vain(record) and _is_owed(work, person, record)
+    if is_owed:
         _open(work, person, record, now, rules)
+    return is_owed
 
 
 def returned(work: UnitOfWork, person: Person, at: datetime) -> Obligation | None:

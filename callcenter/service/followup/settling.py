@@ -20,7 +20,7 @@ from callcenter.domain.people import (
     callable_now,
 )
 from callcenter.ports import AuditEntry, UnitOfWork
-from callcenter.service.followup.missed import owe_return
+from callcenter.service.followup.missed import Returns, owe_return
 from callcenter.service.followup.results import result_of as result_of
 from callcenter.service.followup.results import source_of
 from callcenter.service.followup.verifying import ask_about_number
@@ -82,8 +82,9 @@ def settle(
     Safe to call with the same records any number of times, in any order. The caller commits.
     """
     rules = rules or Rules()
-    closed = (r for r in records if not r.is_open)
-    settled = [_settle_one(work, record, now, rules) for record in closed]
+    closed = [r for r in records if not r.is_open]
+    known = Returns(work, closed)
+    settled = [_settle_one(work, record, now, rules, known) for record in closed]
     return tuple(attempt for attempt in settled if attempt is not None)
 
 
@@ -114,10 +115,12 @@ def write_off(
     return unknown
 
 
-def _settle_one(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> Attempt | None:
+def _settle_one(
+    work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules, known: Returns
+) -> Attempt | None:
     if not record.id.startswith(ATTEMPT_PREFIX):
-        _keep_promise_to_caller(work, record, now, rules)
-        owe_return(work, record, now, rules)
+        _keep_promise_to_caller(work, record, now, rules, known)
+        owe_return(work, record, now, rules, known)
         return None
     attempt = work.debts.hold_attempt(record.id)
     if attempt is None:
@@ -165,41 +168,47 @@ def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> N
     work.debts.update_attempt(attempt)
     note(work, SYSTEM, "attempt.settle", attempt.id, now, reason=str(attempt.result))
     obligation = work.debts.get(attempt.obligation)
-    lease = obligation.lease
+    past, lease = _Past(work, obligation), obligation.lease
     if lease is not None and lease.owner == attempt.id:
-        work.debts.release(obligation.id, lease.fence, _next_at(work, obligation, rules))
-    _keep_raised(work, obligation)
+        work.debts.release(obligation.id, lease.fence, _next_at(obligation, past, rules))
+    _keep_raised(work, obligation, past)
+
+
+class _Past:
+    """What was tried and proven of one kind with a person, whichever obligation of that kind it was for.
+
+    R39: of this kind alone, so that a routine call tells nothing of what else somebody talks to us about.
+    """
+
+    def __init__(self, work: UnitOfWork, obligation: Obligation) -> None:
+        ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
+        made = work.debts.attempts_of(ids)
+        #: The attempts at this obligation, in order, and at all others.
+        self.attempts = made.get(obligation.id, ())
+        self.before = [a for one, tries in made.items() if one != obligation.id for a in tries]
+        self.proofs = [p for proofs in work.debts.evidence_of(ids).values() for p in proofs]
+
+    def answered_at(self) -> tuple[datetime, ...]:
+        """Return when contacts succeeded."""
+        talks = {p.at for p in self.proofs if p.kind is EvidenceKind.HUMAN_TALK}
+        return tuple(sorted(talks | {a.at for a in (*self.before, *self.attempts) if a.result in REACHED}))
 
 
 def answered_at(work: UnitOfWork, obligation: Obligation) -> tuple[datetime, ...]:
-    """Return when contacts about this kind of thing succeeded.
-
-    R39: about this kind alone, so that a routine call tells nothing of what else somebody talks to us about.
-    """
-    ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
-    made = (a for tries in work.debts.attempts_of(ids).values() for a in tries)
-    proofs = (p for proofs in work.debts.evidence_of(ids).values() for p in proofs)
-    talks = {p.at for p in proofs if p.kind is EvidenceKind.HUMAN_TALK}
-    return tuple(sorted(talks | {a.at for a in made if a.result in REACHED}))
+    """Return when contacts about this kind of thing succeeded."""
+    return _Past(work, obligation).answered_at()
 
 
-def _keep_raised(work: UnitOfWork, obligation: Obligation) -> None:
+def _keep_raised(work: UnitOfWork, obligation: Obligation, past: _Past) -> None:
     """Keep by how much an obligation is raised up to date (R35), from debts of its kind alone (R39)."""
-    theirs = (o for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind)
-    before = work.debts.attempts_of([one.id for one in theirs if one.id != obligation.id])
-    raised = raised_by(
-        work.debts.attempts(obligation.id),
-        answered_before=work.debts.last_contact(obligation.person, obligation.kind) is not None,
-        before=[attempt for made in before.values() for attempt in made],
-    )
+    raised = raised_by(past.attempts, answered_before=bool(past.proofs), before=past.before)
     if raised != obligation.raised:
         work.debts.handle(replace(work.debts.get(obligation.id), raised=raised))
 
 
-def _next_at(work: UnitOfWork, obligation: Obligation, rules: Rules) -> datetime | None:
-    attempts = work.debts.attempts(obligation.id)
-    calendar = rules.calendar_for(answered_at(work, obligation))
-    step = next_step(obligation, attempts, windows=rules.windows, calendar=calendar, limits=rules.limits)
+def _next_at(obligation: Obligation, past: _Past, rules: Rules) -> datetime | None:
+    calendar = rules.calendar_for(past.answered_at())
+    step = next_step(obligation, past.attempts, windows=rules.windows, calendar=calendar, limits=rules.limits)
     return step.not_before
 
 
@@ -285,9 +294,13 @@ def promised_in(record: CallRecord) -> tuple[Kind, ...]:
     return tuple(sorted(kinds))
 
 
-def _keep_promise_to_caller(work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules) -> None:
+def _keep_promise_to_caller(
+    work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules, known: Returns
+) -> None:
     if record.direction is Direction.INBOUND and promised_in(record):
-        _promise_all(work, _caller(work, record).id, record, now, rules)
+        caller = _caller(work, record)
+        known.callers.met(caller)
+        _promise_all(work, caller.id, record, now, rules)
 
 
 def _caller(work: UnitOfWork, record: CallRecord) -> Person:

@@ -52,7 +52,7 @@ _NONE = Hooks()
 
 def apply(work: UnitOfWork, facts: Facts, now: datetime, hooks: Hooks = _NONE) -> Applied:
     """Store calls, sessions and presence acts, and tell the hooks. The caller commits."""
-    calls = [_without_buried(work, call) for call in facts.calls]
+    calls = _without_buried(work, facts.calls)
     work.calls.put_many(calls)
     opened = work.sessions.open_many(map(_session, filter(was_talk, calls)))
     heard = sum(work.roster.add_presence(event) for event in facts.presence)
@@ -95,12 +95,14 @@ def count_outcomes(calls: Sequence[CallRecord]) -> dict[Outcome, int]:
     return counts
 
 
-def _without_buried(work: UnitOfWork, call: CallRecord) -> CallRecord:
-    """Return a call without what was deleted of it: a journal told again brings no number back (R42, R43)."""
-    if call.number is None and not call.kept and not call.answers:
-        return call
-    is_buried = bool(work.book(TOMBSTONES).where(object=f"call:{call.id}"))
-    return replace(call, number=None, kept=(), answers=()) if is_buried else call
+def _without_buried(work: UnitOfWork, calls: Sequence[CallRecord]) -> list[CallRecord]:
+    """Return calls without what was deleted of them: a journal told again brings nothing back (R42, R43)."""
+    telling = [f"call:{call.id}" for call in calls if call.number or call.kept or call.answers]
+    buried = {stone.object for stone in work.book(TOMBSTONES).among("object", telling)}
+    return [
+        replace(call, number=None, kept=(), answers=()) if f"call:{call.id}" in buried else call
+        for call in calls
+    ]
 
 
 def _session(call: CallRecord) -> SessionRow:

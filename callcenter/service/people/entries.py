@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from callcenter.domain.books import CASES
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.cases import Case
@@ -75,19 +77,55 @@ def caller_of(work: UnitOfWork, call: CallRecord) -> Person | None:
     attempt = work.debts.attempt(call.id) if call.id.startswith(ATTEMPT_PREFIX) else None
     if attempt is not None:
         return resolve(work, work.debts.get(attempt.obligation).person)
-    known = _having(work, call.number) if call.number else []
+    known = _taken_for(work.people.having(call.number), call.number) if call.number else []
     if known:
         return _standing(work, known[0])
     promised = anonymous_id(call.id)
     return resolve(work, promised) if work.people.many([promised]) else None
 
 
-def _having(work: UnitOfWork, number: str) -> list[Person]:
-    """Return who may be taken for the caller, by a number that is known to be theirs."""
-    spelling = normalise(number) or number
+class Callers:
+    """Whom many calls were with, read in a few statements: what `caller_of` says of each.
+
+    For the length of one unit of work. Who is added to the store meanwhile is to be told (`met`).
+    """
+
+    def __init__(self, work: UnitOfWork, calls: Iterable[CallRecord]) -> None:
+        others = [call for call in calls if not call.id.startswith(ATTEMPT_PREFIX)]
+        self._work = work
+        self._asked = frozenset(call.id for call in others)
+        holders = work.people.holders_of({_spelt(call.number) for call in others if call.number})
+        self._holders = {number: set(ids) for number, ids in holders.items()}
+        promised = {anonymous_id(call.id) for call in others}
+        self._people = work.people.many(promised.union(*self._holders.values()))
+
+    def of(self, call: CallRecord) -> Person | None:
+        """Return whom a call was with."""
+        if call.id not in self._asked:
+            return caller_of(self._work, call)
+        number = _spelt(call.number or "")
+        known = _taken_for((self._people[one] for one in self._holders.get(number, ())), number)
+        found = known[0] if known else self._people.get(anonymous_id(call.id))
+        return None if found is None else _standing(self._work, found)
+
+    def met(self, person: Person) -> None:
+        """Take note of somebody who was added to the store."""
+        self._people[person.id] = person
+        for phone in person.phones:
+            self._holders.setdefault(_spelt(phone.number), set()).add(person.id)
+
+
+def _taken_for(having: Iterable[Person], number: str) -> list[Person]:
+    """Return who of those who have a number may be taken for the caller: it is known to be theirs."""
+    spelling = _spelt(number)
     found: list[tuple[bool, Person]] = []
-    for one in work.people.having(number):
+    for one in having:
         for phone in one.phones:
-            if phone.is_known and (normalise(phone.number) or phone.number) == spelling:
+            if phone.is_known and _spelt(phone.number) == spelling:
                 found.append((phone.source is PhoneSource.REGISTER, one))
     return [one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1].id))]
+
+
+def _spelt(number: str) -> str:
+    """Return the one spelling of a number."""
+    return normalise(number) or number
