@@ -152,6 +152,10 @@ class Debts(Protocol):
         """Return `attempts` at several obligations at once; what was never tried is not there."""
         ...
 
+    def kin_of(self, attempts: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return, per attempt, the ids of all that its person was ever owed of the same kind."""
+        ...
+
     def attempts_in_doubt(self) -> Sequence[Attempt]: ...
     def dialled_since(self, since: datetime) -> Sequence[tuple[datetime, str | None]]:
         """Return when calls were dialled at `since` or later, and which of our numbers each showed (R37)."""

@@ -289,6 +289,15 @@ class MemoryDebts:
         """Return the attempts at several obligations; what was never tried is not there."""
         return {o: made for o in obligations if (made := self.attempts(o))}
 
+    def kin_of(self, attempts: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return, per attempt, the ids of all that its person was ever owed of the same kind."""
+        found: dict[str, frozenset[str]] = {}
+        for known in filter(None, map(self.attempt, attempts)):
+            whose = self.get(known.obligation)
+            same = (o for o in self.of_person(whose.person) if o.kind is whose.kind)
+            found[known.id] = frozenset(o.id for o in same)
+        return found
+
     def attempts_in_doubt(self) -> Sequence[Attempt]:
         """Return the attempts without a result, oldest first."""
         unsettled = (a for a in self._state.attempts.values() if a.in_doubt)

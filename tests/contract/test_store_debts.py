@@ -269,6 +269,19 @@ def test_an_attempt_is_written_before_and_settled_after(store: Store, now: datet
         assert work.debts.attempt("at-3") is None
 
 
+def test_the_kin_of_an_attempt_is_all_its_person_was_owed_of_that_kind(store: Store, now: datetime) -> None:
+    closed = owed(
+        2, now, person="p1", kind=Kind.HARDSHIP, closing=Closing(reason="已联系", by="c017", at=now)
+    )
+    others = owed(3, now, person="p1", kind=Kind.CALLBACK), owed(4, now, person="p2", kind=Kind.HARDSHIP)
+    add(store, owed(1, now, person="p1", kind=Kind.HARDSHIP), closed, *others)
+    with store() as work:
+        work.debts.add_attempt(attempt(1, now, obligation="ob-1"))
+        work.debts.add_attempt(replace(attempt(1, now, obligation="ob-3"), id="at-3"))
+        kin = work.debts.kin_of(["at-1", "at-3", "at-9"])
+    assert kin == {"at-1": {"ob-1", "ob-2"}, "at-3": {"ob-3"}}
+
+
 def test_which_number_was_shown_is_known_from_when_it_was_dialled(store: Store, now: datetime) -> None:
     add(store, owed(1, now))
     with store() as work:

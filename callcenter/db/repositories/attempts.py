@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from callcenter.db import tables
 from callcenter.db.repositories.base import Repository, Row, among, chunks
@@ -24,6 +24,18 @@ from scheduler.obligations import (
 )
 
 _WHOSE = select(obligations.c.person, obligations.c.kind)
+_WHOSE_IS = _WHOSE.where(obligations.c.id == bindparam("which"))
+#: Of an attempt, what may change. These statements are made once: a week's journal says them by the thousand.
+_CHANGED = frozenset(attempts.c.keys()) - {"id", "placed_at"}
+_IS_IT = attempts.c.id == bindparam("which")
+_CHANGE = update(attempts).where(_IS_IT).values({name: bindparam(name) for name in sorted(_CHANGED)})
+_HOLD = select(attempts).where(_IS_IT).with_for_update()
+_OTHERS = obligations.alias()
+_KIN = select(attempts.c.id, _OTHERS.c.id).select_from(
+    attempts.join(obligations, obligations.c.id == attempts.c.obligation).join(
+        _OTHERS, (_OTHERS.c.person == obligations.c.person) & (_OTHERS.c.kind == obligations.c.kind)
+    )
+)
 
 
 class SqlAttempts(Repository):
@@ -37,9 +49,8 @@ class SqlAttempts(Repository):
 
     def update_attempt(self, attempt: Attempt) -> None:
         """Replace an attempt, but for `placed_at`, or raise `NotFound`."""
-        row = {key: value for key, value in self._attempt_row(attempt).items() if key != "placed_at"}
-        change = update(attempts).where(attempts.c.id == attempt.id).values(**row)
-        if self._connection.execute(change).rowcount != 1:
+        row = {key: value for key, value in self._attempt_row(attempt).items() if key in _CHANGED}
+        if self._connection.execute(_CHANGE, {"which": attempt.id, **row}).rowcount != 1:
             raise NotFound(f"没有外呼 {attempt.id}。")
 
     def attempt(self, attempt_id: str) -> Attempt | None:
@@ -49,7 +60,7 @@ class SqlAttempts(Repository):
 
     def hold_attempt(self, attempt_id: str) -> Attempt | None:
         """Return an attempt; what is read here stays true until this transaction ends."""
-        row = self._first(select(attempts).where(attempts.c.id == attempt_id).with_for_update())
+        row = self._first(_HOLD, {"which": attempt_id})
         return self._attempt(row) if row else None
 
     def note_placed(self, attempt_id: str, at: datetime) -> None:
@@ -70,6 +81,15 @@ class SqlAttempts(Repository):
             for row in self._all(made.order_by(attempts.c.obligation, attempts.c.n)):
                 found.setdefault(row["obligation"], []).append(self._attempt(row))
         return dict(found)
+
+    def kin_of(self, ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return, per attempt, the ids of all that its person was ever owed of the same kind."""
+        found: dict[str, set[str]] = {}
+        for chunk in chunks(ids):
+            theirs = _KIN.where(among(self._connection, attempts.c.id, chunk))
+            for attempt, kin in self._connection.execute(theirs):
+                found.setdefault(attempt, set()).add(kin)
+        return {attempt: frozenset(kin) for attempt, kin in found.items()}
 
     def attempts_in_doubt(self) -> Sequence[Attempt]:
         """Return the attempts without a result, oldest first."""
@@ -121,7 +141,9 @@ class SqlAttempts(Repository):
         """
         if not evidence.reference.strip():
             raise Refused("佐证必须写明依据(通话或家访的编号)。")
-        self._check_known(evidence.obligation)
+        whose = self._connection.execute(_WHOSE_IS, {"which": evidence.obligation}).first()
+        if whose is None:
+            raise NotFound(f"没有待办 {evidence.obligation}。")
         row = {
             "id": evidence.id,
             "obligation": evidence.obligation,
@@ -132,7 +154,8 @@ class SqlAttempts(Repository):
         }
         if not self._insert_new(tables.evidence, row):
             return False
-        self._touch(evidence.obligation)
+        if whose.kind in OF_REGISTER:
+            touch(self._connection, {whose.person})
         return True
 
     def evidence(self, obligation_id: str) -> Sequence[Evidence]:

@@ -30,6 +30,16 @@ from scheduler.obligations import (
 #: "debt": one sweep at a time adds routine debts.
 _LOCK = 0x64656274
 _REMEMBERED = select(tables.ledger_state.c.value).where(tables.ledger_state.c.key == bindparam("key"))
+_IT = select(obligations).where(obligations.c.id == bindparam("which"))
+_RELEASE = (
+    update(obligations)
+    .where(
+        obligations.c.id == bindparam("which"),
+        obligations.c.fence == bindparam("held"),
+        obligations.c.lease_owner.is_not(None),
+    )
+    .values(lease_owner=None, lease_until=None, next_at=bindparam("next_at"))
+)
 #: Columns that an ended obligation has and an open one has not.
 _CLOSED = ("closed_at", "closing_reason", "closed_by", "closed_as")
 _CLOSE = (
@@ -87,7 +97,7 @@ class SqlDebts(SqlAttempts):
 
     def get(self, obligation_id: str) -> Obligation:
         """Return an obligation, or raise `NotFound`."""
-        row = self._first(select(obligations).where(obligations.c.id == obligation_id))
+        row = self._first(_IT, {"which": obligation_id})
         if row is None:
             raise NotFound(f"没有待办 {obligation_id}。")
         return self._obligation(row)
@@ -221,13 +231,8 @@ class SqlDebts(SqlAttempts):
 
     def release(self, obligation_id: str, fence: int, next_at: datetime | None) -> None:
         """End the lease and set when to try again; raise `Conflict` if the lease is no longer ours."""
-        held = update(obligations).where(
-            obligations.c.id == obligation_id,
-            obligations.c.fence == fence,
-            obligations.c.lease_owner.is_not(None),
-        )
-        freed = held.values(lease_owner=None, lease_until=None, next_at=next_at)
-        if self._connection.execute(freed).rowcount != 1:
+        held = {"which": obligation_id, "held": fence, "next_at": next_at}
+        if self._connection.execute(_RELEASE, held).rowcount != 1:
             self.get(obligation_id)
             raise Conflict(f"待办 {obligation_id} 已不由此处办理。")
 

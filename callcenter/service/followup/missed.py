@@ -170,12 +170,18 @@ def _is_in_vain(record: CallRecord) -> bool:
 def _is_owed(work: UnitOfWork, person: Person, record: CallRecord) -> bool:
     at = record.started_at
     level = _level(work, person, at)
-    said = in_force([w for w in work.people.suppressions(person.id) if w.at < at], at)
-    if any(w.kind is SuppressionKind.ALL_OUTBOUND or w.topic == Kind.MISSED_CALL.value for w in said):
-        return level is not None and level <= _HIGH
+    if level is not None and level <= _HIGH:
+        return True
     if (record.ended_at or at) - at <= SHORT:
-        return level is not None and level <= _WORRYING
-    return level is not None or _agreed(work, person, at)
+        is_wanted = level is not None and level <= _WORRYING
+    else:
+        is_wanted = level is not None or _agreed(work, person, at)
+    return is_wanted and not _refused(work, person, at)
+
+
+def _refused(work: UnitOfWork, person: Person, at: datetime) -> bool:
+    said = in_force([w for w in work.people.suppressions(person.id) if w.at < at], at)
+    return any(w.kind is SuppressionKind.ALL_OUTBOUND or w.topic == Kind.MISSED_CALL.value for w in said)
 
 
 def _agreed(work: UnitOfWork, person: Person, at: datetime) -> bool:

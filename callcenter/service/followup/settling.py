@@ -21,6 +21,7 @@ from callcenter.domain.people import (
 )
 from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.service.followup.missed import Returns, owe_return
+from callcenter.service.followup.pasts import Past, Pasts, past_of
 from callcenter.service.followup.results import result_of as result_of
 from callcenter.service.followup.results import source_of
 from callcenter.service.followup.verifying import ask_about_number
@@ -83,8 +84,8 @@ def settle(
     """
     rules = rules or Rules()
     closed = [r for r in records if not r.is_open]
-    known = Returns(work, closed)
-    settled = [_settle_one(work, record, now, rules, known) for record in closed]
+    known, pasts = Returns(work, closed), Pasts(work, [r.id for r in closed])
+    settled = [_settle_one(work, record, now, rules, known, pasts) for record in closed]
     return tuple(attempt for attempt in settled if attempt is not None)
 
 
@@ -116,7 +117,7 @@ def write_off(
 
 
 def _settle_one(
-    work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules, known: Returns
+    work: UnitOfWork, record: CallRecord, now: datetime, rules: Rules, known: Returns, pasts: Pasts
 ) -> Attempt | None:
     if not record.id.startswith(ATTEMPT_PREFIX):
         _keep_promise_to_caller(work, record, now, rules, known)
@@ -141,7 +142,7 @@ def _settle_one(
         early_media=record.early_media,
         doubt=doubt,
     )
-    finish(work, settled, now, rules)
+    _finish(work, settled, obligation, pasts, now, rules)
     _apply(work, obligation, settled, record)
     return settled
 
@@ -165,49 +166,38 @@ def _is_known_better(attempt: Attempt, record: CallRecord) -> bool:
 
 def finish(work: UnitOfWork, attempt: Attempt, now: datetime, rules: Rules) -> None:
     """Save a settled attempt and give its obligation back to the ladder."""
+    _finish(work, attempt, work.debts.get(attempt.obligation), Pasts(work, [attempt.id]), now, rules)
+
+
+def _finish(
+    work: UnitOfWork, attempt: Attempt, obligation: Obligation, pasts: Pasts, now: datetime, rules: Rules
+) -> None:
     work.debts.update_attempt(attempt)
     note(work, SYSTEM, "attempt.settle", attempt.id, now, reason=str(attempt.result))
-    obligation = work.debts.get(attempt.obligation)
-    past, lease = _Past(work, obligation), obligation.lease
+    past, lease = pasts.after(attempt, obligation.kind), obligation.lease
     if lease is not None and lease.owner == attempt.id:
         work.debts.release(obligation.id, lease.fence, _next_at(obligation, past, rules))
     _keep_raised(work, obligation, past)
 
 
-class _Past:
-    """What was tried and proven of one kind with a person, whichever obligation of that kind it was for.
-
-    R39: of this kind alone, so that a routine call tells nothing of what else somebody talks to us about.
-    """
-
-    def __init__(self, work: UnitOfWork, obligation: Obligation) -> None:
-        ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
-        made = work.debts.attempts_of(ids)
-        #: The attempts at this obligation, in order, and at all others.
-        self.attempts = made.get(obligation.id, ())
-        self.before = [a for one, tries in made.items() if one != obligation.id for a in tries]
-        self.proofs = [p for proofs in work.debts.evidence_of(ids).values() for p in proofs]
-
-    def answered_at(self) -> tuple[datetime, ...]:
-        """Return when contacts succeeded."""
-        talks = {p.at for p in self.proofs if p.kind is EvidenceKind.HUMAN_TALK}
-        return tuple(sorted(talks | {a.at for a in (*self.before, *self.attempts) if a.result in REACHED}))
-
-
 def answered_at(work: UnitOfWork, obligation: Obligation) -> tuple[datetime, ...]:
-    """Return when contacts about this kind of thing succeeded."""
-    return _Past(work, obligation).answered_at()
+    """Return when contacts about this kind of thing succeeded.
+
+    R39: about this kind alone, so that a routine call tells nothing of what else somebody talks to us about.
+    """
+    ids = [o.id for o in work.debts.of_person(obligation.person) if o.kind is obligation.kind]
+    return past_of(obligation.id, work.debts.attempts_of(ids), work.debts.evidence_of(ids)).answered_at
 
 
-def _keep_raised(work: UnitOfWork, obligation: Obligation, past: _Past) -> None:
+def _keep_raised(work: UnitOfWork, obligation: Obligation, past: Past) -> None:
     """Keep by how much an obligation is raised up to date (R35), from debts of its kind alone (R39)."""
-    raised = raised_by(past.attempts, answered_before=bool(past.proofs), before=past.before)
+    raised = raised_by(past.attempts, answered_before=past.is_proven, before=past.before)
     if raised != obligation.raised:
         work.debts.handle(replace(work.debts.get(obligation.id), raised=raised))
 
 
-def _next_at(obligation: Obligation, past: _Past, rules: Rules) -> datetime | None:
-    calendar = rules.calendar_for(past.answered_at())
+def _next_at(obligation: Obligation, past: Past, rules: Rules) -> datetime | None:
+    calendar = rules.calendar_for(past.answered_at)
     step = next_step(obligation, past.attempts, windows=rules.windows, calendar=calendar, limits=rules.limits)
     return step.not_before
 
