@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from callcenter.asterisk.bridge import Bridge, RosterSource
 from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
@@ -21,6 +21,7 @@ from callcenter.backups import BackupRound
 from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
+from callcenter.pacing import Steady, forever, make_room
 from callcenter.ports import Member
 from callcenter.service.duty.presence import lapse
 from callcenter.service.followup.callers import Opening
@@ -99,7 +100,8 @@ class Server:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        ticker = Ticker(self._app.settings.outbound.sweep, self._round)
+        make_room()
+        ticker = Ticker(self._app.settings.outbound.sweep, Steady(self._round, "tick", log=log))
         async with self._worker, asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow")),
@@ -125,7 +127,8 @@ class Server:
         """Return when every journal row written before this call is in the store."""
         async with self._reading:
             while True:
-                result = await self._worker.run(lambda: self._follower.poll(self._app.clock()))
+                with self._eyes.storing():
+                    result = await self._worker.run(lambda: self._follower.poll(self._app.clock()))
                 self._eyes.note_journal(result.newest_at)
                 # Sizes are taken before reading: what is left is at most a row still being written.
                 if result.caught_up or result.behind < A_ROW:
@@ -217,11 +220,4 @@ class Server:
         return is_due(self._last_probe, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
 
 
-async def _forever(pause: timedelta, act: Callable[[], Awaitable[None]], name: str) -> None:
-    """Do it again and again; one failure is logged and the next round starts afresh."""
-    while True:
-        try:
-            await act()
-        except Exception:
-            log.exception("a round failed", extra={"action": name})
-        await asyncio.sleep(pause.total_seconds())
+_forever = partial(forever, log=log)

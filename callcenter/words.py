@@ -47,6 +47,8 @@ ALARMS = {
     AlarmKind.HANDOVER_OPEN: "交接还没有人接下",
     AlarmKind.DIALLER_STOPPED: "外呼线路连续故障，自动拨打已停",
     AlarmKind.DEBT_STARVED: "有回访因线路一直被占用而逾期",
+    AlarmKind.STORE_AWAY: "数据库用不了，记录在等待入库",
+    AlarmKind.DISK_FILLING: "磁盘快满",
     AlarmKind.WATCHDOG: "后台程序没有动静",
     AlarmKind.TEST: "告警演练",
 }

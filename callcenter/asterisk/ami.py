@@ -89,6 +89,8 @@ class AmiLink:
         self._session: Session | None = None
         self._closed = asyncio.Event()
         self._failures = 0
+        #: Why there is no link, as last said in the log.
+        self._said = ""
         #: Since when the link is up, or None.
         self.connected_since: datetime | None = None
         #: Why the last try to connect failed; empty while the link is up.
@@ -185,7 +187,7 @@ class AmiLink:
             raise
         except PbxError:
             raise LoginRefused from None
-        self.connected_since, self.trouble = datetime.now(UTC), ""
+        self.connected_since, self.trouble, self._said = datetime.now(UTC), "", ""
         log.info("the link to the telephone system is up", extra={"action": "ami.up"})
         self._queue(_Up())
 
@@ -205,7 +207,10 @@ class AmiLink:
 
     def _note_failure(self, error: Exception) -> float:
         self.trouble = str(error) if isinstance(error, PbxError) else type(error).__name__
-        log.warning("no link to the telephone system", extra={"action": "ami.failed", "error": self.trouble})
+        if self.trouble != self._said:  # once, not for each of a night's attempts
+            self._said = self.trouble
+            extra = {"action": "ami.failed", "error": self.trouble}
+            log.warning("no link to the telephone system", extra=extra)
         refused = isinstance(error, LoginRefused)
         return self._back_off(self._patience.refused_rest if refused else self._patience.first_rest)
 

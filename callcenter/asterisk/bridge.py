@@ -36,6 +36,7 @@ from callcenter.domain.reconcile import (
     whose,
 )
 from callcenter.errors import CallCenterError, PbxError
+from callcenter.pacing import Spell
 from callcenter.ports import Clock, QueueControl, ShiftEdges, Store, UnitOfWork
 from callcenter.service.followup.callers import Opening
 from callcenter.service.line.load import loads_at
@@ -206,6 +207,7 @@ class Bridge:
         self._followed_at = -math.inf
         self._dirty = asyncio.Event()
         self._status = BridgeStatus()
+        self._spell = Spell("bridge.trouble", log, what="making the telephone system follow the roster")
         link.listen(self._hear, self._came_up)
 
     @property
@@ -238,15 +240,27 @@ class Bridge:
         self._dirty.set()
 
     async def _watch_roster(self) -> None:
-        """Look at the revision again and again, and push at once what a change asks for."""
+        """Look at the revision again and again, and push at once what a change asks for.
+
+        Once looking works again everything is compared: nobody knows what was missed meanwhile.
+        """
+        failed = False
         while True:
             try:
                 await self._look()
             except Exception as error:
                 self._fail(error)
+                failed = True
                 await asyncio.sleep(self._pace.whole)
-            else:
-                await asyncio.sleep(self._pace.look)
+                continue
+            if failed:
+                failed = False
+                self._compare_anew()
+            await asyncio.sleep(self._pace.look)
+
+    def _compare_anew(self) -> None:
+        self._seen.at = -math.inf
+        self._dirty.set()
 
     async def _look(self) -> None:
         revision = await self._in_thread(self._source.revision)
@@ -287,9 +301,7 @@ class Bridge:
     def _fail(self, error: Exception) -> None:
         """Note the trouble and look again after a while. Kinds only: a message may hold a number."""
         said = str(error) if isinstance(error, CallCenterError) else type(error).__name__
-        if said != self._status.trouble:
-            extra = {"action": "bridge.trouble", "reason": said}
-            log.error("the telephone system may not be as the roster says", extra=extra)
+        self._spell.failed(error)
         self._status = replace(self._status, trouble=said)
         self._seen.revision = None
         self._seen.at = monotonic() - self._pace.full + self._pace.retry
@@ -329,6 +341,7 @@ class Bridge:
         if whole:
             self._seen.revision = revision
             self._seen.at = monotonic()
+            self._spell.worked()
 
     async def _compare_once(self, *, whole: bool) -> tuple[Wanted, Changes]:
         if not self._link.connected:

@@ -17,10 +17,12 @@ from callcenter.cli.common import actor_option, console, json_option, minutes, p
 from callcenter.cli.duty_presence import PAUSE_WORDS
 from callcenter.cli.duty_time import midnight
 from callcenter.cli.folding import WIDTH, visible
+from callcenter.db.errors import StoreError
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Direction
 from callcenter.domain.duty import PauseReason
 from callcenter.domain.wallboard import At, Board, OnBoard, OnLine, Pending, Priority, Standing
+from callcenter.ports import Store
 from callcenter.service.line import wallboard
 from callcenter.words import ALARMS, LISTEN_WORDS
 
@@ -47,6 +49,7 @@ _STANDINGS = {
     Standing.DEBRIEF: "待支持性谈话",
     Standing.ON_CALL: "待命",
 }
+_WAITS = "来电照常接听,通话记录在等待入库,恢复后自动补上。"
 _KINDS = {"line": "", "backup": "备班", "supervisor": "督导值班"}
 
 
@@ -68,18 +71,39 @@ def live(app: App, once: bool, actor: str, as_json: bool) -> None:
     if once or not screen.is_terminal:
         click.echo("\n".join(lines_of(_board(app, actor), zone)))
         return
+    last: list[str] = []
     with Live(console=screen, auto_refresh=False, screen=False) as view:
         try:
             while True:
-                view.update(Text("\n".join(lines_of(_board(app, actor), zone))), refresh=True)
+                said: tuple[str, ...] = ()
+                try:
+                    last = lines_of(_board(app, actor), zone)
+                except StoreError as error:
+                    said = stale(error)
+                view.update(Text("\n".join((*last, *said))), refresh=True)
                 time.sleep(1)
         except KeyboardInterrupt:
             return
 
 
+def stale(error: StoreError) -> tuple[str, ...]:
+    """Return what stands below the last board while the store is away."""
+    return ("", *(clipped(line) for line in str(error).splitlines()), "以上是最后一次看到的画面。")
+
+
 def _board(app: App, actor: str) -> Board:
+    """Return the board; raise the store's error with what becomes of callers meanwhile."""
+    try:
+        return _read_board(app, actor)
+    except StoreError as error:
+        raise type(error)(f"{error}\n{_WAITS}") from error
+
+
+def _read_board(app: App, actor: str) -> Board:
     now = app.clock()
-    with app.store() as work:
+    # Where a store has readers that wait for no writer, the board is there while somebody holds it.
+    reading: Store = getattr(app.store, "reading", app.store)
+    with reading() as work:
         return wallboard.board(
             work,
             midnight=midnight(now.astimezone(app.settings.site.zone).date(), app.settings.site.zone),
@@ -176,7 +200,7 @@ def _freshness(board: Board) -> str:
         case 0:
             return "话务日志已读到最新"
         case many:
-            return f"话务日志还有 {many} 字节没有读,画面会晚一些"
+            return f"记录在等待入库:话务日志还有 {many} 字节没有读,画面会晚一些"
 
 
 def _number(one: OnLine) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
@@ -16,6 +17,20 @@ from callcenter.errors import ConfigError
 READING = "hotline_reading"
 #: How long a writer waits for another one before it gives up.
 BUSY_SECONDS = 30.0
+
+#: No more connections than this in one process; who finds none free waits, then hears `StoreBusy`'s kin.
+_POOL: Mapping[str, Any] = {"pool_size": 5, "max_overflow": 10, "pool_timeout": BUSY_SECONDS}
+#: libpq: a server whose machine is gone is noticed within half a minute; by itself TCP takes hours (seconds;
+#: the last in milliseconds). Unix sockets ignore all but the first.
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+#: Whoever hangs with a lock holds nobody else up for longer than on SQLite (SQLSTATE 55P03: `StoreBusy`).
+_SESSION = f"-c timezone=UTC -c lock_timeout={BUSY_SECONDS:.0f}s"
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -48,7 +63,7 @@ def _parsed(url: str) -> URL:
 def _sqlite(url: URL) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise ConfigError("database.url:SQLite 需要一个文件,如 sqlite:////path/hotline.db")
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, **_POOL)
     file = Path(url.database)
     event.listen(engine, "do_connect", lambda *_: _make_private(file))
     event.listen(engine, "connect", _set_pragmas)
@@ -78,9 +93,11 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
+    # Before use each connection is tried, so after the server's restart new ones are made by themselves.
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "application_name": "hotline", "options": "-c timezone=UTC"},
+        connect_args={**_PATIENCE, "application_name": "hotline", "options": _SESSION},
+        **_POOL,
     )

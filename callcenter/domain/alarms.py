@@ -41,6 +41,10 @@ class AlarmKind(StrEnum):
     DIALLER_STOPPED = "dialler_stopped"
     #: A debt is past its time because callers took the line all along.
     DEBT_STARVED = "debt_starved"
+    #: P5: the database cannot be used. Callers are answered; their records wait in the journal.
+    STORE_AWAY = "store_away"
+    #: The disk of the journal fills: a full one loses calls without a word, so this comes early.
+    DISK_FILLING = "disk_filling"
     #: Nothing of ours has been alive for `alarms.watchdog`; raised by the PBX itself.
     WATCHDOG = "watchdog"
     #: `hotline alarm test`.

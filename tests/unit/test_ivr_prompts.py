@@ -35,7 +35,7 @@ OUTSIDE_FLOWS = {
     "alarm_bridge_disconnected", "alarm_self_dial_failed", "alarm_no_caller_id", "alarm_watchdog",
     "alarm_risk_unacknowledged", "alarm_risk_overdue", "alarm_record_missing",
     "alarm_crisis", "alarm_late_for_duty", "alarm_handover_open",
-    "alarm_dialler_stopped", "alarm_debt_starved",
+    "alarm_dialler_stopped", "alarm_debt_starved", "alarm_store_away", "alarm_disk_filling",
     "record_ask", "record_on", "record_paused", "record_over", "record_not", "record_no",
     "listen_only", "listen_whisper", "listen_barge", "listen_over",
 }  # fmt: skip

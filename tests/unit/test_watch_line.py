@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -338,7 +339,57 @@ def test_a_dead_store_lets_the_watchdog_bite_and_the_trunk_still_alarms() -> Non
     line.live = Live(members=(), trunk_up=False, connected=True)
     line.run(NOW + MINUTE, 4)
     assert line.road.watchdog_at == NOW + AlarmSettings().watchdog
-    assert line.rung() == [(AlarmKind.TRUNK_DOWN, NOW + 3 * MINUTE)]
+    rung = [(AlarmKind.STORE_AWAY, NOW + 2 * MINUTE), (AlarmKind.TRUNK_DOWN, NOW + 3 * MINUTE)]
+    assert line.rung() == rung
+
+
+def test_a_store_that_is_back_before_a_minute_is_over_rings_nobody() -> None:
+    line = Line()
+    line.store_dead = True
+    line.run(NOW, 1)
+    line.store_dead = False
+    line.run(NOW + 50 * SECOND, 4)
+    assert line.rung() == []
+
+
+def test_a_disk_that_can_be_read_and_not_written_is_told_by_what_waits_in_vain() -> None:
+    line = Line()
+    line.live = Live(unstored_since=NOW)
+    line.run(NOW, 2)
+    line.live = Live()
+    line.run(NOW + 2 * MINUTE, 4)
+    (alarm,) = line.road.rung
+    assert (alarm.kind, alarm.detail) == (AlarmKind.STORE_AWAY, "unwritable")
+    with line.store() as work:
+        assert work.alarms.get(alarm.id).cleared_at == NOW + 4 * MINUTE
+
+
+def test_a_disk_that_fills_rings_while_there_is_still_room_for_calls() -> None:
+    line = Line()
+    line.live = Live(disk_free=0.09)
+    line.run(NOW, 3)
+    assert line.rung() == [(AlarmKind.DISK_FILLING, NOW + MINUTE)]
+    assert line.road.rung[0].detail == "free=9%"
+    assert _wrong(*(Reading(at=NOW + n * MINUTE, live=Live(disk_free=0.11)) for n in range(3))) == set()
+
+
+def test_a_disk_that_fills_rings_without_the_store_too() -> None:
+    line = Line()
+    line.store_dead = True
+    line.live = Live(disk_free=0.01)
+    line.run(NOW, 2)
+    assert {kind for kind, _ in line.rung()} == {AlarmKind.STORE_AWAY, AlarmKind.DISK_FILLING}
+
+
+def test_an_hour_without_the_store_is_said_once_and_its_end_too(caplog: pytest.LogCaptureFixture) -> None:
+    line = Line()
+    line.store_dead = True
+    line.run(NOW, 60)
+    line.store_dead = False
+    line.run(NOW + 60 * MINUTE, 3)
+    said = [getattr(record, "action", "") for record in caplog.records]
+    assert set(said) == {"watch.no_store", "alarm.ring", "watch.no_store.mended"}
+    assert (said.count("watch.no_store"), said.count("watch.no_store.mended")) == (1, 1)
 
 
 def test_unreadable_rows_are_told_once_and_again_when_there_are_more() -> None:

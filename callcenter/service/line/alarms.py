@@ -30,6 +30,7 @@ from callcenter.domain.alarms import (
 )
 from callcenter.domain.users import User
 from callcenter.errors import Forbidden, NotFound, PbxError
+from callcenter.pacing import Spell
 from callcenter.ports import AlarmRoad, AuditEntry, Store, UnitOfWork
 from callcenter.service.access import acting, allow, guarded
 from scheduler.risk_ladder import RiskRules
@@ -64,6 +65,7 @@ def policy_of(
             AlarmKind.LATE_FOR_DUTY: _DAILY,
             AlarmKind.DIALLER_STOPPED: _DAILY,
             AlarmKind.DEBT_STARVED: _DAILY,
+            AlarmKind.DISK_FILLING: _DAILY,
         },
         windows=windows or Windows(),
     )
@@ -197,9 +199,17 @@ class Bell:
         self._road = road
         self._policy = policy
         self._blind: dict[AlarmKind, Alarm] = {}
+        self._rows = Spell("alarm.no_row", log, what="giving an alarm its row")
 
-    def raise_alarm(self, kind: AlarmKind, detail: str, now: datetime, *, actor: str = SYSTEM) -> Alarm:
-        """Ring, and keep a row if the store can be written. Never raises for a dead store."""
+    def raise_alarm(
+        self, kind: AlarmKind, detail: str, now: datetime, *, actor: str = SYSTEM, blind: bool = False
+    ) -> Alarm:
+        """Ring, and keep a row if the store can be written. Never raises for a dead store.
+
+        `blind`: the store was just found away. It is not asked again, which may take half a minute each time.
+        """
+        if blind:
+            return self._raise_blind(kind, detail, now)
         tape = _Tape(self._road)
 
         def act(work: UnitOfWork) -> Alarm:
@@ -207,20 +217,21 @@ class Bell:
 
         try:
             return self.within(act)
-        except Exception:
-            log.exception("no row for an alarm", extra={"action": "alarm.no_row", "alarm_kind": str(kind)})
+        except Exception as error:
+            self._rows.failed(error)
         self._remember(tape)
-        self._blind.setdefault(kind, new_alarm(kind, detail, now))
-        self._climb_blind(now)
-        return self._blind[kind]
+        return self._raise_blind(kind, detail, now)
 
-    def climb(self, now: datetime) -> None:
+    def climb(self, now: datetime, *, blind: bool = False) -> None:
         """Ring again what nobody acknowledged, with or without the store. Never raises."""
+        if blind:
+            self._climb_blind(now)
+            return
         tape = _Tape(self._road)
         try:
             self.within(lambda work: climb(work, tape, now, policy=self._policy))
-        except Exception:
-            log.exception("no rows for a climb", extra={"action": "alarm.no_row"})
+        except Exception as error:
+            self._rows.failed(error)
             self._remember(tape)
             self._climb_blind(now)
 
@@ -232,11 +243,17 @@ class Bell:
             result = act(work)
             work.commit()
         self._blind.clear()
+        self._rows.worked()
         return result
 
     def _remember(self, tape: _Tape) -> None:
         """Keep what rang in a unit of work that came to nothing."""
         self._blind.update({alarm.kind: alarm for alarm in tape.rung})
+
+    def _raise_blind(self, kind: AlarmKind, detail: str, now: datetime) -> Alarm:
+        self._blind.setdefault(kind, new_alarm(kind, detail, now))
+        self._climb_blind(now)
+        return self._blind[kind]
 
     def _climb_blind(self, now: datetime) -> None:
         for kind, alarm in self._blind.items():

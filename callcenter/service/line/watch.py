@@ -20,6 +20,7 @@ from callcenter.domain.attendance import late_now
 from callcenter.domain.calls import CallRecord, Direction
 from callcenter.domain.duty import ShiftKind, presence_of
 from callcenter.domain.sessions import LATE_AFTER, SessionStatus
+from callcenter.pacing import Spell
 from callcenter.ports import AlarmRoad, Member, Store, UnitOfWork
 from callcenter.service.duty.presence import by_phone
 from callcenter.service.line.alarms import Bell, clear, policy_of
@@ -48,6 +49,10 @@ class Live:
     journal_at: datetime | None = None
     #: How many of the newest callers, in a row, came without a number.
     without_number: int | None = None
+    #: Since when what the journal says cannot be stored; None: it can.
+    unstored_since: datetime | None = None
+    #: How much of the journal's disk is free, 0 to 1.
+    disk_free: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +82,8 @@ class Reading:
     faults: int | None = None
     #: Debts past their end whose automated call the line refused all along, as words of a detail.
     starved: tuple[str, ...] | None = None
+    #: The store could not be looked into.
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +116,9 @@ PATIENCE: Mapping[AlarmKind | tuple[AlarmKind, str], timedelta] = {
     AlarmKind.HANDOVER_OPEN: timedelta(0),
     AlarmKind.DIALLER_STOPPED: timedelta(0),
     AlarmKind.DEBT_STARVED: timedelta(0),
+    # A restart of the database takes seconds and rings nobody.
+    AlarmKind.STORE_AWAY: timedelta(seconds=60),
+    AlarmKind.DISK_FILLING: timedelta(seconds=60),
 }
 #: R45: how long a hand-over may wait for a name.
 ACCEPT_WITHIN = CrisisSettings().accept_within
@@ -118,6 +128,8 @@ LATE_FOR = DutySettings().late_after
 WITHOUT_NUMBER = 5
 #: How long a trouble must be gone before it counts as gone.
 CALM = timedelta(minutes=2)
+#: So much of the journal's disk must be free: with less there is time to mend it, and calls are lost after.
+DISK_FREE = 0.10
 #: How far the journal may lag behind a call seen live.
 JOURNAL_LAG = timedelta(seconds=30)
 
@@ -150,8 +162,13 @@ def troubles(reading: Reading) -> dict[AlarmKind, str | None]:
         found[AlarmKind.RECORD_MISSING] = f"records={reading.unwritten}" if reading.unwritten else None
     if reading.faults is not None:
         found[AlarmKind.DIALLER_STOPPED] = f"faults={reading.faults}" if reading.faults else None
-    new_rows = reading.unread_rows > reading.unread_told
-    found[AlarmKind.JOURNAL_UNREADABLE] = f"rows={reading.unread_rows}" if new_rows else None
+    if not reading.is_blind:
+        new_rows = reading.unread_rows > reading.unread_told
+        found[AlarmKind.JOURNAL_UNREADABLE] = f"rows={reading.unread_rows}" if new_rows else None
+    found[AlarmKind.STORE_AWAY] = _away(reading)
+    if live.disk_free is not None:
+        full = live.disk_free < DISK_FREE
+        found[AlarmKind.DISK_FILLING] = f"free={live.disk_free:.0%}" if full else None
     return found
 
 
@@ -216,6 +233,8 @@ class Watch:
         self._policy = policy_of(settings, self._risk, windows)
         self.bell = Bell(store, road, self._policy)
         self.picture = Picture()
+        self._reads = Spell("watch.no_store", log, what="reading the store")
+        self._ends = Spell("watch.unfinished", log, what="a look at the line")
 
     def once(self, now: datetime) -> frozenset[tuple[AlarmKind, str]]:
         """Look once; return what is wrong. Never raises.
@@ -227,8 +246,8 @@ class Watch:
         whole = self._look(live, now)
         wrong = wrong_now(self.picture, now)
         for kind, detail in sorted(wrong):
-            self.bell.raise_alarm(kind, detail, now)
-        self.bell.climb(now)
+            self.bell.raise_alarm(kind, detail, now, blind=not whole)
+        self.bell.climb(now, blind=not whole)
         if whole:
             self._tidy(now)
         return wrong
@@ -241,12 +260,13 @@ class Watch:
                     work, live, now, self._risk, self._accept_within, self._late_after, self._rules
                 )
             )
-        except Exception:
-            log.exception("the store cannot be read", extra={"action": "watch.no_store"})
+        except Exception as error:
+            self._reads.failed(error)
             # Without the roster nobody can say whether somebody ought to be here.
-            blind = Live(trunk_up=live.trunk_up, connected=live.connected)
-            self.picture = look(self.picture, Reading(at=now, live=blind))
+            blind = Live(trunk_up=live.trunk_up, connected=live.connected, disk_free=live.disk_free)
+            self.picture = look(self.picture, Reading(at=now, live=blind, is_blind=True))
             return False
+        self._reads.worked()
         self.picture = look(self.picture, reading)
         return True
 
@@ -254,8 +274,10 @@ class Watch:
         try:
             self.bell.within(lambda work: clear(work, right_now(self.picture, now), now))
             self._road.rearm_watchdog(now + self._settings.watchdog)
-        except Exception:
-            log.exception("a look at the line was not finished", extra={"action": "watch.unfinished"})
+        except Exception as error:
+            self._ends.failed(error)
+        else:
+            self._ends.worked()
 
 
 class NumberWatch:
@@ -327,6 +349,13 @@ def _nobody(on_shift: frozenset[str], resting: frozenset[str], members: tuple[Me
     if any(m.reachable for m in members) or (resting and not members):
         return "all_paused"
     return "unreachable" if members else "no_member"
+
+
+def _away(reading: Reading) -> str | None:
+    """Tell what cannot be done with the store, or None. A full disk can be read and not written."""
+    if reading.is_blind:
+        return "unreadable"
+    return "unwritable" if reading.live.unstored_since else None
 
 
 def _stalled(last_call_at: datetime, journal_at: datetime | None) -> str | None:
