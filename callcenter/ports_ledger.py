@@ -202,7 +202,3 @@ class Figures(Protocol):
     def coverage(self, start: datetime, end: datetime, now: datetime) -> Sequence[Coverage]:
         """Return, by grade and district, who is in file, was contacted in [start, end), and is owed now."""
         ...
-
-    def leased_until(self) -> datetime | None:
-        """Return when the longest lease on something open ends; None: nothing is leased."""
-        ...

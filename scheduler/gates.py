@@ -128,7 +128,7 @@ def _not_due(s: Situation) -> _Answer:
 def _leased(s: Situation) -> _Answer:
     lease = s.obligation.lease
     ours = lease is not None and lease.fence == s.our_fence
-    free = lease is None or ours or lease.until <= s.now
+    free = lease is None or ours or not lease.holds(s.now)
     return free and not s.person.leased_elsewhere, s.now + SOON
 
 

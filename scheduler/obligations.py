@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from scheduler.errors import SchedulerError
@@ -229,6 +229,10 @@ class Closing:
     kind: ClosingKind = ClosingKind.OTHER
 
 
+#: No lease is given for longer.
+LONGEST_LEASE = timedelta(hours=1)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:
     """Who works on an obligation now. `fence` grows with each claim; a stale holder is refused."""
@@ -236,6 +240,14 @@ class Lease:
     owner: str
     until: datetime
     fence: int
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether it still keeps others away.
+
+        Nobody is given one for longer than `LONGEST_LEASE`: one that would last longer was given before
+        the clock was set back, and would keep somebody waiting for as long as it was wrong.
+        """
+        return now < self.until <= now + LONGEST_LEASE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -86,6 +86,7 @@ class _Debt:
     def __init__(self, asked: Asked, start: datetime) -> None:
         self.asked = asked
         self.one: Obligation = asked.as_of(start).obligation
+        self._start = start
         self.next_at = self.one.next_at
         self.made: list[Attempt] = []
         #: Kept, or refused until something changes.
@@ -96,7 +97,8 @@ class _Debt:
     @property
     def ready_at(self) -> datetime:
         """Return from when a round takes it up."""
-        lease = self.one.lease.until if self.one.lease else None
+        held = self.one.lease is not None and self.one.lease.holds(self._start)
+        lease = self.one.lease.until if self.one.lease and held else None
         waits = (self.next_at, self.one.snoozed_until, lease)
         return max([self.one.due_at, *(at for at in waits if at is not None)])
 

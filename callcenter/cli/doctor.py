@@ -109,7 +109,6 @@ def _of_faults(app: App) -> Iterator[Check]:
         "journal": lambda work: faults.journal(app.journal_unread(work), app.journal_changed(), now),
         "unread_rows": faults.unread_rows,
         "broken_calls": lambda work: faults.broken_calls(work, now),
-        "leases": lambda work: faults.leases(work.figures.leased_until(), now),
     }
     for name, look in of_store.items():
         yield checked(name, partial(_in_unit, app, look))
@@ -125,7 +124,7 @@ def _is_there(app: App) -> bool:
 def _try_writing(app: App) -> None:
     """Take the store's turn to write, write, and take it back."""
     with app.store() as work:
-        work.debts.remember("doctor", app.clock().isoformat())
+        faults.try_writing(work, app.clock())  # and no commit
 
 
 def _is_synchronised() -> bool | None:

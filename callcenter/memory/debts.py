@@ -373,7 +373,7 @@ def _urgency(obligation: Obligation) -> tuple[datetime, int, datetime, str]:
 
 
 def _is_free(obligation: Obligation, now: datetime) -> bool:
-    return obligation.lease is None or obligation.lease.until <= now
+    return obligation.lease is None or not obligation.lease.holds(now)
 
 
 def _waits(obligation: Obligation, now: datetime) -> bool:

@@ -44,10 +44,6 @@ class MemoryFigures:
         found = (e for e in self._state.evidence.values() if start <= e.at < end)
         return sorted(found, key=lambda e: (e.at, e.id))
 
-    def leased_until(self) -> datetime | None:
-        """Return when the longest lease on something open ends; None: nothing is leased."""
-        return max((o.lease.until for o in MemoryDebts(self._state).open() if o.lease), default=None)
-
     def coverage(self, start: datetime, end: datetime, now: datetime) -> Sequence[Coverage]:
         """Return, by grade and district, who is in file, was contacted in [start, end), and is owed now."""
         owners = {o.id: o.person for o in self._state.obligations.values() if o.kind in OF_REGISTER}

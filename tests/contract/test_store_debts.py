@@ -404,3 +404,13 @@ def test_one_alarm_of_a_kind_is_open(store: Store, now: datetime) -> None:
         work.alarms.put(alarm(2, now))
         assert [a.id for a in work.alarms.open()] == ["al-2", "al-3"]
         assert [a.id for a in work.alarms.recent(2)] == ["al-3", "al-2"]
+
+
+def test_a_lease_of_before_the_clock_was_set_back_keeps_nobody_waiting(store: Store, now: datetime) -> None:
+    add(store, owed(1, now))
+    with store() as work:
+        work.debts.claim("ob-1", "w1", now + 5 * HOUR, now + 5 * HOUR + timedelta(minutes=3))
+        assert [o.id for o in work.debts.due(now, 10)] == ["ob-1"]
+        assert work.debts.claim("ob-1", "w2", now, now + timedelta(minutes=3)).lease is not None
+        with pytest.raises(Conflict):
+            work.debts.release("ob-1", 1, None)

@@ -127,16 +127,3 @@ def test_tries_and_proofs_of_a_span_begin_at_its_start_and_end_before_its_end(
         assert work.figures.proofs_between(now - DAY, now) == []
     assert list(tries) == [(now, True, Result.NO_ANSWER), (now + DAY, False, None)]
     assert [(p.id, p.kind, p.at) for p in proofs] == [("ev-p1", EvidenceKind.HUMAN_TALK, now)]
-
-
-def test_the_longest_lease_is_that_of_what_is_open(store: Store, now: datetime) -> None:
-    with store() as work:
-        for person in ("p1", "p2"):
-            enrol(work, person, Grade.DEEP, "梁溪区")
-            work.debts.add(debt(person, now))
-        assert work.figures.leased_until() is None
-        work.debts.claim("ob-p1", "at-1", now, now + timedelta(minutes=3))
-        work.debts.claim("ob-p2", "at-2", now, now + timedelta(minutes=9))
-        assert work.figures.leased_until() == now + timedelta(minutes=9)
-        prove(work, "ob-p2", now)
-        assert work.figures.leased_until() == now + timedelta(minutes=3)

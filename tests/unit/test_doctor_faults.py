@@ -18,11 +18,9 @@ from callcenter.cli import main
 from callcenter.config import load_settings
 from callcenter.db import engine as engine_module
 from callcenter.domain.calls import CallRecord, Direction, Outcome
-from callcenter.domain.people import Person, Phone
 from callcenter.ports import UnreadRow
 from callcenter.service.health import doctor_faults as faults
 from callcenter.service.health.doctor import State
-from scheduler.obligations import Kind, Mode, Obligation
 
 #: What a real Asterisk wrote of an answered call.
 TRACE = Path(__file__).parents[1] / "traces" / "journal" / "answered.csv"
@@ -139,36 +137,6 @@ def died(call: str, at: datetime) -> CallRecord:
         offered_at=at,
         ended_at=at,
         end_is_uncertain=True,
-    )
-
-
-def test_a_lease_from_before_the_clock_was_set_back_is_found(app: App) -> None:
-    now = datetime.now(UTC)
-    with app.store() as work:
-        work.people.add(Person(id="p1", code="P-1", name="周秀英", phones=(Phone(number="13800001111"),)))
-        work.debts.add(owed(now))
-        work.commit()
-    assert found("leases")[0] == "ok"
-    ahead = now + timedelta(hours=5)
-    with app.store() as work:
-        work.debts.claim("ob-1", "at-1", ahead, ahead + timedelta(minutes=3))
-        work.commit()
-    state, sentence = found("leases")
-    assert state == "bad"
-    assert "5 小时以后" in sentence or "4 小时以后" in sentence
-    assert "校准时间" in sentence
-
-
-def owed(now: datetime) -> Obligation:
-    return Obligation(
-        id="ob-1",
-        person="p1",
-        kind=Kind.CALLBACK,
-        mode=Mode.HUMAN_ONLY,
-        due_at=now,
-        window_end=now + timedelta(days=1),
-        origin="x",
-        created_at=now,
     )
 
 

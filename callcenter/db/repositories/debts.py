@@ -18,6 +18,7 @@ from callcenter.domain.moments import check_aware
 from callcenter.domain.register import RegisterDebt
 from callcenter.errors import Conflict, NotFound
 from scheduler.obligations import (
+    LONGEST_LEASE,
     OF_REGISTER,
     Closing,
     ClosingKind,
@@ -212,7 +213,7 @@ class SqlDebts(SqlAttempts):
         """
         person = self.get(obligation_id).person
         mine = self._lock_open(person)
-        free = all(o.lease is None or o.lease.until <= now for o in mine.values())
+        free = all(o.lease is None or not o.lease.holds(now) for o in mine.values())
         if obligation_id not in mine or not free:
             raise Conflict(f"待办 {obligation_id} 正由他人办理,或已了结。")
         lease = update(obligations).where(obligations.c.id == obligation_id)
@@ -394,7 +395,9 @@ def _urgent_first(query: Select[Any]) -> Select[Any]:
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    return or_(obligations.c.lease_owner.is_(None), obligations.c.lease_until <= now)
+    """Compare as `Lease.holds` does."""
+    until = obligations.c.lease_until
+    return or_(obligations.c.lease_owner.is_(None), until <= now, until > now + LONGEST_LEASE)
 
 
 def _lease(row: Row) -> Lease | None:

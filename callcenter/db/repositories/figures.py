@@ -57,13 +57,6 @@ class SqlFigures(Repository):
         rows = self._all(found.order_by(evidence.c.at, evidence.c.id))
         return [Evidence(**{**row, "kind": EvidenceKind(row["kind"])}) for row in rows]
 
-    def leased_until(self) -> datetime | None:
-        """Return when the longest lease on something open ends; None: nothing is leased."""
-        last: datetime | None = self._connection.scalar(
-            select(func.max(obligations.c.lease_until)).where(_STANDS)
-        )
-        return last
-
     def coverage(self, start: datetime, end: datetime, now: datetime) -> Sequence[Coverage]:
         """Return, by grade and district, who is in file, was contacted in [start, end), and is owed now."""
         routine = obligations.c.kind.in_([kind.value for kind in OF_REGISTER])

@@ -228,7 +228,7 @@ def _owner(
     owed: list[Obligation], tried: dict[str, tuple[datetime, str]], agents: set[str], now: datetime
 ) -> str | None:
     """Return whose they are by a debt: who holds one now, else who last tried one by hand."""
-    held = [o.lease.owner for o in owed if o.lease is not None and o.lease.until > now]
+    held = [o.lease.owner for o in owed if o.lease is not None and o.lease.holds(now)]
     holders = [owner for owner in held if owner in agents]
     if holders:
         return holders[0]

@@ -324,7 +324,7 @@ def _dialled(
 def _still_rings(work: UnitOfWork, one: Obligation, attempt: Attempt, now: datetime) -> bool:
     """Tell whether a call may still go on of which the journal has told nothing: only its lease knows."""
     lease = one.lease
-    held = lease is not None and lease.owner == attempt.id and lease.until > now
+    held = lease is not None and lease.owner == attempt.id and lease.holds(now)
     return held and attempt.in_doubt and attempt.id not in work.calls.known_closed([attempt.id])
 
 

@@ -98,7 +98,7 @@ def sweep_people(work: UnitOfWork, persons: Iterable[str], now: datetime, rules:
 
 def is_leased(obligation: Obligation, now: datetime) -> bool:
     """Tell whether somebody is working on it."""
-    return obligation.lease is not None and obligation.lease.until > now
+    return obligation.lease is not None and obligation.lease.holds(now)
 
 
 def kinds_of(rules: Rules) -> tuple[Kind, ...]:

@@ -127,7 +127,7 @@ def _check_idle(work: UnitOfWork, people: tuple[str, ...], now: datetime) -> Non
     """Refuse while somebody works on a debt of theirs: a call under way belongs where it was placed for."""
     doubtful = {attempt.obligation for attempt in work.debts.attempts_in_doubt()}
     for owed in (o for person in people for o in work.debts.open(person=person)):
-        if owed.id in doubtful or (owed.lease is not None and owed.lease.until > now):
+        if owed.id in doubtful or (owed.lease is not None and owed.lease.holds(now)):
             raise Refused("正有人在联系此人,或有一通电话还不知道结果。请过几分钟再试。")
 
 

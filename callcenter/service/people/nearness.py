@@ -89,7 +89,7 @@ _HIGH = frozenset({"0", "1"})
 
 def _holds_debt(work: UnitOfWork, actor: str, person: Person, now: datetime) -> bool:
     for owed in work.debts.open(person=person.id):
-        if owed.lease is None or owed.lease.until <= now:
+        if owed.lease is None or not owed.lease.holds(now):
             continue
         attempt = work.debts.attempt(owed.lease.owner)
         if owed.lease.owner == actor or (attempt is not None and attempt.by == actor):
