@@ -7,14 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from callcenter.bootstrap import App
 from callcenter.config import Settings
-from callcenter.db.backup import Progress, Source, write_backup
 from callcenter.errors import Refused
 from callcenter.escrow import load_escrow
 from callcenter.safekept import BackupMark, load_mark, save_mark
 from callcenter.service.privacy import safekeeping
+
+if TYPE_CHECKING:
+    from callcenter.db.backup import Progress
 
 #: Names of the backups we make by ourselves; nothing else in the folder is ever deleted.
 _OURS = re.compile(r"hotline-[0-9]{8}-[0-9]{6}\.age")
@@ -32,6 +35,9 @@ def recipient_for_backups(settings: Settings) -> str:
 
 def make_backup(app: App, file: Path, recipient: str, progress: Progress = lambda _: None) -> BackupMark:
     """Write a backup and remember it. Raises `Refused` if the file is there, and `StoreError`."""
+    # A quarter of a second of imports: a server that starts does not wait for them before it sees to calls.
+    from callcenter.db.backup import Source, write_backup
+
     settings = app.settings
     source = Source(
         database_url=settings.database_url, home=settings.home.resolve(), config_file=app.config_file

@@ -153,6 +153,8 @@ class RosterSource:
         """
         with self._look() as work:
             now, plan = self._clock(), self._plan
+            if self._weighed_at == -math.inf:
+                self._weigh(work, now)
             if plan is None or not plan.holds(work, now):
                 self._plan = plan = plan_at(work, now)
             return duty_wants(work, now, loads=self._loads, plan=plan)
@@ -162,9 +164,12 @@ class RosterSource:
         with self._look() as work:
             now = self._clock()
             if monotonic() - self._weighed_at >= WEIGH:
-                self._loads, self._weighed_at = loads_at(work, now), monotonic()
+                self._weigh(work, now)
             self._plan = plan = plan_at(work, now)
             return pbx_wants(work, now, salt=self._salt, opening=self._opening, loads=self._loads, plan=plan)
+
+    def _weigh(self, work: UnitOfWork, now: datetime) -> None:
+        self._loads, self._weighed_at = loads_at(work, now), monotonic()
 
     def _look(self) -> AbstractContextManager[UnitOfWork]:
         """Open a unit that only reads: on SQLite, where stores have one, it waits for no writer."""
@@ -283,6 +288,9 @@ class Bridge:
             whole = self._is_whole_due()
             if whole or self._is_duty_due():
                 try:
+                    if whole and self._seen.told is None and self._link.connected:
+                        # Seats first: of callers there may be a hundred thousand facts to read.
+                        await self._compare(whole=False)
                     await self._compare(whole=whole)
                 except Exception as error:
                     self._fail(error)

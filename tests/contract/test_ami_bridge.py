@@ -408,6 +408,26 @@ def test_a_store_that_hangs_leaves_the_loop_free() -> None:
     play(scene)
 
 
+def test_who_answers_is_seated_before_all_that_is_known_of_callers_was_read() -> None:
+    async def scene(world: World) -> None:
+        go_on, wanted = threading.Event(), world.bridge._source.wanted
+
+        def hung() -> Wanted:
+            go_on.wait(20)
+            return wanted()
+
+        world.bridge._source.wanted = hung  # type: ignore[method-assign]
+        world.plan("c017", NOON, 6 * HOURS)
+        world.sign("c017", PresenceAct.ON)
+        await world.members("PJSIP/c017")
+        world.sign("c017", PresenceAct.OFF)
+        await world.members()
+        go_on.set()
+        await until(lambda: world.bridge.status.trouble == "" and world.bridge._seen.revision)
+
+    play(scene)
+
+
 def test_skills_seat_in_their_queues_and_a_surge_seats_backups() -> None:
     async def scene(world: World) -> None:
         world.plan("c017", NOON, 6 * HOURS)

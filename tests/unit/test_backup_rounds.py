@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from callcenter import backups
 from callcenter.backups import BackupRound
 from callcenter.bootstrap import App
 from callcenter.cli import hearing, main
 from callcenter.config import Backup, Settings
+from callcenter.db import backup
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from callcenter.errors import Refused
 from callcenter.safekept import load_mark
@@ -110,7 +110,7 @@ def test_one_that_fails_leaves_the_older_ones_and_is_tried_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(backups, "write_backup", full)
+        patched.setattr(backup, "write_backup", full)
         with pytest.raises(OSError, match="No space"):
             BackupRound(app).once()
     assert names(tmp_path) == before

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
-
-from openpyxl import Workbook
-from openpyxl.styles import Font
-from openpyxl.worksheet.worksheet import Worksheet
+from typing import TYPE_CHECKING
 
 from callcenter.domain.spreadsheets import Sheet, harmless, safe_rows
 from callcenter.errors import Refused
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
 
 #: More than this is no export of ours.
 MAX_BYTES = 50 * 2**20
@@ -81,6 +81,9 @@ def _csv(sheets: Sequence[Sheet], mark: Mark) -> bytes:
 
 
 def _xlsx(sheets: Sequence[Sheet], mark: Mark) -> bytes:
+    # Imported here: a server that starts does not wait for it before it sees to calls.
+    from openpyxl import Workbook
+
     book = Workbook()
     book.remove(book.worksheets[0])
     for place, sheet in enumerate(sheets, start=1):
@@ -96,6 +99,8 @@ def _xlsx(sheets: Sequence[Sheet], mark: Mark) -> bytes:
 
 
 def _fill(page: Worksheet, sheet: Sheet, mark: Mark) -> None:
+    from openpyxl.styles import Font
+
     page.append([mark.text])
     for row in safe_rows(sheet):
         page.append(row)
