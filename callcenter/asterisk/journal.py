@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from callcenter.asterisk import error_log
 from callcenter.asterisk.journal_files import Segment, segments_of
-from callcenter.asterisk.journal_rows import Scrap, parse_journal
+from callcenter.asterisk.journal_rows import Scrap, collector_resting, parse_journal
 from callcenter.domain.fold import Folding
 from callcenter.domain.folding.state import Place
 from callcenter.domain.queue_log import QueueRow, read_queue_line
@@ -174,7 +174,7 @@ class JournalFollower:
     def poll(self, now: datetime) -> PollResult:
         """Read on, and keep what was read, in one transaction. Whatever fails, nothing is skipped."""
         try:
-            with self._store() as work:
+            with collector_resting(), self._store() as work:
                 result = self._poll(work, now)
                 work.commit()
         except BaseException:

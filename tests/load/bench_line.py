@@ -344,6 +344,11 @@ class Product(Line):
     def start(self) -> None:
         """Start PBX, phones and `hotline serve`, and wait until it has put everybody into the queue."""
         super().start()
+        self.serve()
+        self._until(lambda: self._members() == len(self.agents), "the queue's members")
+
+    def serve(self) -> None:
+        """Start `hotline serve`."""
         with (self.folder / "serve.log").open("ab") as log:
             self._serving = subprocess.Popen(
                 [sys.executable, "-m", "callcenter.cli", "--config", str(self.config_file), "serve"],
@@ -355,18 +360,29 @@ class Product(Line):
                 },
                 start_new_session=True,
             )
-        self._until(lambda: self._members() == len(self.agents), "the queue's members")
+
+    def halt(self) -> None:
+        """End `hotline serve` as a service manager would."""
+        if self._serving is None:
+            return
+        self._serving.terminate()
+        try:
+            self._serving.wait(20)
+        except subprocess.TimeoutExpired:
+            self._serving.kill()
+            self._serving.wait()
+        self._serving = None
+
+    def crash(self) -> None:
+        """Kill `hotline serve`."""
+        if self._serving is not None:
+            self._serving.kill()
+            self._serving.wait()
+            self._serving = None
 
     def stop(self) -> None:
         """End our process as a service manager would, then the rest."""
-        if self._serving is not None:
-            self._serving.terminate()
-            try:
-                self._serving.wait(20)
-            except subprocess.TimeoutExpired:
-                self._serving.kill()
-                self._serving.wait()
-            self._serving = None
+        self.halt()
         super().stop()
 
     @property

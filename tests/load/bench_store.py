@@ -104,6 +104,13 @@ def fill_people(connection: Connection, cipher: FieldCipher, size: Size) -> None
     filling._in_batches(size.cases, filling._cases)
 
 
+def fill_calls(connection: Connection, cipher: FieldCipher, size: Size) -> None:
+    """Fill an empty store with people as `fill_people` does, and with calls and heads of their records."""
+    fill_people(connection, cipher, size)
+    filling = _Filling(connection, cipher, size)
+    filling._in_batches(size.sessions, filling._calls)
+
+
 class _Filling:
     """Fills one store, table by table."""
 
