@@ -89,6 +89,12 @@ class App:
         check_settled(self.settings.home)
         return open_store(self.settings.database_url, self.keys)
 
+    @property
+    def reading(self) -> Store:
+        """Return the store as one that only reads: on SQLite it then waits for no writer."""
+        reading: Store = getattr(self.store, "reading", self.store)
+        return reading
+
     def close(self) -> None:
         """Close the store's connections, if any were opened."""
         close = getattr(self.__dict__.get("store"), "close", None)
@@ -159,8 +165,7 @@ class App:
 
     def _journal_left(self) -> bool:
         """Tell whether there is something to read, or nothing can be seen of it."""
-        reading: Store = getattr(self.store, "reading", self.store)
-        with reading() as work:
+        with self.reading() as work:
             left = self.journal_unread(work)
         is_here = (self.settings.pbx_home / "log" / "cel-custom").is_dir()
         return left != 0 if left is not None else not is_here

@@ -23,13 +23,15 @@ class Ticker:
 
     def __init__(self, every: timedelta, job: Job) -> None:
         self._job = job
+        self._busy = False
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._scheduler.add_job(
             self._tick,
             IntervalTrigger(seconds=max(1, round(every.total_seconds())), timezone="UTC"),
             id="tick",
             coalesce=True,
-            max_instances=1,
+            # Not 1: APScheduler (3.11) would log each tick that a long round makes it leave out.
+            max_instances=2,
             misfire_grace_time=None,
         )
 
@@ -43,7 +45,12 @@ class Ticker:
 
     async def _tick(self) -> None:
         # A round that fails must not end the ticking: the next one starts from the ledger anyway.
+        if self._busy:
+            return
+        self._busy = True
         try:
             await self._job()
         except Exception:
             log.exception("a round failed", extra={"action": "tick"})
+        finally:
+            self._busy = False

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.cells import cell_len, set_cell_size
@@ -22,11 +23,11 @@ from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Direction
 from callcenter.domain.duty import PauseReason
 from callcenter.domain.wallboard import At, Board, OnBoard, OnLine, Pending, Priority, Standing
-from callcenter.ports import Store
 from callcenter.service.line import wallboard
 from callcenter.words import ALARMS, LISTEN_WORDS
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: How many lines of each sort are shown; the others are counted.
 _MOST = {"calls": 10, "pending": 6, "people": 24}
@@ -53,8 +54,22 @@ _WAITS = "来电照常接听,通话记录在等待入库,恢复后自动补上�
 _KINDS = {"line": "", "backup": "备班", "supervisor": "督导值班"}
 
 
+def _saying_what_waits(command: F) -> F:
+    """Let an error of the store say what becomes of callers meanwhile (P5)."""
+
+    @functools.wraps(command)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except StoreError as error:
+            raise type(error)(f"{error}{_WAITS}") from error
+
+    return told  # type: ignore[return-value]
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="只显示一次")
+@_saying_what_waits
 @actor_option
 @json_option
 @pass_app
@@ -88,22 +103,12 @@ def live(app: App, once: bool, actor: str, as_json: bool) -> None:
 
 def stale(error: StoreError) -> tuple[str, ...]:
     """Return what stands below the last board while the store is away."""
-    return ("", *(clipped(line) for line in str(error).splitlines()), "以上是最后一次看到的画面。")
+    return ("", *map(clipped, str(error).splitlines()), _WAITS, "以上是最后一次看到的画面。")
 
 
 def _board(app: App, actor: str) -> Board:
-    """Return the board; raise the store's error with what becomes of callers meanwhile."""
-    try:
-        return _read_board(app, actor)
-    except StoreError as error:
-        raise type(error)(f"{error}\n{_WAITS}") from error
-
-
-def _read_board(app: App, actor: str) -> Board:
     now = app.clock()
-    # Where a store has readers that wait for no writer, the board is there while somebody holds it.
-    reading: Store = getattr(app.store, "reading", app.store)
-    with reading() as work:
+    with app.reading() as work:
         return wallboard.board(
             work,
             midnight=midnight(now.astimezone(app.settings.site.zone).date(), app.settings.site.zone),

@@ -75,7 +75,7 @@ def _believed(app: App, actor: str | None) -> str:
     """Return whom `--as` names: whoever has the operating system's account is believed."""
     if not actor:
         raise click.UsageError("请说明以谁的名义:--as 您的代码,或先运行 export HOTLINE_ACTOR=您的代码")
-    with app.store() as work:
+    with app.reading() as work:
         acting(work, actor)
     return actor
 
