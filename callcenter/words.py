@@ -157,11 +157,11 @@ def _doubt_told(attempt: Attempt, wall: Callable[[datetime], str]) -> str:
     until = f"到 {wall(attempt.read_to)} 为止" if attempt.read_to else "到现在"
     match attempt.doubt:
         case Doubt.SILENT:
-            return f"通话日志从那时{until}没有这通电话，不能断定对方的电话响过没有"
+            return f"话务日志从那时{until}没有这通电话，不能断定对方的电话响过没有"
         case Doubt.UNENDED:
-            return f"通话日志里有它的开头，{until}没有结尾，而电话系统里已没有这通电话"
+            return f"话务日志里有它的开头，{until}没有结尾，而电话系统里已没有这通电话"
         case Doubt.UNREAD:
-            return "电话系统里没有这通电话，通话日志又一直没有读到，读到后会自动补上结果"
+            return "电话系统里没有这通电话，话务日志又一直没有读到，读到后会自动补上结果"
         case Doubt.TORN:
             last = f"，最后的动静在 {wall(attempt.settled_at)}" if attempt.settled_at else ""
             return f"通话还没有结束，电话系统就停了{last}"
