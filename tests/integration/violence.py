@@ -254,6 +254,7 @@ class Site:
         self._configure(store)
         settings = load_settings(self.config)
         self.app = App(settings=settings)
+        self.endings.callback(self.app.close)  # before the server its connections lead to
         with self.looking() as work:
             users = tuple(work.users.all())
         self.pbx = Pbx(settings=settings, keys=self.app.keys, users=users)
