@@ -19,6 +19,7 @@ from callcenter.asterisk import error_log
 from callcenter.asterisk.journal_files import Segment, segments_of
 from callcenter.asterisk.journal_rows import Scrap, collector_resting, parse_journal
 from callcenter.domain.fold import Folding
+from callcenter.domain.folding.reading import AHEAD
 from callcenter.domain.folding.state import Place
 from callcenter.domain.queue_log import QueueRow, read_queue_line
 from callcenter.ports import Checkpoint, Store, UnitOfWork, UnreadRow
@@ -30,8 +31,6 @@ T = TypeVar("T")
 
 #: Bytes of the journal read by one poll: about 35 000 rows.
 CHUNK = 8 << 20
-#: queue_log has whole seconds: it is read so far past the journal's newest row.
-_QUEUE_SLACK = 2.0
 _ROTATE_SIZE = 64 << 20
 
 
@@ -70,6 +69,8 @@ class _Source:
         self._offset = 0
         #: Places before this one were read in an earlier life.
         self.resume: Place = (0, 0)
+        #: File read to its end, newer ones begun since -> how long it was then.
+        self.done: dict[str, int] = {}
 
     def look(self) -> None:
         """See which files there are now."""
@@ -101,10 +102,21 @@ class _Source:
             if at < 0:
                 return None
         while at + 1 < len(ids) and self._offset >= self.segments[at].size:
+            self.done[ids[at]] = self._offset
             at, self._offset = at + 1, 0
         segment = self.segments[at]
         self._segment = segment.id
         return segment, self._offset, at + 1 < len(ids)
+
+    def late(self) -> int | None:
+        """Return which file, of those before the present one, came or grew since; None: none did."""
+        ids = [segment.id for segment in self.segments]
+        before = self.segments[: ids.index(self._segment)] if self._segment in ids else []
+        return next((n for n, s in enumerate(before) if self.done.get(s.id, 0) < s.size), None)
+
+    def go_back(self, late: int) -> None:
+        """Read anew from the file before this one: calls of the late file may have begun there."""
+        self._segment, self._offset = self.segments[max(0, late - 1)].id, 0
 
     def advance(self, consumed: int) -> None:
         """Go on by so many bytes."""
@@ -170,6 +182,8 @@ class JournalFollower:
         self._journal, self._queue = self._sources()
         self._folding = Folding()
         self._written: tuple[Checkpoint | None, Checkpoint | None] | None = None
+        #: Of `_Source.done`, what the store has.
+        self._done: dict[str, int] = {}
 
     def poll(self, now: datetime) -> PollResult:
         """Read on, and keep what was read, in one transaction. Whatever fails, nothing is skipped."""
@@ -259,13 +273,32 @@ class JournalFollower:
         if self._replay and self._written is not None:
             return
         stored = (work.journal.checkpoint(self._journal.name), work.journal.checkpoint(self._queue.name))
-        if stored == self._written:
-            return
+        if stored != self._written:
+            self._begin(work)
+            self._journal.start(stored[0])
+            self._queue.start(stored[1])
+            self._written = stored
+        self._journal.look()
+        late = self._journal.late()
+        if late is not None and not self._replay:
+            log.warning("a journal file came late, reading anew from there", extra={"action": "journal.late"})
+            self._begin(work)
+            self._journal.go_back(late)
+
+    def _begin(self, work: UnitOfWork) -> None:
+        """Forget what was read, but not which files the store has wholly."""
         self._journal, self._queue = self._sources()
         self._folding = Folding()
-        self._journal.start(stored[0])
-        self._queue.start(stored[1])
-        self._written = stored
+        self._journal.look()
+        for segment in self._journal.segments:
+            place = work.journal.checkpoint(self._of_file(segment.id))
+            if place is not None:
+                self._journal.done[segment.id] = place.offset
+        self._done = dict(self._journal.done)
+
+    def _of_file(self, segment: str) -> str:
+        """Return under which name a finished file's length is kept."""
+        return f"{self._journal.name}#{segment}"
 
     def _keep_places(self, work: UnitOfWork) -> None:
         places = (
@@ -276,6 +309,12 @@ class JournalFollower:
             if place is not None and place != known:
                 work.journal.set_checkpoint(place)
         self._written = places
+        for segment, size in self._journal.done.items():
+            if self._done.get(segment) != size:
+                of, self._done[segment] = self._of_file(segment), size
+                work.journal.set_checkpoint(
+                    Checkpoint(source=of, segment=segment, offset=size, low_segment=segment, low_offset=size)
+                )
 
     def _read_journal(self, now: datetime) -> tuple[int, list[UnreadRow]]:
         found = self._journal.next()
@@ -300,7 +339,7 @@ class JournalFollower:
             final = finished and offset + len(data) >= segment.size
             whole = len(data) if final else data.rfind(b"\n") + 1
             rows, places = _queue_rows(data[:whole], self._queue, offset)
-            until = float("inf") if at_end else self._folding.horizon + _QUEUE_SLACK
+            until = float("inf") if at_end else self._folding.horizon + AHEAD
             taken = next((n for n, row in enumerate(rows) if row.time > until), len(rows))
             consumed = whole if taken == len(rows) else places[taken][1] - offset
             again = self._queue.place(offset) < self._queue.resume

@@ -276,6 +276,38 @@ def test_queue_log_ahead_of_the_journal_makes_no_second_call(store: Store, pbx: 
     assert [call.witness for call in table(store)] == ["journal", "journal"]
 
 
+def test_queue_log_ahead_of_the_journal_dates_no_talk(store: Store, pbx: Folder) -> None:
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.write(b"".join(lines[:6]), (TRACES / "answered.queue_log").read_bytes().splitlines(keepends=True)[0])
+    follower = JournalFollower(pbx.home, store)
+    follower.poll(LATER)
+    pbx.write(b"", (TRACES / "answered.queue_log").read_bytes().splitlines(keepends=True)[1])
+    follower.poll(LATER)
+    assert ([call.answered_at for call in table(store)], sessions(store)) == ([None], [])
+    pbx.write(b"".join(lines[6:10]))
+    follower.poll(LATER)
+    (call,) = table(store)
+    with store() as work:
+        assert [session.opened_at for session in work.sessions.all()] == [call.answered_at]
+    assert call.is_open
+    assert call.answered_at is not None
+    assert call.answered_at.microsecond
+
+
+def test_an_answer_whose_rows_are_lost_is_told_by_queue_log_while_the_call_goes_on(
+    store: Store, pbx: Folder
+) -> None:
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    said = (TRACES / "answered.queue_log").read_bytes().splitlines(keepends=True)
+    pbx.write(b"".join(lines[:6]), b"".join(said[:2]))
+    follower = JournalFollower(pbx.home, store)
+    follower.poll(LATER)
+    pbx.play("counsellor_hangs_up")  # another call, later
+    follower.poll(LATER)
+    call = next(one for one in table(store) if one.is_open)
+    assert (call.answered_by, call.id in sessions(store)) == ("c017", True)
+
+
 def test_boot_ends_the_calls_that_were_open(store: Store, pbx: Folder) -> None:
     follower = JournalFollower(pbx.home, store)
     dead = (TRACES / "pbx_killed_in_talk.csv").read_bytes()
@@ -315,6 +347,90 @@ def test_late_row_of_a_call_on_record_does_not_undo_it(store: Store, pbx: Folder
     pbx.write(late)
     JournalFollower(pbx.home, store).catch_up(LATER)
     assert table(store) == expected(tmp_path, "answered")
+
+
+def _put_away(pbx: Folder) -> Path:
+    """Take the journal out of the follower's sight, so that Asterisk begins a new one."""
+    away = pbx.home / "away.csv"
+    pbx.journal.rename(away)
+    return away
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_file_delivered_late_is_read_though_newer_ones_were_read_before(
+    store: Store, pbx: Folder, tmp_path: Path, restarted: bool
+) -> None:
+    pbx.play("answered", "abandoned")
+    away = _put_away(pbx)
+    pbx.play("nobody_on_duty")
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    away.rename(pbx.journal.with_name("journal.csv.20261123T000000Z"))
+    follower = JournalFollower(pbx.home, store) if restarted else follower
+    follower.catch_up(LATER)
+    assert table(store) == expected(tmp_path, "answered", "abandoned", "nobody_on_duty")
+    assert follower.poll(LATER).caught_up
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_beginning_of_a_call_delivered_late_completes_the_call_on_record(
+    store: Store, pbx: Folder, tmp_path: Path, restarted: bool
+) -> None:
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.play("abandoned")
+    pbx.write(b"".join(lines[:7]), (TRACES / "answered.queue_log").read_bytes())
+    away = _put_away(pbx)
+    pbx.write(b"".join(lines[7:]))
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    assert table(store) != expected(tmp_path / "whole", "abandoned", "answered")
+    away.rename(pbx.journal.with_name("journal.csv.1"))
+    follower = JournalFollower(pbx.home, store) if restarted else follower
+    follower.catch_up(LATER)
+    assert table(store) == expected(tmp_path, "abandoned", "answered")
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_row_that_reaches_a_rotated_file_after_it_was_read_is_not_lost(
+    store: Store, pbx: Folder, tmp_path: Path, restarted: bool
+) -> None:
+    """Asterisk opened the file before it was renamed, and wrote after the new one was begun."""
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.write(b"".join(lines[:8]), (TRACES / "answered.queue_log").read_bytes())
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    rotated = pbx.journal.with_name("journal.csv.1")
+    pbx.journal.rename(rotated)
+    pbx.write(b"".join(lines[9:]))
+    follower.catch_up(LATER)
+    with rotated.open("ab") as out:
+        out.write(lines[8])  # where caller and counsellor meet
+    follower = JournalFollower(pbx.home, store) if restarted else follower
+    follower.catch_up(LATER)
+    assert table(store) == expected(tmp_path, "answered")
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_rows_delivered_twice_are_one_call_each(
+    store: Store, pbx: Folder, tmp_path: Path, restarted: bool
+) -> None:
+    follower = JournalFollower(pbx.home, store)
+    for _ in range(2):
+        pbx.play("answered", "abandoned", "checkin_answered_key_1")
+        follower.catch_up(LATER)
+        follower = JournalFollower(pbx.home, store) if restarted else follower
+    assert table(store) == expected(tmp_path, "answered", "abandoned", "checkin_answered_key_1")
+    assert len(sessions(store)) == len(set(sessions(store)))
+
+
+def test_file_that_is_read_is_not_read_again_after_a_restart(store: Store, pbx: Folder) -> None:
+    pbx.play("answered", "abandoned")
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    pbx.journal.rename(pbx.journal.with_name("journal.csv.1"))
+    pbx.play("nobody_on_duty")
+    follower.catch_up(LATER)
+    assert JournalFollower(pbx.home, store).catch_up(LATER).rows == 0
 
 
 def test_replay_gives_the_same_table_and_a_running_follower_goes_on(store: Store, pbx: Folder) -> None:

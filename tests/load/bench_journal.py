@@ -7,6 +7,7 @@ hostile caller numbers and rows that Asterisk cut.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,15 +136,20 @@ def _blocks(
 ) -> Iterator[tuple[list[str], list[str], list[tuple[str, float]]]]:
     """Yield for ever what ten seconds of calls write: rows, lines of queue_log, and calls of ours."""
     templates, number = {name: Template(name) for name in mix}, 0
+    rows: list[tuple[float, str]] = []
+    lines: list[str] = []
     while True:
-        block: list[tuple[float, str]] = []
-        lines: list[str] = []
         ours: list[tuple[str, float]] = []
         for name in random.choices(list(mix), list(mix.values()), k=10 * CALLS_PER_SECOND):
             number += 1
             at = BEGIN + 1 + number / CALLS_PER_SECOND
             timed, queue = templates[name].call(number, at, caller(random))
-            block += timed
+            rows += timed
             lines += queue
             ours += [(attempt_id(number), at)] if templates[name].is_ours else []
-        yield [row for _, row in sorted(block)], sorted(lines), ours
+        # What comes later than the next call begins is told among that call's rows.
+        rows.sort()
+        lines.sort()
+        told, said = bisect_left(rows, (at, "")), bisect_left(lines, str(int(at)))
+        yield [row for _, row in rows[:told]], lines[:said], ours
+        rows, lines = rows[told:], lines[said:]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
 
 from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
 from callcenter.domain.folding.legs import rung_of
@@ -30,20 +31,25 @@ def fold_call(
     boot: float = 0.0,
     *,
     given_up: bool = False,
+    read_to: float = inf,
 ) -> CallRecord | None:
     """Return the record of one call, or None if its rows are no call at all.
 
     `boot` is the PBX's last start (seconds since 1970): what was alive before it is dead.
-    `given_up` ends a call of which nothing has been heard for too long.
+    `given_up` ends a call of which nothing has been heard for too long. `read_to`: the journal has been read
+    so far; queue_log may be ahead of it.
     """
-    told = Reading(call_id)
+    told = Reading(call_id, read_to)
     told.hear(rows)
     for line in sorted(set(queue)):
         told.hear_queue(line)
     if told.is_nothing:
         return None
     told.meet()
-    return _record(told, _died(told, boot) or (given_up and not told.has_ended))
+    died = _died(told, boot) or (given_up and not told.has_ended)
+    if died or told.has_ended:
+        told.read_to = inf  # nothing more is to come of it
+    return _record(told, died)
 
 
 def _record(told: Reading, died: bool) -> CallRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
 
 from callcenter.domain.calls import URGENT
 from callcenter.domain.journal import Row, bridge_of, hangup_of, words_of
@@ -18,6 +19,9 @@ _CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _SCORE = re.compile(r"-?[0-9]{1,4}")
 _DIALLED = re.compile(r"\+?[0-9*#]{1,20}")
+
+#: queue_log has whole seconds. So far past the journal's newest row it is read: nothing of a call is missed.
+AHEAD = 2.0
 
 #: When, by whom, by which road.
 Answer = tuple[str, str | None, str]
@@ -38,11 +42,13 @@ class Reading:
         "in_flow", "is_probe", "kept", "keys", "last_time", "left_at", "legs", "linked_end",
         "meetings", "network", "number", "offered", "other_cause", "overflowed", "owner_rings", "path",
         "picked_up", "pieces", "preview_by", "promised", "promises", "queue", "queue_starts",
-        "rings", "started", "urgent",
+        "read_to", "rings", "started", "urgent",
     )  # fmt: skip
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, read_to: float = inf) -> None:
         self.id = call_id
+        #: So far the journal has been read (seconds since 1970); queue_log may be ahead of it.
+        self.read_to = read_to
         self.first_time = self.last_time = ""
         #: Name of the channel whose id is the call's: the caller's, or the one our call began with.
         self.caller = ""
@@ -202,7 +208,7 @@ class Reading:
         """Yield answers whose bridge rows nobody could read."""
         start = self.offered or self.first_time
         for line in self.queue:
-            if line.event == "CONNECT":
+            if line.event == "CONNECT" and not is_ahead(line, self.read_to):
                 yield max(_second(line), start), _code(line.agent), "queue"
         for at, by in self.accepts:
             if not self.enters and any(left > at for left in self.exits):
@@ -359,6 +365,11 @@ _ACTS: dict[str, Callable[[Reading, Row], None]] = {
 _LEAVES = frozenset(
     {"COMPLETEAGENT", "COMPLETECALLER", "ABANDON", "EXITWITHTIMEOUT", "EXITWITHKEY", "EXITEMPTY"}
 )
+
+
+def is_ahead(row: QueueRow, read_to: float) -> bool:
+    """Tell whether the journal may still say what a line of queue_log says, and more exactly."""
+    return row.time + AHEAD > read_to
 
 
 def _second(row: QueueRow) -> str:

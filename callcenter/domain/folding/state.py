@@ -10,11 +10,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 from callcenter.domain.calls import CallRecord
 from callcenter.domain.folding.acts import ACTS, acts_of
 from callcenter.domain.folding.call import fold_call
 from callcenter.domain.folding.facts import Facts
+from callcenter.domain.folding.reading import is_ahead
 from callcenter.domain.journal import Row
 from callcenter.domain.queue_log import BOOT, QueueRow
 
@@ -56,6 +58,9 @@ class Folding:
         self._lingering: OrderedDict[str, _Call] = OrderedDict()
         self._gone: OrderedDict[str, None] = OrderedDict()
         self._touched: dict[str, _Call] = {}
+        #: Open calls that queue_log says were answered, where the journal may still say it more exactly.
+        self._ahead: dict[str, _Call] = {}
+        self._judged_to = 0.0
         #: The PBX's last start that counts, starts that do not count yet, and those not judged yet.
         self._boot = 0.0
         self._new_boots: list[tuple[float, Place]] = []
@@ -101,6 +106,7 @@ class Folding:
             self._open.pop(call_id, None)
             self._orphans.pop(call_id, None)
             self._touched.pop(call_id, None)
+            self._ahead.pop(call_id, None)
             self._remember(call_id)
         self.doubtful.clear()
 
@@ -116,7 +122,10 @@ class Folding:
             self._fresh_boots = []
         self._wake(at_end)
         given_up = self._lost(now) if at_end else frozenset()
-        records = list(self._records(given_up))
+        if self.horizon > self._judged_to:
+            self._touched.update((i, call) for i, call in self._ahead.items() if i in self._open)
+            self._ahead, self._judged_to = {}, self.horizon
+        records = list(self._records(given_up, inf if now is None else self.horizon))
         if at_end:
             records += self._orphan_records(now)
         acts, self._acts, self._touched = acts_of(self._acts), [], {}
@@ -189,14 +198,16 @@ class Folding:
         self._touched.update(lost)
         return frozenset(lost)
 
-    def _records(self, given_up: frozenset[str]) -> Iterator[CallRecord]:
+    def _records(self, given_up: frozenset[str], read_to: float) -> Iterator[CallRecord]:
         for call_id, call in self._touched.items():
             lost = call_id in given_up
-            record = fold_call(call_id, call.rows, call.queue, self._boot, given_up=lost)
+            record = fold_call(call_id, call.rows, call.queue, self._boot, given_up=lost, read_to=read_to)
             if record is None:
                 self._drop_if_over(call_id, call)
                 continue
             yield record
+            if record.is_open and any(q.event == "CONNECT" and is_ahead(q, read_to) for q in call.queue):
+                self._ahead[call_id] = call
             if not record.is_open and call_id in self._open:
                 self._linger(call_id, self._open.pop(call_id))
 
