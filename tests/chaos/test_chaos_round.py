@@ -1,18 +1,26 @@
-"""One short seeded round: our Python is killed, hung and cut off while calls flow and debts are dialled."""
+"""Short seeded rounds: our processes, the wire, the PBX and the store break while calls flow both ways."""
 
 from __future__ import annotations
 
 import pytest
-from chaos import Chaos
-from violence import Site
+from chaos import Chaos, faults_for
+from violence import Site, check_tools
 
-pytestmark = pytest.mark.asterisk
+pytestmark = [pytest.mark.asterisk, pytest.mark.postgres]
 #: The same plan each time; `scripts/chaos` tries others, for as long as one likes.
 SEED = 20261123
 SECONDS = 20.0
 
 
-def test_short_round_of_violence_leaves_the_record_whole(site: Site) -> None:
-    chaos = Chaos(site=site, seed=SEED, seconds=SECONDS)
-    found = chaos.run() + site.python.complaints()
-    assert found == [], f"seed {SEED}; logs in {site.folder}\n{chaos.summary()}"
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_short_round_of_chaos_leaves_the_record_whole(store: str, request: pytest.FixtureRequest) -> None:
+    check_tools()
+    site, faults = Site(store), faults_for(store)
+    try:
+        for fault in faults.values():
+            fault.prepare(site)
+        chaos = Chaos(site=site.open(), seed=SEED, seconds=SECONDS, faults=faults)
+        found = chaos.run()
+        assert found == [], f"logs in {site.folder}\n{chaos.figures()}"
+    finally:
+        site.close(keep=bool(request.session.testsfailed))

@@ -38,22 +38,25 @@ def findings(
     records = site.records()
     inbound = [record for record in records if record.direction is Direction.INBOUND]
     found = [
-        *_each_call_once(site.calls, inbound),
-        *_offered_adds_up(inbound),
-        *_one_session_each(site, records),
-        *_second_witness(site, inbound),
-        *_true_times(site.calls, inbound, phones, carrier),
-        *_nothing_unread(site),
+        *each_call_once(site.calls, inbound),
+        *offered_adds_up(inbound),
+        *one_session_each(site, records),
+        *second_witness(site, inbound),
+        *true_times(site.calls, inbound, phones, carrier),
+        *nothing_unread(site),
     ]
     if carrier is not None:
-        found += _debts(site, carrier, workers)
+        found += debts(site, carrier, workers)
     return found
 
 
-def _each_call_once(calls: Sequence[Call], inbound: Sequence[CallRecord]) -> Iterator[str]:
+def each_call_once(calls: Sequence[Call], inbound: Sequence[CallRecord]) -> Iterator[str]:
+    """Hold what is on record against the callers; one whom the PBX never answered need not be there."""
     counts = Counter(record.number for record in inbound)
     for call in calls:
-        if counts[call.number] != 1:
+        seen = call.actor.timing
+        least = 0 if seen is None or seen.answered_at is None else 1
+        if not least <= counts[call.number] <= 1:
             yield f"the call from {call.number} is on record {counts[call.number]} times"
     strangers = counts.keys() - {call.number for call in calls}
     if strangers:
@@ -61,7 +64,8 @@ def _each_call_once(calls: Sequence[Call], inbound: Sequence[CallRecord]) -> Ite
     yield from (f"call {record.id} is still open" for record in inbound if record.is_open)
 
 
-def _offered_adds_up(inbound: Sequence[CallRecord]) -> Iterator[str]:
+def offered_adds_up(inbound: Sequence[CallRecord]) -> Iterator[str]:
+    """Every offered call ended in one of the five ways (P3)."""
     offered = sum(record.offered_at is not None for record in inbound)
     ended = Counter(record.outcome for record in inbound)
     parts = sum(ended[outcome] for outcome in OFFERED)
@@ -69,7 +73,8 @@ def _offered_adds_up(inbound: Sequence[CallRecord]) -> Iterator[str]:
         yield f"offered {offered} != {parts} = " + " + ".join(f"{o} {ended[o]}" for o in OFFERED)
 
 
-def _one_session_each(site: Site, records: Sequence[CallRecord]) -> Iterator[str]:
+def one_session_each(site: Site, records: Sequence[CallRecord]) -> Iterator[str]:
+    """Every talk has one session record waiting to be written, and nothing else has."""
     with site.looking() as work:
         sessions = Counter(session.call for session in work.sessions.all())
     talks = {record.id for record in records if was_talk(record)}
@@ -77,7 +82,7 @@ def _one_session_each(site: Site, records: Sequence[CallRecord]) -> Iterator[str
     yield from (f"a session for {call}, which was no talk" for call in sessions.keys() - talks)
 
 
-def _second_witness(site: Site, inbound: Sequence[CallRecord]) -> Iterator[str]:
+def second_witness(site: Site, inbound: Sequence[CallRecord]) -> Iterator[str]:
     """Hold the record against queue_log, which none of ours writes."""
     lines = site.pbx.queue_log(all_tests=True)
     connected = {line.call for line in lines if line.event == "CONNECT"}
@@ -90,7 +95,7 @@ def _second_witness(site: Site, inbound: Sequence[CallRecord]) -> Iterator[str]:
             yield f"call {record.id} was queued and is not offered"
 
 
-def _true_times(
+def true_times(
     calls: Sequence[Call], inbound: Sequence[CallRecord], phones: Sequence[Phone], carrier: Carrier | None
 ) -> Iterator[str]:
     """Hold starts, answers and ends against SIPp's own clock."""
@@ -107,14 +112,15 @@ def _true_times(
             yield f"call {record.id} was answered when no phone was"
 
 
-def _nothing_unread(site: Site) -> Iterator[str]:
+def nothing_unread(site: Site) -> Iterator[str]:
+    """Nothing of the journal was unreadable."""
     with site.looking() as work:
         unread = work.journal.unread_count()
     if unread:
         yield f"{unread} journal rows nobody could read"
 
 
-def _debts(site: Site, carrier: Carrier, workers: Sequence[str]) -> Iterator[str]:
+def debts(site: Site, carrier: Carrier, workers: Sequence[str]) -> Iterator[str]:
     """Nobody is forgotten, and nobody is called twice for one attempt."""
     born = Counter(row[8] for row in _journal(site) if row[0] == "CHAN_START" and row[8].startswith("at-"))
     yield from (f"attempt {i} was dialled {n} times" for i, n in born.items() if n > 1)

@@ -1,0 +1,198 @@
+"""What must hold after a round, whatever was done in it: by name, and a breach is a sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import verdict
+from oracle import SECOND, Oracle, Span, Waited
+from violence import NAMES, PINS, Site
+
+from callcenter.domain.calls import CallRecord, Direction, Outcome
+from scheduler.obligations import ClosingKind
+
+#: The PBX asks its phones whether they are there: so long after its start a ring may be late.
+AFTER_BOOT = timedelta(seconds=40)
+#: queue_log's whole seconds at both ends, a ring of a third of a second, and a busy machine.
+SLACK = 4 * SECOND
+#: Ends that a debt may come to without anybody's name: what replaced it, or what the person wished.
+BY_ITSELF = frozenset({ClosingKind.SUPERSEDED, ClosingKind.REFUSED})
+#: Errors that a fault explains: the store or the PBX is away, or did not answer in time.
+EXPLAINED = frozenset(
+    {"StoreError", "StoreBusy", "StoreUnreachable", "PbxError", "PbxUnreachable", "Unanswered", "InDoubt"}
+    | {"JournalBehind", "bridge.trouble", "ami.down", "LineUnreachable"}
+)
+_MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broken:
+    """A breach of an invariant."""
+
+    invariant: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """A round at rest, and what was done in it."""
+
+    site: Site
+    oracle: Oracle
+    workers: Sequence[str]
+    #: When nothing of ours was whole: processes, store or wire.
+    outages: Sequence[Span] = ()
+    #: When the PBX itself was down or had just started.
+    boots: Sequence[Span] = ()
+    #: The clock was moved: times on record prove nothing.
+    clock_moved: bool = False
+    records: list[CallRecord] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "records", self.site.records())
+
+    @property
+    def inbound(self) -> list[CallRecord]:
+        """Return the calls that came in."""
+        return [record for record in self.records if record.direction is Direction.INBOUND]
+
+
+def broken(played: Round) -> list[Broken]:
+    """Return every breach; none if the round is whole."""
+    return [
+        Broken(invariant=name, sentence=sentence)
+        for name, check in INVARIANTS.items()
+        for sentence in check(played)
+    ]
+
+
+def _once(played: Round) -> Iterator[str]:
+    yield from verdict.each_call_once(played.site.calls, played.inbound)
+    if not played.boots:
+        took = {call.number for call in played.oracle.answered()}
+        untaken = [call for call in played.site.calls if call.number not in took]
+        yield from (f"the PBX never took the call of {call.number}" for call in untaken)
+
+
+def _offered(played: Round) -> Iterator[str]:
+    yield from verdict.offered_adds_up(played.inbound)
+    failed = sum(record.outcome is Outcome.SYSTEM_FAILURE for record in played.inbound)
+    if failed and not played.boots:
+        yield f"{failed} calls are said to have ended with a PBX that never died"
+
+
+def _sessions(played: Round) -> Iterator[str]:
+    yield from verdict.one_session_each(played.site, played.records)
+
+
+def _second_witness(played: Round) -> Iterator[str]:
+    yield from verdict.second_witness(played.site, played.inbound)
+
+
+def _times(played: Round) -> Iterator[str]:
+    if not played.clock_moved:
+        oracle = played.oracle
+        yield from verdict.true_times(played.site.calls, played.inbound, oracle.phones, oracle.carrier)
+
+
+def _read(played: Round) -> Iterator[str]:
+    if not played.boots:
+        yield from verdict.nothing_unread(played.site)
+
+
+def _debts(played: Round) -> Iterator[str]:
+    yield from verdict.debts(played.site, played.oracle.carrier, played.workers)
+
+
+def _proofs(played: Round) -> Iterator[str]:
+    """No debt is kept by a call that nobody answered, and none ends without a name or a reason of its own."""
+    with played.site.looking() as work:
+        people = {number: work.people.by_number(number) for number in played.workers}
+        for number, person in people.items():
+            owed = work.debts.of_person(person.id) if person else ()
+            proofs = sum(len(work.debts.evidence(one.id)) for one in owed)
+            answered = played.oracle.picked_up(number)
+            if proofs > answered:
+                yield f"worker {number} has {proofs} proofs and answered {answered} times"
+            for one in owed:
+                if one.closing is not None and one.closing.kind not in BY_ITSELF:
+                    yield f"debt {one.id} was closed as {one.closing.kind}"
+
+
+def _doubts(played: Round) -> Iterator[str]:
+    now = datetime.now(UTC)
+    with played.site.looking() as work:
+        yield from (f"attempt {a.id} is still in doubt" for a in work.debts.attempts_in_doubt())
+        held = [
+            o for o in work.debts.open() if o.lease is not None and o.lease.holds(now + timedelta(minutes=4))
+        ]
+        yield from (f"debt {one.id} is leased beyond any call" for one in held)
+
+
+def _as_fast(played: Round) -> Iterator[str]:
+    """Callers who came while ours were away met somebody as fast as the others (P1)."""
+    if played.clock_moved:
+        return
+    waits = [w for w in played.oracle.waited() if not _within(w, played.boots)]
+    away = [w for w in waits if _within(w, played.outages)]
+    usual = max((w.idle for w in waits if w not in away), default=timedelta(0))
+    for wait in away:
+        if wait.idle > usual + SLACK:
+            kept = wait.idle.total_seconds()
+            yield f"call {wait.call} waited {kept:.1f} s beside an idle phone while ours were away"
+
+
+def _members(played: Round) -> Iterator[str]:
+    wanted = {played.site.pbx.interface(code) for code in PINS}
+    found = played.site.pbx.members()
+    if found != wanted:
+        yield f"the queue holds {len(found)} members instead of the {len(wanted)} on duty"
+
+
+def _silence(played: Round) -> Iterator[str]:
+    """Nothing personal is in what our processes wrote (P5)."""
+    text = played.site.python.log.read_text(encoding="utf-8", errors="replace")
+    found = Counter(kind for kind, words in _PERSONAL.items() for word in words if word in text)
+    yield from (f"a {kind} stands in the log" for kind in found)
+    if _MOBILE.search(text):
+        yield "a telephone number stands in the log"
+
+
+def _complaints(played: Round) -> Iterator[str]:
+    """Nothing crashed: what fails because of a fault says so by a name of ours."""
+    lines = played.site.python.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if any(line.startswith("Traceback") for line in lines):
+        yield "a process of ours crashed"
+    entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+    errors = Counter(
+        entry.get("error", entry.get("action")) for entry in entries if entry["level"] == "ERROR"
+    )
+    yield from (f"{count} errors of kind {kind}" for kind, count in errors.items() if kind not in EXPLAINED)
+
+
+def _within(wait: Waited, spans: Sequence[Span]) -> bool:
+    return any(wait.span.meets(span) for span in spans)
+
+
+_PERSONAL = {"name": (*NAMES.values(), "周伟"), "PIN": tuple(PINS.values())}
+
+INVARIANTS: dict[str, Callable[[Round], Iterator[str]]] = {
+    "once": _once,
+    "offered": _offered,
+    "sessions": _sessions,
+    "second witness": _second_witness,
+    "times": _times,
+    "read": _read,
+    "debts": _debts,
+    "proofs": _proofs,
+    "doubts": _doubts,
+    "as fast": _as_fast,
+    "members": _members,
+    "silence": _silence,
+    "complaints": _complaints,
+}
