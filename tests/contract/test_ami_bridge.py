@@ -13,7 +13,7 @@ from actors import enlist
 from ami_server import QUICK, AmiServer, Client, Sent, ami_server, until
 from test_ami_control import MOBILE, SIP, PlayedPbx
 
-from callcenter.asterisk.ami import AmiLink
+from callcenter.asterisk.ami import AmiLink, Headers
 from callcenter.asterisk.bridge import Bridge, Pace, RosterSource
 from callcenter.asterisk.control import AsteriskQueue, PhoneBook
 from callcenter.domain.books import STAFF
@@ -403,6 +403,35 @@ def test_a_store_that_hangs_leaves_the_loop_free() -> None:
         world.pbx.members["PJSIP/c099"] = ("c099", 1, 0)
         world.pbx.server.client.event("QueueMemberAdded", "Queue: hotline", "MemberName: c099")
         await world.members()
+        go_on.set()
+
+    play(scene)
+
+
+def test_a_store_that_hangs_holds_up_no_event_of_a_busy_line() -> None:
+    """As many events as the queue of events holds ten times over, while every question to the store hangs."""
+
+    async def scene(world: World) -> None:
+        await until(lambda: world.bridge.status.last_sync)
+        go_on, told = threading.Event(), [0]
+
+        async def hear(event: Headers) -> None:
+            told[0] += event["Event"] == "QueueMemberStatus"
+
+        def hung() -> int:
+            go_on.wait(20)
+            return 0
+
+        for name in ("revision", "wanted", "duty", "refresh_phones"):
+            setattr(world.bridge._source, name, hung)
+        world.link.listen(hear)
+        for _ in range(10):
+            for _ in range(world.link._events.maxsize // 10):
+                world.pbx.server.client.event("QueueMemberStatus", "Queue: hotline", "MemberName: c099")
+            await world.pbx.server.client.writer.drain()
+        await until(lambda: told[0] == world.link._events.maxsize)
+        assert world.link._events.empty()
+        assert not world.link._overflowed
         go_on.set()
 
     play(scene)

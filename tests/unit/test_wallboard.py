@@ -17,8 +17,9 @@ from rich.cells import cell_len
 
 from callcenter.bootstrap import App
 from callcenter.cli.calls import calls as calls_group
-from callcenter.cli.calls_live import lines_of
+from callcenter.cli.calls_live import lines_of, stale
 from callcenter.config import Settings
+from callcenter.db.errors import StoreUnreachable
 from callcenter.domain.alarms import Alarm, AlarmKind, crisis_id
 from callcenter.domain.books import CALLER_PLANS, CASES, HANDOVERS, LISTENINGS, SURGES
 from callcenter.domain.calls import CallRecord, Direction, Outcome
@@ -444,7 +445,8 @@ def test_whoever_is_not_shown_is_counted(shown: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unread", "words"), [(0, "已读到最新"), (4096, "还有 4096 字节没有读"), (None, "不在本机")]
+    ("unread", "words"),
+    [(0, "已读到最新"), (4096, "记录在等待入库:话务日志还有 4096 字节没有读"), (None, "不在本机")],
 )
 def test_the_board_says_how_fresh_it_is(unread: int | None, words: str) -> None:
     assert words in lines_of(Board(at=NOW, unread=unread), SHANGHAI)[-1]
@@ -459,6 +461,24 @@ def typed(store: MemoryStore, *words: str) -> Result:
     app.clock = lambda: NOW  # type: ignore[method-assign]
     words = ("live", *words, "--as", "s001")
     return CliRunner().invoke(calls_group, words, obj=app, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("words", [("--once",), ("--json",), ()])
+def test_while_the_store_is_away_the_board_says_that_callers_are_answered_and_records_wait(
+    words: tuple[str, ...],
+) -> None:
+    def away() -> UnitOfWork:
+        raise StoreUnreachable
+
+    with pytest.raises(StoreUnreachable, match=r"数据库没有应答.*来电照常接听,通话记录在等待入库"):
+        typed(away, *words)  # type: ignore[arg-type]
+
+
+def test_a_board_left_on_the_screen_says_that_it_is_old() -> None:
+    said = stale(StoreUnreachable())
+    assert all(cell_len(line) <= 80 for line in said)
+    assert "通话记录在等待入库" in "".join(said)
+    assert said[-1] == "以上是最后一次看到的画面。"
 
 
 def test_once_and_json_show_the_same(store: MemoryStore) -> None:
