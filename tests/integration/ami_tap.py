@@ -1,7 +1,8 @@
-"""A wire tap between our Python and Asterisk's manager port, to strike at one exact moment of a call.
+"""A wire tap between our Python and Asterisk's manager port: it strikes at one exact moment, or breaks.
 
 Our process is what a site runs; only its manager port leads here. The tap passes everything on, keeps
-what was said, and on the first order to dial an attempt does the armed act at the armed moment.
+what was said, and on the first order to dial an attempt does the armed act at the armed moment. It can
+also become a bad wire: cut, deaf, mute or stalled, until it is whole again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,20 @@ class Moment(Enum):
     ANSWERED = "answered"
 
 
+class Wire(Enum):
+    """What becomes of what is said."""
+
+    WHOLE = "whole"
+    #: Every connection is gone and none is let in.
+    CUT = "cut"
+    #: Half open: what Asterisk says is lost without a word, what we say arrives.
+    DEAF = "deaf"
+    #: Half open the other way: what we say is lost.
+    MUTE = "mute"
+    #: Nothing gets through, either way, and nothing is lost: it arrives once the wire is whole.
+    STALLED = "stalled"
+
+
 class AmiTap:
     """Listens on a port of its own and leads to Asterisk's."""
 
@@ -40,7 +55,14 @@ class AmiTap:
         self._armed: tuple[Moment, Callable[[], None]] | None = None
         self._awaited = b""
         self._open: set[socket.socket] = set()
-        #: Ids of the attempts whose order passed here, lost ones included.
+        self._wire = Wire.WHOLE
+        self._flows = Event()
+        self._flows.set()
+        #: Connections of which something was lost: TCP does not go on behind a gap.
+        self._torn: set[socket.socket] = set()
+        #: How many pieces the wire has swallowed or held back so far.
+        self.harmed = 0
+        #: Ids of the attempts whose order passed here, those included that an armed act let get lost.
         self.ordered: list[str] = []
         #: Everything Asterisk said.
         self.heard = bytearray()
@@ -69,12 +91,30 @@ class AmiTap:
 
     def sever(self) -> None:
         """Cut every connection that leads through here; new ones are let in."""
-        for end in list(self._open):
+        self._shut(list(self._open))
+
+    def become(self, wire: Wire) -> None:
+        """Be such a wire from now on. A connection that has lost something breaks when it could go on."""
+        self._wire = wire
+        if wire is Wire.STALLED:
+            self._flows.clear()
+        else:
+            self._flows.set()
+        if wire is Wire.CUT:
+            self.sever()
+        if wire is Wire.WHOLE:
+            self._shut([end for end in list(self._torn) if end in self._open])
+            self._torn.clear()
+
+    @staticmethod
+    def _shut(ends: list[socket.socket]) -> None:
+        for end in ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Listen no more."""
+        self._flows.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -86,6 +126,9 @@ class AmiTap:
                 ours, _ = self._listener.accept()
             except OSError:
                 return
+            if self._wire is Wire.CUT:
+                ours.close()
+                continue
             try:
                 theirs = socket.create_connection(("127.0.0.1", self._target), timeout=5)
             except OSError:  # Asterisk is down: so is this port, as far as anybody can tell
@@ -93,17 +136,29 @@ class AmiTap:
                 continue
             theirs.settimeout(None)
             self._open |= {ours, theirs}
-            Thread(target=self._pump, args=(ours, theirs, self._orders), daemon=True).start()
-            Thread(target=self._pump, args=(theirs, ours, self._answers), daemon=True).start()
+            Thread(target=self._pump, args=(ours, theirs, self._orders, Wire.MUTE), daemon=True).start()
+            Thread(target=self._pump, args=(theirs, ours, self._answers, Wire.DEAF), daemon=True).start()
 
     def _pump(
-        self, source: socket.socket, sink: socket.socket, pass_on: Callable[[bytes, socket.socket], bytes]
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        pass_on: Callable[[bytes, socket.socket], bytes],
+        lost_when: Wire,
     ) -> None:
         """Hand on whole messages, one by one, until either end closes."""
         rest = b""
         with suppress(OSError):
             while data := source.recv(65536):
+                if self._wire is lost_when:
+                    self._torn |= {source, sink}
+                    self.harmed += 1
+                    continue
+                if self._wire is Wire.STALLED:
+                    self.harmed += 1
+                    self._flows.wait()
                 rest = pass_on(rest + data, sink)
+        self._flows.wait()  # not even an end gets through
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faults import process
+from faults import pbx, process, wire
 from faults.base import Fault as Fault
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*process.FAULTS,)}
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*process.FAULTS, *wire.FAULTS, *pbx.FAULTS)}

@@ -1,0 +1,42 @@
+"""Asterisk restarts by order or dies; its service manager starts it again."""
+
+from __future__ import annotations
+
+from violence import Site
+
+from callcenter.demo.runner import until
+from callcenter.errors import PbxUnreachable
+from faults.base import Fault
+
+
+def _until_booted(site: Site) -> None:
+    """Wait until it is up again, as a site's service manager sees to it where it did not start by itself.
+
+    The restart executes the program's name anew: an unpacked tree, which is run by its own loader, has none.
+    """
+
+    def booted() -> bool:
+        if not site.pbx.process.is_running:
+            site.pbx.process.start()
+        try:
+            return "fully booted" in site.pbx.console("core waitfullybooted")
+        except PbxUnreachable:
+            return False
+
+    until(booted, 60, what="Asterisk to be up again")
+
+
+FAULTS = (
+    Fault(
+        name="pbx_restart",
+        strike=lambda site: site.pbx.console("core restart now"),
+        mend=_until_booted,
+        kills_calls=True,
+    ),
+    Fault(
+        name="pbx_kill",
+        strike=lambda site: site.pbx.process.kill(),
+        mend=_until_booted,
+        kills_calls=True,
+    ),
+)
