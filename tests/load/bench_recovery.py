@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -44,6 +45,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WANTED = 20_000
 #: One caller in so many is somebody we know.
 _KNOWN = 3
+#: How many of those take turns: minutes go by before one rings again.
+_PEOPLE = 3_000
 _BATCH = 5_000
 
 
@@ -72,13 +75,16 @@ class Recovered:
 
 def write_site(home: Path, rows: int) -> Written:
     """Write the PBX's files of an outage of so many rows."""
-    return write_journal(home / "asterisk", rows, SITE, _caller_among(max(rows // 200, 10)))
+    return write_journal(home / "asterisk", rows, SITE, _callers())
 
 
-def _caller_among(people: int) -> Callable[[Random], str]:
+def _callers() -> Callable[[Random], str]:
+    """Return who calls next: strangers, and people we know in turns: nobody is in two calls at once."""
+    turns = count()
+
     def caller(random: Random) -> str:
         if random.randrange(_KNOWN) == 0:
-            return number_of(random.randrange(people))
+            return number_of(next(turns) % _PEOPLE)
         return f"139{random.randrange(10**8):08d}"
 
     return caller
