@@ -77,6 +77,12 @@ def test_caller_leaves_while_the_mobile_rings() -> None:
     )
 
 
+def test_whoever_waits_when_the_pbx_is_told_to_restart_has_not_given_up() -> None:
+    call = only_call("pbx_restarted_while_waiting")
+    assert (call.outcome, call.ended_by) == (Outcome.SYSTEM_FAILURE, EndedBy.SYSTEM)
+    assert (call.offered_at is not None, call.end_is_uncertain) == (True, False)
+
+
 def test_mobile_in_the_queue_answers_with_the_accept_key() -> None:
     call = only_call("mobile_member_accepts")
     assert (call.answered_by, call.answered_via, call.rung) == ("c030", "queue", ("c030=answered",))

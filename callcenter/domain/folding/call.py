@@ -58,7 +58,7 @@ def _record(told: Reading, died: bool) -> CallRecord:
     abandoned = died and any(q.event == "ABANDON" for q in told.queue)
     closed = died or told.has_ended
     end = _end(told, answered) if closed else None
-    outcome = _outcome(told, direction, answered, closed, died and not abandoned)
+    outcome = _outcome(told, direction, answered, closed, (died and not abandoned) or _torn(told))
     offered = _offered(told, answered) if direction is Direction.INBOUND else None
     if outcome is Outcome.SYSTEM_FAILURE:
         offered = offered or end  # it would have been offered (P3)
@@ -106,6 +106,15 @@ def _parted(told: Reading, answered: str | None) -> datetime | None:
 def _died(told: Reading, boot: float) -> bool:
     """Tell whether the PBX started again before the call ended."""
     return not told.has_ended and boot > float(told.first_time)
+
+
+def _torn(told: Reading) -> bool:
+    """Tell whether the PBX hung up by itself, as it does with every call when it is told to restart.
+
+    Its hang-up then has cause 0 and nobody for its source, and queue_log says ABANDON (Asterisk 22.10.1):
+    of who gives up, their own channel is the source.
+    """
+    return told.cause == 0 and told.hangup_source == ""
 
 
 def _direction(told: Reading) -> Direction:
@@ -168,6 +177,8 @@ def _ended_by(told: Reading, died: bool) -> EndedBy:
         return _ended_by_queue(told)
     if told.cause in _NETWORK_CAUSES:
         return EndedBy.NETWORK
+    if _torn(told):
+        return EndedBy.SYSTEM
     source = told.hangup_source or ""
     if source == told.caller:
         return EndedBy.COUNSELLOR if told.preview_by else EndedBy.CALLER
