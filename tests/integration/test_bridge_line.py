@@ -89,8 +89,9 @@ class Steering:
         await soon(lambda: self.pbx.members() == wanted)
 
     async def rest(self) -> None:
-        """Wait until the bridge finds nothing to change."""
+        """Have the bridge compare everything anew, and wait until it finds nothing to change."""
         since = clock()
+        self.bridge._compare_anew()
         await soon(lambda: (self.bridge.status.last_sync or since) > since or self.bridge.status.trouble)
         assert self.bridge.status.trouble == ""
 
