@@ -168,7 +168,7 @@ class Outage:
 
     def _complaints(self) -> Counter[tuple[str, str]]:
         """Count what failed, by action and kind."""
-        errors = (entry for entry in self._entries() if entry["level"] == "ERROR")
+        errors = (entry for entry in self._entries() if entry["level"] == "error")
         return Counter((entry.get("action", ""), entry.get("error", "")) for entry in errors)
 
     def _unmended(self) -> set[str]:
@@ -178,7 +178,7 @@ class Outage:
             action = entry.get("action", "")
             if action == "serve.started":
                 broken.clear()
-            elif entry["level"] == "ERROR":
+            elif entry["level"] == "error":
                 broken.add(action)
             broken.discard(action.removesuffix(".mended") if action.endswith(".mended") else "")
         return broken

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from faults import pbx, process, wire
+from faults import clock, journal, pbx, process, store, twice, wire
 from faults.base import Fault as Fault
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*process.FAULTS, *wire.FAULTS, *pbx.FAULTS)}
+FAULTS: dict[str, Fault] = {
+    fault.name: fault for kind in (process, wire, pbx, store, journal, clock, twice) for fault in kind.FAULTS
+}

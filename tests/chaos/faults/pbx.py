@@ -9,7 +9,7 @@ from callcenter.errors import PbxUnreachable
 from faults.base import Fault
 
 
-def _until_booted(site: Site) -> None:
+def until_booted(site: Site) -> None:
     """Wait until it is up again, as a site's service manager sees to it where it did not start by itself.
 
     The restart executes the program's name anew: an unpacked tree, which is run by its own loader, has none.
@@ -30,13 +30,13 @@ FAULTS = (
     Fault(
         name="pbx_restart",
         strike=lambda site: site.pbx.console("core restart now"),
-        mend=_until_booted,
+        mend=until_booted,
         kills_calls=True,
     ),
     Fault(
         name="pbx_kill",
         strike=lambda site: site.pbx.process.kill(),
-        mend=_until_booted,
+        mend=until_booted,
         kills_calls=True,
     ),
 )

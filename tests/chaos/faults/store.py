@@ -1,0 +1,65 @@
+"""The database is held by somebody else, has no room, or is gone."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+
+from violence import Site
+
+from faults.base import Fault
+
+#: The lock of each site that is held.
+_HELD: dict[int, sqlite3.Connection] = {}
+#: Beyond so many bytes nothing can be written into any file, as on a disk without room.
+_NO_ROOM = 4096
+
+
+def _lock(site: Site) -> None:
+    """Take the turn to write, as a backup program or somebody's database browser does."""
+    if id(site) not in _HELD:
+        held = sqlite3.connect(site.folder / "hotline.db", isolation_level=None, check_same_thread=False)
+        held.execute("PRAGMA busy_timeout=30000")
+        held.execute("BEGIN IMMEDIATE")
+        _HELD[id(site)] = held
+
+
+def _unlock(site: Site) -> None:
+    held = _HELD.pop(id(site), None)
+    if held is not None:
+        held.close()
+
+
+def _limit(site: Site, most: int) -> None:
+    """Let no process of ours write beyond so many bytes of a file (prlimit(2)): EFBIG for ENOSPC."""
+    for pid in site.python.pids():
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, hard))
+
+
+def _server(act: str) -> Callable[[Site], None]:
+    def do(site: Site) -> None:
+        assert site.postgres is not None
+        getattr(site.postgres, act)()
+
+    return do
+
+
+FAULTS = (
+    Fault(name="sqlite_locked", strike=_lock, mend=_unlock, hold=(0.5, 8), store="sqlite"),
+    Fault(
+        name="sqlite_full",
+        strike=partial(_limit, most=_NO_ROOM),
+        mend=partial(_limit, most=resource.RLIM_INFINITY),
+        hold=(0.5, 6),
+        store="sqlite",
+    ),
+    Fault(
+        name="postgres_stop", strike=_server("stop"), mend=_server("start"), hold=(0.5, 6), store="postgres"
+    ),
+    Fault(
+        name="postgres_kill", strike=_server("kill"), mend=_server("start"), hold=(0.1, 4), store="postgres"
+    ),
+)
