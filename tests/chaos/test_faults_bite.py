@@ -1,0 +1,187 @@
+"""Every fault really happens and is wholly mended: one that does nothing would prove nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from ami_tap import AmiTap
+from faults import FAULTS
+from postgres import breakable_server
+
+PATIENCE = 0.3
+ORDER = b"Action: Ping\r\n\r\n"
+
+
+@pytest.fixture
+def asterisk() -> Iterator[int]:
+    """The port of a far end that says back whatever it hears."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer(end: socket.socket) -> None:
+        with end, suppress(OSError):
+            while heard := end.recv(4096):
+                end.sendall(heard)
+
+    def listen() -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+    Thread(target=listen, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+@pytest.fixture
+def wired(asterisk: int) -> Iterator[Any]:
+    """A stand-in for a site with nothing but its manager link."""
+    tap = AmiTap(asterisk)
+    tap.start()
+    yield SimpleNamespace(tap=tap)
+    tap.close()
+
+
+def said(link: socket.socket, patience: float = 5) -> bytes | None:
+    """Return what comes back; None if nothing does, empty if the connection is gone."""
+    link.settimeout(patience)
+    try:
+        link.sendall(ORDER)
+        return link.recv(4096)
+    except TimeoutError:
+        return None
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("name", "meanwhile"),
+    [("cut", b""), ("half_open_deaf", None), ("half_open_mute", None), ("stall", None)],
+)
+def test_manager_link_breaks_and_is_whole_again(wired: Any, name: str, meanwhile: bytes | None) -> None:
+    with socket.create_connection(("127.0.0.1", wired.tap.port)) as link:
+        assert said(link) == ORDER
+        FAULTS[name].strike(wired)
+        assert said(link, PATIENCE) == meanwhile
+        FAULTS[name].mend(wired)
+        with suppress(OSError):
+            link.settimeout(5)
+            late = link.recv(4096) if name != "cut" else b""
+            assert late == (ORDER if name == "stall" else b""), "lost for good, or late: never half of it"
+    with socket.create_connection(("127.0.0.1", wired.tap.port)) as link:
+        assert said(link) == ORDER
+
+
+def test_severed_link_is_let_in_again(wired: Any) -> None:
+    with socket.create_connection(("127.0.0.1", wired.tap.port)) as link:
+        assert said(link) == ORDER
+        FAULTS["sever"].strike(wired)
+        assert link.recv(4096) == b""
+    with socket.create_connection(("127.0.0.1", wired.tap.port)) as link:
+        assert said(link) == ORDER
+
+
+def test_sqlite_is_held_by_somebody_else(tmp_path: Path) -> None:
+    site: Any = SimpleNamespace(folder=tmp_path)
+    with sqlite3.connect(tmp_path / "hotline.db", timeout=0, isolation_level=None) as ours:
+        ours.execute("PRAGMA journal_mode=WAL")
+        ours.execute("CREATE TABLE t (a)")
+        FAULTS["sqlite_locked"].strike(site)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            ours.execute("INSERT INTO t VALUES (1)")
+        FAULTS["sqlite_locked"].mend(site)
+        ours.execute("INSERT INTO t VALUES (1)")
+    ours.close()
+
+
+WRITER = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1], isolation_level=None) as ours:
+    ours.execute("CREATE TABLE t (a)")
+    for line in sys.stdin:
+        try:
+            ours.execute("INSERT INTO t VALUES (zeroblob(100000))")
+            print("kept", flush=True)
+        except sqlite3.OperationalError as error:
+            print(type(error).__name__, flush=True)
+"""
+
+
+def test_database_has_no_room(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "x.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        site: Any = SimpleNamespace(python=SimpleNamespace(pids=lambda: [writer.pid]))
+        write = asker(writer)
+        assert write() == "kept"
+        FAULTS["sqlite_full"].strike(site)
+        assert write() == "OperationalError"
+        FAULTS["sqlite_full"].mend(site)
+        assert write() == "kept"
+
+
+def asker(process: subprocess.Popen[str]) -> Callable[[], str]:
+    """Return what makes a process do its work once and tells what it said."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    to, back = process.stdin, process.stdout
+
+    def ask() -> str:
+        to.write("\n")
+        to.flush()
+        return back.readline().strip()
+
+    return ask
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["postgres_stop", "postgres_kill"])
+def test_postgres_is_gone_and_comes_back(name: str) -> None:
+    with breakable_server() as server:
+        site: Any = SimpleNamespace(postgres=server)
+        where = server.server.url(server.server.new_database())
+        with psycopg.connect(where) as link:
+            FAULTS[name].strike(site)
+            with pytest.raises(psycopg.OperationalError):
+                link.execute("SELECT 1")
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(where)
+        FAULTS[name].mend(site)
+        psycopg.connect(where).close()
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"), [("clock_forward", 10_800), ("clock_back", -1800), ("clock_slip", -90)]
+)
+def test_clock_of_a_running_process_is_stepped(tmp_path: Path, name: str, seconds: int) -> None:
+    site: Any = SimpleNamespace(folder=tmp_path, python=SimpleNamespace(environment={}))
+    FAULTS[name].prepare(site)
+    tell = "import sys, time\nfor _ in sys.stdin: print(time.time(), flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", tell],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | site.python.environment,
+    ) as process:
+        ask = asker(process)
+        for act, off in ((None, 0), (FAULTS[name].strike, seconds), (FAULTS[name].mend, 0)):
+            if act is not None:
+                act(site)
+            assert abs(float(ask()) - datetime.now(UTC).timestamp() - off) < 30
