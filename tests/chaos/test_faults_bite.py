@@ -185,3 +185,43 @@ def test_clock_of_a_running_process_is_stepped(tmp_path: Path, name: str, second
             if act is not None:
                 act(site)
             assert abs(float(ask()) - datetime.now(UTC).timestamp() - off) < 30
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Any:
+    """A stand-in for a site with nothing but a journal of four rows."""
+    file = tmp_path / "journal.csv"
+    file.write_bytes(b"".join(b"row %d\n" % n for n in range(4)))
+    killed: list[bool] = []
+    process = SimpleNamespace(kill=lambda: killed.append(True))
+
+    def rotate() -> Path:
+        return file.rename(tmp_path / "journal.csv.20261127T000000Z")
+
+    pbx = SimpleNamespace(journal_file=file, process=process, killed=killed)
+    return SimpleNamespace(pbx=pbx, rotate_journal=rotate)
+
+
+def rows_in_sight(site: Any) -> list[bytes]:
+    """Return the lines that a reader of the journal finds, in no order."""
+    file: Path = site.pbx.journal_file
+    return sorted(b"".join(f.read_bytes() for f in file.parent.glob("journal.csv*")).splitlines())
+
+
+def test_journal_is_out_of_sight_and_delivered_late(written: Any) -> None:
+    FAULTS["journal_late"].strike(written)
+    written.pbx.journal_file.write_bytes(b"row 4\n")
+    FAULTS["journal_late"].strike(written)
+    assert rows_in_sight(written) == [b"row 4"]
+    FAULTS["journal_late"].mend(written)
+    assert rows_in_sight(written) == [b"row %d" % n for n in range(5)]
+
+
+def test_journal_is_begun_anew_told_twice_and_cut(written: Any) -> None:
+    FAULTS["journal_twice"].strike(written)
+    assert rows_in_sight(written) == [b"row 0", b"row 1", b"row 2", b"row 2", b"row 3", b"row 3"]
+    FAULTS["journal_cut"].strike(written)
+    assert written.pbx.killed
+    assert not written.pbx.journal_file.read_bytes().endswith(b"\n")
+    FAULTS["journal_rotated"].strike(written)
+    assert not written.pbx.journal_file.exists()
