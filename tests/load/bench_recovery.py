@@ -165,8 +165,13 @@ def recover(app: App, written: Written, kills: Sequence[float] = ()) -> Recovere
     left = []
     for share in kills:
         with _reader(app, written) as child:
-            behind = (figure for word, figure in _said(child) if word == "behind")
-            left.append(next(figure for figure in behind if figure <= size * (1 - share)))
+            last, took = time.monotonic(), 0.0
+            for _, behind in _said(child):
+                last, took = time.monotonic(), time.monotonic() - last
+                if behind <= size * (1 - share):
+                    left.append(behind)
+                    break
+            time.sleep(took / 3)  # into the middle of the next transaction
             child.kill()
     with _reader(app, written) as child:
         used = dict(_said(child))
