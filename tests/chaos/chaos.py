@@ -158,14 +158,12 @@ class Chaos:
         return Oracle(site=self.site, phones=self._phones, carrier=self._carrier)
 
     def _played(self) -> Round:
-        moved = any(self.faults[n].moves_clock for n in self.faults if self.done[f"strike {n}"])
         return Round(
             site=self.site,
             oracle=self._oracle,
             workers=self._workers,
             outages=self._outages,
             boots=self._boots,
-            clock_moved=moved,
         )
 
     def figures(self) -> dict[str, object]:

@@ -49,8 +49,6 @@ class Round:
     outages: Sequence[Span] = ()
     #: When the PBX itself was down or had just started.
     boots: Sequence[Span] = ()
-    #: The clock was moved: times on record prove nothing.
-    clock_moved: bool = False
     records: list[CallRecord] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,9 +93,8 @@ def _second_witness(played: Round) -> Iterator[str]:
 
 
 def _times(played: Round) -> Iterator[str]:
-    if not played.clock_moved:
-        oracle = played.oracle
-        yield from verdict.true_times(played.site.calls, played.inbound, oracle.phones, oracle.carrier)
+    oracle = played.oracle
+    yield from verdict.true_times(played.site.calls, played.inbound, oracle.phones, oracle.carrier)
 
 
 def _read(played: Round) -> Iterator[str]:
@@ -136,8 +133,6 @@ def _doubts(played: Round) -> Iterator[str]:
 
 def _as_fast(played: Round) -> Iterator[str]:
     """Callers who came while ours were away met somebody as fast as the others (P1)."""
-    if played.clock_moved:
-        return
     waits = [w for w in played.oracle.waited() if not _within(w, played.boots)]
     away = [w for w in waits if _within(w, played.outages)]
     usual = max((w.idle for w in waits if w not in away), default=timedelta(0))

@@ -31,5 +31,3 @@ class Fault:
     store: str = ""
     #: Asterisk itself dies by it: calls end, and their records say that their end is uncertain.
     kills_calls: bool = False
-    #: What the clock is stepped by in it is somewhere in the record: times prove nothing meanwhile.
-    moves_clock: bool = False
