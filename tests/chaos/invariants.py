@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import verdict
 from oracle import SECOND, Oracle, Span, Waited
-from violence import NAMES, PINS, Site
+from violence import NAMES, PINS, Call, Site
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
 from scheduler.obligations import ClosingKind
@@ -93,8 +93,10 @@ def _second_witness(played: Round) -> Iterator[str]:
 
 
 def _times(played: Round) -> Iterator[str]:
+    """A caller who dials while the PBX is down goes on trying, and begins for it only once it is up."""
     oracle = played.oracle
-    yield from verdict.true_times(played.site.calls, played.inbound, oracle.phones, oracle.carrier)
+    calls = [call for call in played.site.calls if not _dialled_within(call, played.boots)]
+    yield from verdict.true_times(calls, played.inbound, oracle.phones, oracle.carrier)
 
 
 def _read(played: Round) -> Iterator[str]:
@@ -168,6 +170,11 @@ def _complaints(played: Round) -> Iterator[str]:
         entry.get("error", entry.get("action")) for entry in entries if entry["level"] == "ERROR"
     )
     yield from (f"{count} errors of kind {kind}" for kind, count in errors.items() if kind not in EXPLAINED)
+
+
+def _dialled_within(call: Call, spans: Sequence[Span]) -> bool:
+    seen = call.actor.timing
+    return seen is None or any(span.start <= seen.invited_at < span.end for span in spans)
 
 
 def _within(wait: Waited, spans: Sequence[Span]) -> bool:
