@@ -46,6 +46,10 @@ MOST_LINES, MOST_A_MINUTE = 40, 2.0
 _RUNG_AFTER = 150.0
 
 
+#: Loops that try again an hour later: nobody waits for what they tidy.
+_HOURLY = {"journal.tidy", "recordings.sweep", "exports.expire", "backup.round"}
+
+
 @dataclass(kw_only=True)
 class Outage:
     """One outage on a site of its own. `restart`: our Python dies in the midst and comes up storeless."""
@@ -172,7 +176,7 @@ class Outage:
         return Counter((entry.get("action", ""), entry.get("error", "")) for entry in errors)
 
     def _unmended(self) -> set[str]:
-        """Return the actions that failed last and have not said that they work again."""
+        """Return the actions that failed and have not said that they work again; hourly ones aside."""
         broken: set[str] = set()
         for entry in self._entries():
             action = entry.get("action", "")
@@ -181,7 +185,7 @@ class Outage:
             elif entry["level"] == "error":
                 broken.add(action)
             broken.discard(action.removesuffix(".mended") if action.endswith(".mended") else "")
-        return broken
+        return broken - _HOURLY
 
     def figures(self) -> dict[str, object]:
         """Return what there is to tell."""
