@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -114,9 +114,18 @@ class _Source:
         before = self.segments[: ids.index(self._segment)] if self._segment in ids else []
         return next((n for n, s in enumerate(before) if self.done.get(s.id, 0) < s.size), None)
 
-    def go_back(self, late: int) -> None:
-        """Read anew from the file before this one: calls of the late file may have begun there."""
-        self._segment, self._offset = self.segments[max(0, late - 1)].id, 0
+    def go_back(self, segment: str) -> None:
+        """Read anew from the beginning of a file; one that is gone leaves the oldest."""
+        self._segment, self._offset = segment, 0
+
+    def before(self, late: int) -> str:
+        """Return the file before a late one: calls of that may have begun there."""
+        return self.segments[max(0, late - 1)].id
+
+    def has_reached(self, segment: str, offset: int) -> bool:
+        """Tell whether reading stands at a place or beyond it; a file that is gone was passed."""
+        number = self._numbers.get(segment, -1)
+        return (self._numbers.get(self._segment, -1), self._offset) >= (number, offset)
 
     def advance(self, consumed: int) -> None:
         """Go on by so many bytes."""
@@ -184,6 +193,8 @@ class JournalFollower:
         self._written: tuple[Checkpoint | None, Checkpoint | None] | None = None
         #: Of `_Source.done`, what the store has.
         self._done: dict[str, int] = {}
+        #: While a late file is told: from which file on, and (low) up to where reading stood before.
+        self._anew: Checkpoint | None = None
 
     def poll(self, now: datetime) -> PollResult:
         """Read on, and keep what was read, in one transaction. Whatever fails, nothing is skipped."""
@@ -248,12 +259,14 @@ class JournalFollower:
         at_end = behind == 0 or (rows == 0 and not scraps)
         queue_rows = self._read_queue(at_end)
         if self._folding.doubtful:
-            known = frozenset() if self._replay else work.calls.known_closed(self._folding.doubtful)
+            anew = self._replay or self._anew is not None
+            known = frozenset() if anew else work.calls.known_closed(self._folding.doubtful)
             self._folding.forget(known)
         facts = self._folding.judge(at_end=at_end, now=now.timestamp())
         applied: Applied = apply(work, facts, now, self._hooks)
         unread = work.journal.keep_unread(scraps) if scraps else 0
         self._keep_places(work)
+        self._end_anew(work)
         return PollResult(
             rows=rows + len(scraps),
             queue_rows=queue_rows,
@@ -275,15 +288,50 @@ class JournalFollower:
         stored = (work.journal.checkpoint(self._journal.name), work.journal.checkpoint(self._queue.name))
         if stored != self._written:
             self._begin(work)
-            self._journal.start(stored[0])
-            self._queue.start(stored[1])
+            self._go_on(work, stored)
             self._written = stored
         self._journal.look()
         late = self._journal.late()
         if late is not None and not self._replay:
             log.warning("a journal file came late, reading anew from there", extra={"action": "journal.late"})
+            begin = self._journal.before(late)
+            reached = self._anew or stored[0]
             self._begin(work)
-            self._journal.go_back(late)
+            self._read_anew(work, begin, reached)
+
+    def _go_on(self, work: UnitOfWork, stored: tuple[Checkpoint | None, Checkpoint | None]) -> None:
+        """Go to where an earlier life stood, or, if it died while it read anew, to where it began to."""
+        self._anew = work.journal.checkpoint(f"{self._journal.name}@anew")
+        if self._anew is not None and self._anew.segment and not self._replay:
+            self._journal.go_back(self._anew.segment)
+            return
+        self._anew = None
+        self._journal.start(stored[0])
+        self._queue.start(stored[1])
+
+    def _read_anew(self, work: UnitOfWork, begin: str, reached: Checkpoint | None) -> None:
+        """Tell calls again from a file on, until reading stands where it stood; whoever dies begins again.
+
+        Only then does what is read replace what is on record: else a copy of some rows of a call, read by
+        somebody who has forgotten the others, would make less of it.
+        """
+        self._journal.go_back(begin)
+        if reached is not None:
+            low = (
+                (reached.low_segment, reached.low_offset) if self._anew else (reached.segment, reached.offset)
+            )
+            source = f"{self._journal.name}@anew"
+            self._anew = Checkpoint(
+                source=source, segment=begin, offset=0, low_segment=low[0], low_offset=low[1]
+            )
+            work.journal.set_checkpoint(self._anew)
+
+    def _end_anew(self, work: UnitOfWork) -> None:
+        """Go on as usual once reading stands where it stood before."""
+        anew = self._anew
+        if anew is not None and self._journal.has_reached(anew.low_segment, anew.low_offset):
+            work.journal.set_checkpoint(replace(anew, segment="", low_segment="", low_offset=0))
+            self._anew = None
 
     def _begin(self, work: UnitOfWork) -> None:
         """Forget what was read, but not which files the store has wholly."""

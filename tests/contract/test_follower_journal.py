@@ -423,6 +423,36 @@ def test_rows_delivered_twice_are_one_call_each(
     assert len(sessions(store)) == len(set(sessions(store)))
 
 
+def test_a_copy_of_some_rows_read_by_who_has_forgotten_the_others_undoes_nothing(
+    store: Store, pbx: Folder, tmp_path: Path
+) -> None:
+    """The PBX died in the talk. Without the row where the two met, it died under somebody who waited."""
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.write(b"".join(lines[:10]), (TRACES / "answered.queue_log").read_bytes().splitlines(keepends=True)[0])
+    pbx.write(b"", b"1795459999|NONE|NONE|NONE|QUEUESTART|\n")
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    before = table(store)
+    pbx.write(b"".join(lines[:4]))
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    assert table(store) == before
+
+
+def test_who_dies_while_a_late_file_is_told_begins_that_again(
+    store: Store, pbx: Folder, tmp_path: Path
+) -> None:
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.play("abandoned")
+    pbx.write(b"".join(lines[:7]), (TRACES / "answered.queue_log").read_bytes())
+    away = _put_away(pbx)
+    pbx.write(b"".join(lines[7:]))
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    away.rename(pbx.journal.with_name("journal.csv.1"))
+    JournalFollower(pbx.home, store).poll(LATER)  # of several, and then it is killed
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    assert table(store) == expected(tmp_path, "abandoned", "answered")
+    assert JournalFollower(pbx.home, store).catch_up(LATER).rows == 0
+
+
 def test_file_that_is_read_is_not_read_again_after_a_restart(store: Store, pbx: Folder) -> None:
     pbx.play("answered", "abandoned")
     follower = JournalFollower(pbx.home, store)

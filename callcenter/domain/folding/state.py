@@ -66,7 +66,7 @@ class Folding:
         self._new_boots: list[tuple[float, Place]] = []
         self._fresh_boots: list[tuple[float, Place]] = []
         self._acts: list[Row] = []
-        #: New calls that may be old ones read again: see `forget`.
+        #: New calls, any of which may be an old one that is read again, also from a copy: see `forget`.
         self.doubtful: set[str] = set()
         #: Rows of calls that are over and forgotten.
         self.late = 0
@@ -162,9 +162,8 @@ class Folding:
         call = self._orphans.pop(call_id, None) or _Call()
         call.first = place
         self._open[call_id] = call
-        if again or row.event != "CHAN_START":
-            self.doubtful.add(call_id)
-        elif _FIRST_CHANNEL.fullmatch(row.unique):
+        self.doubtful.add(call_id)
+        if not again and row.event == "CHAN_START" and _FIRST_CHANNEL.fullmatch(row.unique):
             self._fresh_boots.append((float(row.time), _NOWHERE))
         return call
 
