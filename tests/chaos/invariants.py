@@ -167,7 +167,7 @@ def _complaints(played: Round) -> Iterator[str]:
         yield "a process of ours crashed"
     entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
     errors = Counter(
-        entry.get("error", entry.get("action")) for entry in entries if entry["level"] == "ERROR"
+        entry.get("error", entry.get("action")) for entry in entries if entry["level"] == "error"
     )
     yield from (f"{count} errors of kind {kind}" for kind, count in errors.items() if kind not in EXPLAINED)
 

@@ -432,7 +432,7 @@ def test_a_copy_of_some_rows_read_by_who_has_forgotten_the_others_undoes_nothing
     pbx.write(b"", b"1795459999|NONE|NONE|NONE|QUEUESTART|\n")
     JournalFollower(pbx.home, store).catch_up(LATER)
     before = table(store)
-    pbx.write(b"".join(lines[:4]))
+    pbx.write(b"".join(lines[:4]), b"1795460999|NONE|NONE|NONE|QUEUESTART|\n")
     JournalFollower(pbx.home, store).catch_up(LATER)
     assert table(store) == before
 

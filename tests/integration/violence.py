@@ -215,7 +215,7 @@ class Python:
     def complaints(self) -> list[str]:
         """Return every logged line above warning, of all lives."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        return [line for line in text.splitlines() if '"level": "ERROR"' in line or "Traceback" in line]
+        return [line for line in text.splitlines() if '"level": "error"' in line or "Traceback" in line]
 
     def close(self) -> None:
         """Leave nothing behind, also of what was stopped."""
