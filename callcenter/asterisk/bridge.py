@@ -380,7 +380,7 @@ class Bridge:
     async def _ask_phones(self, agents: frozenset[str]) -> None:
         """Have Asterisk ask these phones at once whether they are there.
 
-        After its start it takes each phone for gone until its next OPTIONS, up to half a minute later
+        After its start it takes each phone for gone until its next OPTIONS, up to ten seconds later
         (res_pjsip, 22.10), and calls would go to the mobiles meanwhile. Only a phone answers; who has
         a mobile is refused, which does no harm.
         """

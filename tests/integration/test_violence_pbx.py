@@ -108,3 +108,21 @@ def test_journal_rotated_while_nobody_reads_it(site: Site) -> None:
     site.python.start()
     site.until_on_record()
     assert findings(site, phones=phones) == []
+
+
+def test_after_a_crash_phones_are_rung_again_within_seconds_with_nothing_of_ours_alive(site: Site) -> None:
+    """Asterisk takes phones for gone until they answer an OPTIONS; callers would go to the mobiles."""
+    site.actors.phone(*PINS, behaviour=Answer(after=SOON))
+    site.on_duty(*PINS)
+    site.until_members(*PINS)
+    site.call(talk=3 * SECOND).actor.wait()  # AstDB is a second behind
+    site.python.sigkill()
+    for _ in range(2):
+        site.pbx.process.kill()
+        site.pbx.process.start()
+        site.until_reachable(*PINS)
+    after = site.call(talk=3 * SECOND)
+    site.until_talking(after)
+    site.python.start()
+    site.until_on_record([after])
+    assert site.record_of(after).answered_via == "queue"
