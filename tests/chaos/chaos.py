@@ -189,18 +189,20 @@ def main() -> int:
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--faults", default=None, help=f"only these, with commas: {', '.join(FAULTS)}")
     parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--keep", action="store_true", help="leave the site's folder, whatever came of it")
     chosen = parser.parse_args()
     seed = SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     sys.stdout.write(f"seed {seed}, {chosen.minutes:g} minutes, {chosen.store}\n")
     sys.stdout.flush()
     site, faults, failed = Site(chosen.store), faults_for(chosen.store, chosen.faults), True
+    wrong: list[Broken] = []
     try:
         for fault in faults.values():
             fault.prepare(site)
         chaos = Chaos(site=site.open(), seed=seed, seconds=chosen.minutes * 60, faults=faults)
         wrong = chaos.run()
-        failed = bool(wrong)
+        failed = bool(wrong) or chosen.keep
         figures = chaos.figures() | {"store": chosen.store, "broken": len(wrong)}
         lines = [f"{one.invariant}: {one.sentence}" for one in wrong]
         sys.stdout.write("\n".join([json.dumps(figures, indent=2, ensure_ascii=False), *lines, ""]))
@@ -210,7 +212,7 @@ def main() -> int:
         site.close(keep=failed)
         if failed:
             sys.stdout.write(f"logs are kept in {site.folder}\n")
-    return int(failed)
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

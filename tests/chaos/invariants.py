@@ -17,7 +17,7 @@ from callcenter.domain.calls import CallRecord, Direction, Outcome
 from scheduler.obligations import ClosingKind
 
 #: The PBX asks its phones whether they are there: so long after its start a ring may be late.
-AFTER_BOOT = timedelta(seconds=40)
+AFTER_BOOT = timedelta(seconds=12)
 #: queue_log's whole seconds at both ends, a ring of a third of a second, and a busy machine.
 SLACK = 4 * SECOND
 #: Ends that a debt may come to without anybody's name: what replaced it, or what the person wished.
@@ -144,6 +144,14 @@ def _as_fast(played: Round) -> Iterator[str]:
             yield f"call {wait.call} waited {kept:.1f} s beside an idle phone while ours were away"
 
 
+def _reached(played: Round) -> Iterator[str]:
+    """Nobody was sent on while counsellors were on duty and the PBX was up."""
+    sent_on = {record.number for record in played.inbound if record.outcome is Outcome.OVERFLOWED}
+    for call in played.site.calls:
+        if call.number in sent_on and not _dialled_within(call, played.boots):
+            yield f"the caller {call.number} was sent on though counsellors were on duty"
+
+
 def _members(played: Round) -> Iterator[str]:
     wanted = {played.site.pbx.interface(code) for code in PINS}
     found = played.site.pbx.members()
@@ -194,6 +202,7 @@ INVARIANTS: dict[str, Callable[[Round], Iterator[str]]] = {
     "proofs": _proofs,
     "doubts": _doubts,
     "as fast": _as_fast,
+    "reached": _reached,
     "members": _members,
     "silence": _silence,
     "complaints": _complaints,
