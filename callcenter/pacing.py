@@ -21,6 +21,9 @@ FIRST = 0.2
 #: it under way at most; with fewer threads than loops, one that could go on would wait for those that cannot.
 THREADS = 32
 
+#: A round may take so long, seconds: on a locked SQLite each of several steps waits for half a minute.
+PATIENCE = 300.0
+
 Act = Callable[[], Awaitable[object]]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -82,12 +85,36 @@ class Spell:
         return max(pause, min(LONGEST, FIRST * 2.0 ** min(self.failures - 1, 16)))
 
 
+class Pulse:
+    """When each loop turned last, whether its round worked or not. Not for several threads at once."""
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._due: dict[str, float] = {}
+
+    def beat(self, name: str, pause: timedelta) -> None:
+        """Note that a loop turns, which rests for `pause` between two rounds."""
+        self._due[name] = self._clock() + pause.total_seconds() + PATIENCE
+
+    def late(self) -> list[str]:
+        """Return the loops that have not turned for longer than their rest and `PATIENCE`."""
+        return sorted(name for name, due in self._due.items() if self._clock() > due)
+
+
 async def forever(
-    pause: timedelta, act: Act, name: str, *, log: logging.Logger, sleep: Sleep = asyncio.sleep
+    pause: timedelta,
+    act: Act,
+    name: str,
+    *,
+    log: logging.Logger,
+    sleep: Sleep = asyncio.sleep,
+    pulse: Pulse | None = None,
 ) -> None:
     """Do it again and again; a failure is said once, and the next round starts afresh."""
     spell = Spell(name, log)
     while True:
+        if pulse is not None:
+            pulse.beat(name, pause)
         try:
             await act()
         except Exception as error:

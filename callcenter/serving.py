@@ -21,7 +21,8 @@ from callcenter.backups import BackupRound
 from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
-from callcenter.pacing import Steady, forever, make_room
+from callcenter.notify import Watchdog, notify, watchdog_every
+from callcenter.pacing import Pulse, Steady, forever, make_room
 from callcenter.ports import Member
 from callcenter.service.duty.presence import lapse
 from callcenter.service.followup.callers import Opening
@@ -101,23 +102,30 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         make_room()
+        # Of what must turn all the time; a backup or the first sweep of a large register may take its time.
+        pulse = Pulse()
+        watchdog, every = Watchdog(pulse.late), watchdog_every()
         ticker = Ticker(self._app.settings.outbound.sweep, Steady(self._round, "tick", log=log))
         async with self._worker, asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow")),
+                group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow", pulse=pulse)),
                 group.create_task(_forever(TIDY, self._tidy, "journal.tidy")),
                 group.create_task(_forever(SEAL, self._seal_messages, "recordings.seal")),
                 group.create_task(_forever(TIDY, self._sweep_messages, "recordings.sweep")),
                 group.create_task(_forever(TIDY, self._expire_exports, "exports.expire")),
                 group.create_task(_forever(BACK_UP, self._back_up, "backup.round")),
-                group.create_task(_forever(LOOK, self._lapse, "duty.lapse")),
-                group.create_task(_forever(LOOK, self._look, "watch.look")),
-                group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round")),
+                group.create_task(_forever(LOOK, self._lapse, "duty.lapse", pulse=pulse)),
+                group.create_task(_forever(LOOK, self._look, "watch.look", pulse=pulse)),
+                group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round", pulse=pulse)),
                 group.create_task(self._bridge.run()),
             ]
+            if every is not None:
+                tasks.append(group.create_task(_forever(every, watchdog.feed, "watchdog.feed")))
             ticker.start()
+            notify("READY=1")
             log.info("serving", extra={"action": "serve.started"})
             await stopped.wait()
+            notify("STOPPING=1")
             ticker.stop()
             for task in tasks:
                 task.cancel()
