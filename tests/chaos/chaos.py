@@ -182,7 +182,7 @@ class Chaos:
 
 
 def main() -> int:
-    """Play a round as the command line says; return 1 if anything is wrong."""
+    """Play a round as the command line says; return 1 if anything is wrong, or a defect is not caught."""
     parser = argparse.ArgumentParser(prog="chaos", description="Break a line in every way while calls flow.")
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=None)
@@ -190,7 +190,12 @@ def main() -> int:
     parser.add_argument("--faults", default=None, help=f"only these, with commas: {', '.join(FAULTS)}")
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--keep", action="store_true", help="leave the site's folder, whatever came of it")
+    parser.add_argument("--bite", nargs="*", metavar="DEFECT", help="break the product instead; see defects/")
     chosen = parser.parse_args()
+    if chosen.bite is not None:
+        from defects import bite
+
+        return bite.main(chosen.bite)
     seed = SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     sys.stdout.write(f"seed {seed}, {chosen.minutes:g} minutes, {chosen.store}\n")

@@ -1,0 +1,145 @@
+"""Defects that somebody could write into the product: one exact change each, and a round that catches it.
+
+A suite that passes proves nothing until it was seen to fail. `scripts/chaos --bite` applies each to a copy
+of the product, which only the site's own processes run from, and plays its round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defect:
+    """One change of one file, and the shortest round known to catch it."""
+
+    name: str
+    file: str
+    #: Stands exactly once in the file.
+    old: str
+    new: str
+    #: Faults of the round; none: calls alone.
+    faults: str
+    #: Invariants, any of which catches it.
+    caught_by: tuple[str, ...]
+    seed: int = 1
+    seconds: float = 15.0
+    store: str = "sqlite"
+
+
+FOLLOWER = "callcenter/asterisk/journal.py"
+CALL = "callcenter/domain/folding/call.py"
+
+DEFECTS: dict[str, Defect] = {
+    defect.name: defect
+    for defect in (
+        Defect(
+            name="dial_before_commit",
+            file="scheduler/dispatcher.py",
+            old="            await asyncio.to_thread(self.ledger.begin, claimed, attempt)",
+            new="            await self.dialler.place(attempt)\n"
+            "            await asyncio.to_thread(self.ledger.begin, claimed, attempt)\n"
+            "            return Dispatched(obligation=claimed.id, attempt=attempt)",
+            faults="",
+            caught_by=("debts",),
+            seconds=20,
+        ),
+        Defect(
+            name="swallow_a_failed_reading",
+            file=FOLLOWER,
+            old="            self._written = None  # memory is ahead of the store",
+            new="            return PollResult()  #",
+            faults="sqlite_locked",
+            caught_by=("once", "sessions", "second witness"),
+            seconds=45,
+        ),
+        Defect(
+            name="no_going_back_for_a_late_file",
+            file=FOLLOWER,
+            old="        late = self._journal.late()",
+            new="        late = None",
+            faults="journal_late",
+            caught_by=("once", "times", "second witness"),
+        ),
+        Defect(
+            name="leave_a_file_that_is_renamed",
+            file=FOLLOWER,
+            old="        while at + 1 < len(ids) and self._offset >= self.segments[at].size:",
+            new="        while at + 1 < len(ids):",
+            faults="hang,journal_rotated",
+            caught_by=("once", "second witness", "times"),
+            seconds=25,
+        ),
+        Defect(
+            name="keep_the_place_and_not_the_calls",
+            file="callcenter/service/line/records.py",
+            old="    _tell(hooks.on_closed, work, [call for call in calls if not call.is_open], now)",
+            new="    _tell(hooks.on_closed, work, [call for call in calls if not call.is_open][1:], now)",
+            faults="",
+            caught_by=("doubts", "debts"),
+            seconds=20,
+        ),
+        Defect(
+            name="answered_when_it_rings",
+            file=CALL,
+            old="    found = min(told.human_meetings(), default=None)",
+            new="    found = (told.offered, None, 'queue') if told.offered else None",
+            faults="",
+            caught_by=("second witness", "times"),
+        ),
+        Defect(
+            name="an_end_nobody_saw_is_certain",
+            file=CALL,
+            old="        end_is_uncertain=died and not told.queue_end(_QUEUE_END),",
+            new="        end_is_uncertain=False,",
+            faults="pbx_kill",
+            caught_by=("times",),
+            seconds=20,
+        ),
+        Defect(
+            name="ignore_that_the_pbx_died",
+            file=CALL,
+            old="    return not told.has_ended and boot > float(told.first_time)",
+            new="    return False",
+            faults="pbx_kill",
+            caught_by=("once",),
+            seconds=20,
+        ),
+        Defect(
+            name="count_no_overflow_as_offered",
+            file=CALL,
+            old="        offered = offered or end  # it would have been offered (P3)",
+            new="        offered = None",
+            faults="pbx_kill",
+            caught_by=("offered",),
+            seconds=20,
+        ),
+        Defect(
+            name="log_who_called",
+            file="callcenter/service/line/records.py",
+            old="def _session(call: CallRecord) -> SessionRow:\n",
+            new="def _session(call: CallRecord) -> SessionRow:\n"
+            "    import logging\n"
+            "    logging.getLogger(__name__).warning('a talk of %s', call.number)\n",
+            faults="",
+            caught_by=("silence",),
+        ),
+        Defect(
+            name="a_record_for_who_gave_up",
+            file="callcenter/service/line/records.py",
+            old="    return call.direction is Direction.INBOUND and call.answered_at is not None",
+            new="    return call.direction is Direction.INBOUND",
+            faults="",
+            caught_by=("sessions",),
+        ),
+        Defect(
+            name="write_off_at_once",
+            file="scheduler/stages.py",
+            old="    if attempt.result is not None or look.live or may_be_born(attempt, look.at):",
+            new="    if attempt.result is not None:",
+            faults="kill",
+            caught_by=("debts", "proofs", "doubts"),
+            seconds=25,
+        ),
+    )
+}
