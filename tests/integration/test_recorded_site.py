@@ -21,8 +21,8 @@ WHY = "新咨询员第一次独立接听"
 class RecordingSite(Site):
     """A site that has decided to record."""
 
-    def _configure(self) -> None:
-        super()._configure()
+    def _configure(self, store: str) -> None:
+        super()._configure(store)
         with self.config.open("a") as more:
             more.write("\n[recording]\nenabled = true\n")
 
