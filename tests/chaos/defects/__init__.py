@@ -34,12 +34,11 @@ DEFECTS: dict[str, Defect] = {
     defect.name: defect
     for defect in (
         Defect(
-            name="dial_before_commit",
-            file="scheduler/dispatcher.py",
-            old="            await asyncio.to_thread(self.ledger.begin, claimed, attempt)",
-            new="            await self.dialler.place(attempt)\n"
-            "            await asyncio.to_thread(self.ledger.begin, claimed, attempt)\n"
-            "            return Dispatched(obligation=claimed.id, attempt=attempt)",
+            name="order_twice",
+            file="callcenter/asterisk/control.py",
+            old='                await self._link.send("Originate", action_id=action_id, **headers)',
+            new='                await self._link.send("Originate", action_id=action_id, **headers)\n'
+            '                await self._link.send("Originate", **(headers | {"ChannelId": call.id + "b"}))',
             faults="",
             caught_by=("debts",),
             seconds=20,
@@ -59,7 +58,9 @@ DEFECTS: dict[str, Defect] = {
             old="        late = self._journal.late()",
             new="        late = None",
             faults="journal_late",
-            caught_by=("once", "times", "second witness"),
+            caught_by=("rest", "once", "times", "second witness"),
+            seed=2,
+            seconds=30,
         ),
         Defect(
             name="leave_a_file_that_is_renamed",
@@ -102,7 +103,7 @@ DEFECTS: dict[str, Defect] = {
             old="    return not told.has_ended and boot > float(told.first_time)",
             new="    return False",
             faults="pbx_kill",
-            caught_by=("once",),
+            caught_by=("rest", "once"),
             seconds=20,
         ),
         Defect(
@@ -119,8 +120,8 @@ DEFECTS: dict[str, Defect] = {
             file="callcenter/service/line/records.py",
             old="def _session(call: CallRecord) -> SessionRow:\n",
             new="def _session(call: CallRecord) -> SessionRow:\n"
-            "    import logging\n"
-            "    logging.getLogger(__name__).warning('a talk of %s', call.number)\n",
+            "    import sys\n"
+            "    sys.stderr.write(f'a talk with {call.number}\\n')\n",
             faults="",
             caught_by=("silence",),
         ),
