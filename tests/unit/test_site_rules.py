@@ -71,7 +71,7 @@ def test_every_function_that_may_do_without_the_sites_rules_is_looked_after() ->
 
 def test_no_command_and_no_service_does_without_the_sites_rules() -> None:
     made = [(path, call) for path in sources() for call in calls(path)]
-    assert {path.name for path, _ in made} >= {"acts.py", "queue.py", "queue_acts.py", "dispatch.py"}
+    assert {path.name for path, _ in made} >= {"acts.py", "queue.py", "queue_acts.py", "doubts.py"}
     without = [
         f"{path.relative_to(ROOT)}:{call.lineno}"
         for path, call in made
