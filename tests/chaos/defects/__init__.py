@@ -44,25 +44,6 @@ DEFECTS: dict[str, Defect] = {
             seconds=20,
         ),
         Defect(
-            name="swallow_a_failed_reading",
-            file=FOLLOWER,
-            old="            self._written = None  # memory is ahead of the store",
-            new="            return PollResult()  #",
-            faults="sqlite_locked",
-            caught_by=("once", "sessions", "second witness"),
-            seconds=45,
-        ),
-        Defect(
-            name="no_going_back_for_a_late_file",
-            file=FOLLOWER,
-            old="        late = self._journal.late()",
-            new="        late = None",
-            faults="journal_late",
-            caught_by=("rest", "once", "times", "second witness"),
-            seed=2,
-            seconds=30,
-        ),
-        Defect(
             name="leave_a_file_that_is_renamed",
             file=FOLLOWER,
             old="        while at + 1 < len(ids) and self._offset >= self.segments[at].size:",
@@ -70,15 +51,6 @@ DEFECTS: dict[str, Defect] = {
             faults="hang,journal_rotated",
             caught_by=("once", "second witness", "times"),
             seconds=25,
-        ),
-        Defect(
-            name="keep_the_place_and_not_the_calls",
-            file="callcenter/service/line/records.py",
-            old="    _tell(hooks.on_closed, work, [call for call in calls if not call.is_open], now)",
-            new="    _tell(hooks.on_closed, work, [call for call in calls if not call.is_open][1:], now)",
-            faults="",
-            caught_by=("doubts", "debts"),
-            seconds=20,
         ),
         Defect(
             name="answered_when_it_rings",
@@ -107,15 +79,6 @@ DEFECTS: dict[str, Defect] = {
             seconds=20,
         ),
         Defect(
-            name="count_no_overflow_as_offered",
-            file=CALL,
-            old="        offered = offered or end  # it would have been offered (P3)",
-            new="        offered = None",
-            faults="pbx_kill",
-            caught_by=("offered",),
-            seconds=20,
-        ),
-        Defect(
             name="log_who_called",
             file="callcenter/service/line/records.py",
             old="def _session(call: CallRecord) -> SessionRow:\n",
@@ -132,15 +95,6 @@ DEFECTS: dict[str, Defect] = {
             new="    return call.direction is Direction.INBOUND",
             faults="",
             caught_by=("sessions",),
-        ),
-        Defect(
-            name="write_off_at_once",
-            file="scheduler/stages.py",
-            old="    if attempt.result is not None or look.live or may_be_born(attempt, look.at):",
-            new="    if attempt.result is not None:",
-            faults="kill",
-            caught_by=("debts", "proofs", "doubts"),
-            seconds=25,
         ),
     )
 }
