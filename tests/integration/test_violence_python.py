@@ -22,6 +22,9 @@ HOUR = timedelta(hours=1)
 #: From planning the shifts to their end: room for two sign-ons and a talk on a busy machine.
 TO_THE_EDGE = timedelta(seconds=20)
 
+#: Whoever is stopped between a question to the PBX and its answer finds its time over when it goes on.
+TOO_LATE = '"error": "Unanswered"'
+
 Blow = Callable[[Site], None]
 
 
@@ -95,7 +98,8 @@ def across_a_shift_end(site: Site, strike: Blow, mend: Blow) -> list[str]:
     site.until_members("c002", "c003")
     on_duty = {row["agent"] for row in site.rows("duty", "show") if row["on_duty"]}
     assert on_duty == {"c002", "c003"}
-    return findings(site, phones=list(phones.values())) + site.python.complaints()
+    complaints = [line for line in site.python.complaints() if TOO_LATE not in line]
+    return findings(site, phones=list(phones.values())) + complaints
 
 
 @pytest.mark.parametrize("blow", BLOWS)
