@@ -23,18 +23,25 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
 from ami_tap import Moment
+from counsellor import Counsellor
 from faults import FAULTS, Fault
 from invariants import AFTER_BOOT, Broken, Round, broken
-from oracle import Oracle, Span
+from oracle import Handset, Oracle, Span
 from scenario import PHONES, WORKERS, Deed, number_of, plan, workers
 from violence import PINS, Site
 
 from callcenter.demo.runner import ActorFailed, until
 from callcenter.demo.sipp import Carrier, presses
+from callcenter.domain.staff import GENERAL
 
 HEADING = "档案编号,姓名,联系电话,困难类别,档案状态,建档日期,同意自动回访,同意日期"
 #: SIPp 3.6.1 does not load a scenario of more branches than some fifty: workers beyond are fine.
 _MOST = 20
+#: Hands callers on, to c002 or c001 as a keypad spells them; signed off at the end, while nothing of ours
+#: is there to see it.
+_HANDS_ON, _COLLEAGUES = "c003", ("*32002", "*32001")
+#: At the end the PBX loses this one meanwhile.
+_DROPPED = "c002"
 #: Time for what goes on to end by itself, seconds.
 _REST = 90.0
 
@@ -54,8 +61,10 @@ class Chaos:
     seconds: float
     faults: Mapping[str, Fault]
     done: Counter[str] = field(default_factory=Counter)
-    #: Seconds from the last mend until the queue held exactly who is on duty.
-    seated_after: float = 0.0
+    #: From our processes' return until the queue held exactly who is on duty.
+    seated_after: timedelta = timedelta(0)
+    #: The round at rest, once it is.
+    played: Round | None = None
     _outages: list[Span] = field(default_factory=list)
     _boots: list[Span] = field(default_factory=list)
     _struck: dict[str, datetime] = field(default_factory=dict)
@@ -71,18 +80,30 @@ class Chaos:
             acts[deed.what](deed)
             self.done[f"{deed.what} {deed.name}".strip()] += 1
         self._come_to_rest()
-        return broken(self._played())
+        on_duty = self._part_and_return()
+        self.played = self._at_rest(on_duty)
+        return broken(self.played)
 
     def _set_up(self, deeds: list[Deed]) -> None:
         told = workers(self.seed, deeds)
         self._workers = list(told)
         few = dict(list(told.items())[:_MOST])
         self._carrier: Carrier = self.site.actors.carrier(few, otherwise=WORKERS[0])
-        kinds = zip(PINS, PHONES, strict=True)
-        self._phones = [self.site.actors.phone(code, behaviour=kind) for code, kind in kinds]
+        self._handsets: dict[str, Handset] = {
+            code: self.site.actors.phone(code, behaviour=kind)
+            for code, kind in zip(PINS, PHONES, strict=False)
+        }
+        self._handsets[_HANDS_ON] = self._hands_on = self._counsellor(_HANDS_ON)
         self.site.on_duty(*PINS)
         self.site.until_members(*PINS)
         self.site.until_reachable(*PINS)
+
+    def _counsellor(self, code: str) -> Counsellor:
+        password = self.site.actors.password(code)
+        phone = Counsellor(self.site.pbx.sip, code, password, colleagues=_COLLEAGUES, seed=self.seed)
+        self.site.endings.callback(phone.close)
+        phone.register()
+        return phone
 
     def _acts(self) -> dict[str, Callable[[Deed], object]]:
         return {
@@ -133,9 +154,7 @@ class Chaos:
         for name in list(self._struck):
             self._mend(name)
         site.python.restart()
-        recovered = monotonic()
         site.until_members(*PINS, seconds=_REST)
-        self.seated_after = monotonic() - recovered
         for worker in range(len(self._workers)):
             site.hotline("hardship", "import", str(self._register(worker)))
         for call in site.calls:
@@ -146,6 +165,19 @@ class Chaos:
         until(self._no_doubt, 2 * _REST, what="every attempt to be settled")
         site.until_quiet()
 
+    def _part_and_return(self) -> list[str]:
+        """Let roster and queue part while nothing of ours lives; time their reunion; return who is on."""
+        site = self.site
+        site.python.sigkill()
+        site.hotline("duty", "off", _HANDS_ON)
+        site.pbx.console(f"queue remove member {site.pbx.interface(_DROPPED)} from {GENERAL}")
+        site.python.start()
+        returned = monotonic()
+        on_duty = [code for code in PINS if code != _HANDS_ON]
+        site.until_members(*on_duty, seconds=_REST)
+        self.seated_after = timedelta(seconds=monotonic() - returned)
+        return on_duty
+
     def _was_taken(self, number: str) -> bool:
         return number in {call.number for call in self._oracle.answered()}
 
@@ -155,15 +187,17 @@ class Chaos:
 
     @property
     def _oracle(self) -> Oracle:
-        return Oracle(site=self.site, phones=self._phones, carrier=self._carrier)
+        return Oracle(site=self.site, handsets=self._handsets, carrier=self._carrier)
 
-    def _played(self) -> Round:
+    def _at_rest(self, on_duty: list[str]) -> Round:
         return Round(
             site=self.site,
             oracle=self._oracle,
             workers=self._workers,
             outages=self._outages,
             boots=self._boots,
+            on_duty=on_duty,
+            seated_after=self.seated_after,
         )
 
     def figures(self) -> dict[str, object]:
@@ -175,9 +209,12 @@ class Chaos:
             "faults": sum(n for what, n in self.done.items() if what.startswith(("strike", "arm"))),
             "calls_in": len(self.site.calls),
             "calls_out": sum(1 for i in self.site.tap.ordered),
+            "handed_on": dict(sorted(self._hands_on.handed.items())),
+            "lost": self.played.lost() if self.played else None,
+            "doubled": self.played.doubled() if self.played else None,
             "done": dict(sorted(self.done.items())),
             "on_record": dict(sorted(ended.items())),
-            "seated_after_seconds": round(self.seated_after, 1),
+            "seated_after_seconds": round(self.seated_after.total_seconds(), 1),
         }
 
 

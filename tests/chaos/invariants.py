@@ -14,12 +14,17 @@ from oracle import SECOND, Oracle, Span, Waited
 from violence import NAMES, PINS, Call, Site
 
 from callcenter.domain.calls import CallRecord, Direction, Outcome
-from scheduler.obligations import ClosingKind
+from callcenter.ports import UnitOfWork
+from scheduler.obligations import Attempt, ClosingKind, Kind, Result
 
 #: The PBX asks its phones whether they are there: so long after its start a ring may be late.
 AFTER_BOOT = timedelta(seconds=12)
 #: queue_log's whole seconds at both ends, a ring of a third of a second, and a busy machine.
 SLACK = 4 * SECOND
+#: The queue is whoever is on duty so long after our processes are back, whatever happened meanwhile.
+SEATED_WITHIN = 5 * SECOND
+#: What the carrier's own refusal stands behind, by its SIP status.
+REFUSED_BY = {Result.BUSY: 486}
 #: Ends that a debt may come to without anybody's name: what replaced it, or what the person wished.
 BY_ITSELF = frozenset({ClosingKind.SUPERSEDED, ClosingKind.REFUSED})
 #: Errors that a fault explains: the store or the PBX is away, or did not answer in time.
@@ -49,6 +54,9 @@ class Round:
     outages: Sequence[Span] = ()
     #: When the PBX itself was down or had just started.
     boots: Sequence[Span] = ()
+    #: Who should be in the queue at the end, and how long after our return exactly they were.
+    on_duty: Sequence[str] = tuple(PINS)
+    seated_after: timedelta = timedelta(0)
     records: list[CallRecord] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,6 +66,24 @@ class Round:
     def inbound(self) -> list[CallRecord]:
         """Return the calls that came in."""
         return [record for record in self.records if record.direction is Direction.INBOUND]
+
+    def tries(self, work: UnitOfWork, number: str) -> list[Attempt]:
+        """Return every attempt at whoever has this number, as written down."""
+        person = work.people.by_number(number)
+        owed = work.debts.of_person(person.id) if person else ()
+        return [attempt for one in owed for attempt in work.debts.attempts(one.id)]
+
+    def lost(self) -> int:
+        """Count the callers whom the PBX took and who are not on record."""
+        known = {record.number for record in self.inbound}
+        return sum(call.number not in known for call in self.oracle.answered())
+
+    def doubled(self) -> int:
+        """Count what is there once too often: records of one caller, rings of one attempt."""
+        records = Counter(record.number for record in self.inbound)
+        with self.site.looking() as work:
+            rings = [self.oracle.dialled(n) - len(self.tries(work, n)) for n in self.workers]
+        return sum(n - 1 for n in records.values()) + sum(max(0, more) for more in rings)
 
 
 def broken(played: Round) -> list[Broken]:
@@ -99,6 +125,16 @@ def _times(played: Round) -> Iterator[str]:
     yield from verdict.true_times(calls, played.inbound, oracle.phones, oracle.carrier)
 
 
+def _parties(played: Round) -> Iterator[str]:
+    """Whoever is said to have taken a call has the phone that was picked up then."""
+    for record in played.inbound:
+        phone = played.oracle.handsets.get(record.answered_by or "")
+        if record.answered_via == "queue" and not record.end_is_uncertain:
+            picked_up = [timing.answered_at for timing in phone.calls()] if phone else []
+            if not any(verdict.near(at, record.answered_at) for at in picked_up):
+                yield f"call {record.id} was not answered at the phone of {record.answered_by}"
+
+
 def _read(played: Round) -> Iterator[str]:
     if not played.boots:
         yield from verdict.nothing_unread(played.site)
@@ -106,6 +142,30 @@ def _read(played: Round) -> Iterator[str]:
 
 def _debts(played: Round) -> Iterator[str]:
     yield from verdict.debts(played.site, played.oracle.carrier, played.workers)
+
+
+def _results(played: Round) -> Iterator[str]:
+    """What is written of our calls is what the carrier saw of them; no journal is asked."""
+    oracle = played.oracle
+    with played.site.looking() as work:
+        for number in played.workers:
+            results = [attempt.result for attempt in played.tries(work, number)]
+            if (rung := oracle.dialled(number)) > len(results):
+                yield f"worker {number} was rung {rung} times for {len(results)} attempts written down"
+            reached = sum(str(result).startswith("reached_") for result in results)
+            if reached > (answered := oracle.picked_up(number)):
+                yield f"worker {number} is said to be reached {reached} times and answered {answered} times"
+            for result, status in REFUSED_BY.items():
+                if results.count(result) > oracle.refused(number, status):
+                    yield f"worker {number} is said to be {result} more often than the carrier said so"
+
+
+def _promises(played: Round) -> Iterator[str]:
+    """Whoever was promised a call back is owed one."""
+    with played.site.looking() as work:
+        owed = {one.origin for one in work.debts.open(kind=Kind.CALLBACK)}
+    promised = (record.id for record in played.records if "callback" in record.promises)
+    yield from (f"the call back promised in {call} is not owed" for call in promised if call not in owed)
 
 
 def _proofs(played: Round) -> Iterator[str]:
@@ -153,19 +213,28 @@ def _reached(played: Round) -> Iterator[str]:
 
 
 def _members(played: Round) -> Iterator[str]:
-    wanted = {played.site.pbx.interface(code) for code in PINS}
+    wanted = {played.site.pbx.interface(code) for code in played.on_duty}
     found = played.site.pbx.members()
     if found != wanted:
         yield f"the queue holds {len(found)} members instead of the {len(wanted)} on duty"
+    if played.seated_after > SEATED_WITHIN:
+        late = played.seated_after.total_seconds()
+        yield f"the queue was not the roster's until {late:.1f} s after our return"
 
 
 def _silence(played: Round) -> Iterator[str]:
-    """Nothing personal is in what our processes wrote (P5)."""
-    text = played.site.python.log.read_text(encoding="utf-8", errors="replace")
-    found = Counter(kind for kind, words in _PERSONAL.items() for word in words if word in text)
-    yield from (f"a {kind} stands in the log" for kind in found)
-    if _MOBILE.search(text):
-        yield "a telephone number stands in the log"
+    """Nothing personal is in what our processes and the PBX logged, nor in the name of a file (P5)."""
+    site = played.site
+    logs = (site.python.log, *(site.pbx.home / "log" / name for name in ("messages.log", "startup.log")))
+    for log in logs:
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        found = Counter(kind for kind, words in _PERSONAL.items() for word in words if word in text)
+        yield from (f"a {kind} stands in {log.name}" for kind in found)
+        if _MOBILE.search(text):
+            yield f"a telephone number stands in {log.name}"
+    ours = (path for path in site.folder.rglob("*") if site.actors.folder not in path.parents)
+    if any(_MOBILE.search(path.name) for path in ours):
+        yield "a telephone number is in the name of a file"
 
 
 def _complaints(played: Round) -> Iterator[str]:
@@ -197,8 +266,11 @@ INVARIANTS: dict[str, Callable[[Round], Iterator[str]]] = {
     "sessions": _sessions,
     "second witness": _second_witness,
     "times": _times,
+    "parties": _parties,
     "read": _read,
     "debts": _debts,
+    "results": _results,
+    "promises": _promises,
     "proofs": _proofs,
     "doubts": _doubts,
     "as fast": _as_fast,

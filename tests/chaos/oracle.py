@@ -6,17 +6,28 @@ Nothing here reads the journal we fold, nor the store.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from violence import Call, Site
 
-from callcenter.demo.sipp import CallTiming, Carrier, Phone
+from callcenter.demo.sipp import CallTiming, Carrier
 
 #: queue_log has whole seconds.
 SECOND = timedelta(seconds=1)
+#: How a caller's stay in the queue ends.
+_LEFT = frozenset({"CONNECT", "ABANDON", "EXITWITHKEY", "EXITWITHTIMEOUT", "EXITEMPTY"})
 _PROCESSED = re.compile(r"(\d+) calls? processed")
+
+
+class Handset(Protocol):
+    """A counsellor's phone, whoever plays it."""
+
+    def calls(self) -> list[CallTiming]:
+        """Return the calls that reached it, oldest first."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +44,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waited:
-    """A caller who met a counsellor, as queue_log has it."""
+    """A caller's stay in the queue, as queue_log has it: until a counsellor was met, or they left."""
 
     call: str
     span: Span
@@ -46,16 +57,18 @@ class Oracle:
     """The witnesses of one round."""
 
     site: Site
-    phones: Sequence[Phone]
+    #: By the counsellor's code.
+    handsets: Mapping[str, Handset]
     carrier: Carrier
 
     def answered(self) -> list[Call]:
         """Return the callers whom the PBX took."""
         return [c for c in self.site.calls if c.actor.timing is not None and c.timing.answered_at is not None]
 
-    def rung(self) -> list[CallTiming]:
-        """Return every ring of a counsellor's phone."""
-        return [timing for phone in self.phones for timing in phone.calls()]
+    @property
+    def phones(self) -> list[Handset]:
+        """Return every counsellor's phone."""
+        return list(self.handsets.values())
 
     def dialled(self, number: str) -> int:
         """Return how often the carrier was asked for a number."""
@@ -65,6 +78,10 @@ class Oracle:
         """Return how often somebody answered there."""
         return sum(timing.answered_at is not None for timing in self.carrier.calls(number))
 
+    def refused(self, number: str, status: int) -> int:
+        """Return how often the carrier refused with this SIP status."""
+        return sum(timing.status == status for timing in self.carrier.calls(number))
+
     def processed(self) -> int:
         """Return how many calls Asterisk says it had since it started."""
         found = _PROCESSED.search(self.site.pbx.console("core show channels count"))
@@ -72,19 +89,19 @@ class Oracle:
         return int(found[1])
 
     def waited(self) -> Iterator[Waited]:
-        """Yield every caller who was connected, with how long a phone was idle meanwhile."""
+        """Yield every stay in the queue, with how long a phone was idle meanwhile."""
         busy = [_busy(phone) for phone in self.phones]
         entered: dict[str, float] = {}
         for line in self.site.pbx.queue_log(all_tests=True):
             if line.event == "ENTERQUEUE":
                 entered.setdefault(line.call, line.at)
-            if line.event == "CONNECT" and line.call in entered:
-                start, end = (datetime.fromtimestamp(at, UTC) for at in (entered[line.call], line.at))
+            if line.event in _LEFT and line.call in entered:
+                start, end = (datetime.fromtimestamp(at, UTC) for at in (entered.pop(line.call), line.at))
                 span = Span(start=start, end=max(end, start))
                 yield Waited(call=line.call, span=span, idle=_idle(span, busy))
 
 
-def _busy(phone: Phone) -> list[Span]:
+def _busy(phone: Handset) -> list[Span]:
     """Return when a phone rang or was in a talk."""
     far = datetime.max.replace(tzinfo=UTC)
     return [Span(start=t.invited_at, end=t.ended_at or far) for t in phone.calls()]

@@ -22,14 +22,12 @@ WORKERS: tuple[Behaviour, ...] = (
     BUSY,
     NO_ANSWER,
 )
-#: What counsellors' phones do: two wait for the caller to hang up, one hangs up first.
-PHONES: tuple[Behaviour, ...] = (
-    Answer(after=SOON),
-    Answer(after=SOON),
-    Answer(after=SOON, talk=timedelta(seconds=3)),
-)
-#: What a caller presses: mostly nothing, else keys that mean something and keys that mean nothing.
-KEYS = ("", "", "", "", "0@0.4", "7@0.3 *@0.6", "0@0.2 0@0.4 0@0.6", "#@1")
+#: What counsellors' phones do: one waits for the caller to hang up, one hangs up first. The third
+#: counsellor hands callers on as well (`Counsellor`).
+PHONES: tuple[Behaviour, ...] = (Answer(after=SOON), Answer(after=SOON, talk=timedelta(seconds=4)))
+#: What a caller presses: mostly nothing, else keys that mean something (whoever still waits after three
+#: seconds asks to be called back) and keys that mean nothing.
+KEYS = ("", "", "", "1@3", "0@0.4", "7@0.3 *@0.6", "0@0.2 0@0.4 0@0.6", "#@1")
 #: Seconds between two callers, two workers and two faults, on average.
 EVERY_CALL, EVERY_WORKER, EVERY_FAULT = 1.2, 5.0, 4.0
 #: Moments of an attempt at which our Python is killed by the wire tap.

@@ -132,13 +132,13 @@ class Softphone:
         challenge = self._reply_to(request, call_id, 1)
         assert " 401 " in challenge.split("\r\n")[0], challenge
         if method == "INVITE":
-            self._send(self._request("ACK", uri, call_id, me, _header(challenge, "To"), 1))
-        proof = self._proof(_header(challenge, "WWW-Authenticate"), method, uri)
+            self._send(self._request("ACK", uri, call_id, me, header(challenge, "To"), 1))
+        proof = self._proof(header(challenge, "WWW-Authenticate"), method, uri)
         self._send(self._request(method, uri, call_id, me, to, 2, f"Authorization: {proof}", body=body))
 
     def _begun(self, call_id: str, me: str, answer: str, cseq: int) -> Dialog:
-        target = _uri(_header(answer, "Contact"))
-        dialog = Dialog(call_id=call_id, ours=me, theirs=_header(answer, "To"), target=target, cseq=cseq)
+        target = _uri(header(answer, "Contact"))
+        dialog = Dialog(call_id=call_id, ours=me, theirs=header(answer, "To"), target=target, cseq=cseq)
         self.dialogs[call_id] = dialog
         return dialog
 
@@ -208,17 +208,17 @@ class Softphone:
             except TimeoutError:
                 continue
             if text.startswith("SIP/2.0"):
-                status, (cseq, _) = int(text[8:11]), _header(text, "CSeq").split()
+                status, (cseq, _) = int(text[8:11]), header(text, "CSeq").split()
                 if status == 180:
-                    self._ringing[_header(text, "Call-ID")] = text
+                    self._ringing[header(text, "Call-ID")] = text
                 if status >= 200:
-                    self._replies.setdefault(f"{_header(text, 'Call-ID')}/{cseq}", text)
+                    self._replies.setdefault(f"{header(text, 'Call-ID')}/{cseq}", text)
             else:
                 answer: Callable[[str], None] = getattr(self, f"_on_{text.split(' ')[0].lower()}", self._ok)
                 answer(text)
 
     def _on_invite(self, request: str) -> None:
-        call_id, to = _header(request, "Call-ID"), _header(request, "To")
+        call_id, to = header(request, "Call-ID"), header(request, "To")
         known = self.dialogs.get(call_id)
         ours = known.ours if known else f"{to};tag={uuid4().hex[:12]}"
         if known is None and self._takes is not None and len(self.dialogs) >= self._takes:
@@ -229,29 +229,29 @@ class Softphone:
             self.dialogs[call_id] = Dialog(
                 call_id=call_id,
                 ours=ours,
-                theirs=_header(request, "From"),
-                target=_uri(_header(request, "Contact")),
+                theirs=header(request, "From"),
+                target=_uri(header(request, "Contact")),
             )
 
     def _on_ack(self, _request: str) -> None:
         """Nobody answers an ACK."""
 
     def _on_bye(self, request: str) -> None:
-        self._answer(request, _header(request, "To"))
-        dialog = self.dialogs.get(_header(request, "Call-ID"))
+        self._answer(request, header(request, "To"))
+        dialog = self.dialogs.get(header(request, "Call-ID"))
         if dialog is not None:
             dialog.ended.set()
 
     def _on_notify(self, request: str) -> None:
         self.sipfrags.append(request.partition("\r\n\r\n")[2].strip())
-        self._answer(request, _header(request, "To"))
+        self._answer(request, header(request, "To"))
 
     def _ok(self, request: str) -> None:
-        self._answer(request, _header(request, "To"))
+        self._answer(request, header(request, "To"))
 
     def _answer(self, request: str, to: str, body: str | None = None, *, status: str = "200 OK") -> None:
         vias = [line for line in request.split("\r\n") if line.lower().startswith("via:")]
-        same = [f"{name}: {_header(request, name)}" for name in ("From", "Call-ID", "CSeq")]
+        same = [f"{name}: {header(request, name)}" for name in ("From", "Call-ID", "CSeq")]
         contact = f"Contact: <sip:{self._code}@{self._pbx.host}:{self._port}>"
         self._send(_message([f"SIP/2.0 {status}", *vias, *same, f"To: {to}", contact], body))
 
@@ -267,7 +267,8 @@ def _message(lines: list[str], body: str | None) -> str:
     return "\r\n".join(head) + "\r\n\r\n" + (body or "")
 
 
-def _header(message: str, name: str) -> str:
+def header(message: str, name: str) -> str:
+    """Return the value of a header; fail where there is none."""
     found = re.search(rf"^{name}:[ \t]*(.*)\r$", message, re.MULTILINE | re.IGNORECASE)
     assert found is not None, f"{name} is missing in {message.splitlines()[0]}"
     return found[1]

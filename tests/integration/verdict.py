@@ -106,7 +106,7 @@ def true_times(
         record, seen = by_number.get(call.number), call.timing
         if record is None or record.end_is_uncertain:
             continue
-        if not _near(record.started_at, seen.invited_at) or not _near(record.ended_at, seen.ended_at):
+        if not near(record.started_at, seen.invited_at) or not near(record.ended_at, seen.ended_at):
             yield f"call {record.id} began or ended at another time than its caller says"
         if record.answered_via == "queue" and phones and not _somebody(rung, record.answered_at):
             yield f"call {record.id} was answered when no phone was"
@@ -151,8 +151,9 @@ def _journal(site: Site) -> Iterator[list[str]]:
 
 
 def _somebody(rung: Iterable[CallTiming], answered_at: datetime | None) -> bool:
-    return any(_near(timing.answered_at, answered_at) for timing in rung)
+    return any(near(timing.answered_at, answered_at) for timing in rung)
 
 
-def _near(one: datetime | None, other: datetime | None) -> bool:
+def near(one: datetime | None, other: datetime | None) -> bool:
+    """Tell whether two witnesses mean one instant."""
     return one is not None and other is not None and abs(one - other) <= CLOSE
