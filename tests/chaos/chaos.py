@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from ami_tap import Moment
 from counsellor import Counsellor
 from faults import FAULTS, Fault
-from invariants import AFTER_BOOT, Broken, Round, broken
+from invariants import AFTER_BOOT, SEATED_WITHIN, Broken, Round, broken
 from oracle import Handset, Oracle, Span
 from scenario import PHONES, WORKERS, Deed, number_of, plan, workers
 from violence import PINS, Site
@@ -79,10 +79,14 @@ class Chaos:
             until(lambda d=deed: monotonic() - began >= d.at, self.seconds + _REST)
             acts[deed.what](deed)
             self.done[f"{deed.what} {deed.name}".strip()] += 1
-        self._come_to_rest()
+        wrong: list[Broken] = []
+        try:
+            self._come_to_rest()
+        except TimeoutError as error:
+            wrong.append(Broken(invariant="rest", sentence=str(error)))
         on_duty = self._part_and_return()
         self.played = self._at_rest(on_duty)
-        return broken(self.played)
+        return wrong + broken(self.played)
 
     def _set_up(self, deeds: list[Deed]) -> None:
         told = workers(self.seed, deeds)
@@ -174,7 +178,8 @@ class Chaos:
         site.python.start()
         returned = monotonic()
         on_duty = [code for code in PINS if code != _HANDS_ON]
-        site.until_members(*on_duty, seconds=_REST)
+        with suppress(TimeoutError):  # an invariant says so
+            site.until_members(*on_duty, seconds=3 * SEATED_WITHIN.total_seconds())
         self.seated_after = timedelta(seconds=monotonic() - returned)
         return on_duty
 

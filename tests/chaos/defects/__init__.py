@@ -96,5 +96,32 @@ DEFECTS: dict[str, Defect] = {
             faults="",
             caught_by=("sessions",),
         ),
+        Defect(
+            name="skip_the_re_push",
+            file="callcenter/asterisk/bridge.py",
+            old="plan_changes(wanted, state.seats, facts, families).without(self._pushed)",
+            new="Changes()",
+            faults="",
+            caught_by=("members",),
+            seconds=8,
+        ),
+        Defect(
+            name="owe_no_call_back",
+            file="callcenter/service/followup/settling.py",
+            old="    if record.direction is Direction.INBOUND and promised_in(record):",
+            new="    if False:",
+            faults="",
+            caught_by=("promises",),
+            seed=7,
+            seconds=42,
+        ),
+        Defect(
+            name="another_took_the_call",
+            file=CALL,
+            old="        answered_by=by,",
+            new="        answered_by='c001' if by else by,",
+            faults="",
+            caught_by=("parties",),
+        ),
     )
 }
