@@ -67,12 +67,6 @@ class Round:
         """Return the calls that came in."""
         return [record for record in self.records if record.direction is Direction.INBOUND]
 
-    def tries(self, work: UnitOfWork, number: str) -> list[Attempt]:
-        """Return every attempt at whoever has this number, as written down."""
-        person = work.people.by_number(number)
-        owed = work.debts.of_person(person.id) if person else ()
-        return [attempt for one in owed for attempt in work.debts.attempts(one.id)]
-
     def lost(self) -> int:
         """Count the callers whom the PBX took and who are not on record."""
         known = {record.number for record in self.inbound}
@@ -82,8 +76,15 @@ class Round:
         """Count what is there once too often: records of one caller, rings of one attempt."""
         records = Counter(record.number for record in self.inbound)
         with self.site.looking() as work:
-            rings = [self.oracle.dialled(n) - len(self.tries(work, n)) for n in self.workers]
+            rings = [self.oracle.dialled(n) - len(tries(work, n)) for n in self.workers]
         return sum(n - 1 for n in records.values()) + sum(max(0, more) for more in rings)
+
+
+def tries(work: UnitOfWork, number: str) -> list[Attempt]:
+    """Return every attempt at whoever has this number, as written down."""
+    person = work.people.by_number(number)
+    owed = work.debts.of_person(person.id) if person else ()
+    return [attempt for one in owed for attempt in work.debts.attempts(one.id)]
 
 
 def broken(played: Round) -> list[Broken]:
@@ -149,7 +150,7 @@ def _results(played: Round) -> Iterator[str]:
     oracle = played.oracle
     with played.site.looking() as work:
         for number in played.workers:
-            results = [attempt.result for attempt in played.tries(work, number)]
+            results = [attempt.result for attempt in tries(work, number)]
             if (rung := oracle.dialled(number)) > len(results):
                 yield f"worker {number} was rung {rung} times for {len(results)} attempts written down"
             reached = sum(str(result).startswith("reached_") for result in results)

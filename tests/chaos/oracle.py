@@ -1,11 +1,10 @@
-"""What really happened, by witnesses that are not ours: SIPp's messages, queue_log, the PBX's counters.
+"""What really happened, by witnesses that are not ours: what telephones and carrier saw, and queue_log.
 
 Nothing here reads the journal we fold, nor the store.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,6 @@ from callcenter.demo.sipp import CallTiming, Carrier
 SECOND = timedelta(seconds=1)
 #: How a caller's stay in the queue ends.
 _LEFT = frozenset({"CONNECT", "ABANDON", "EXITWITHKEY", "EXITWITHTIMEOUT", "EXITEMPTY"})
-_PROCESSED = re.compile(r"(\d+) calls? processed")
 
 
 class Handset(Protocol):
@@ -81,12 +79,6 @@ class Oracle:
     def refused(self, number: str, status: int) -> int:
         """Return how often the carrier refused with this SIP status."""
         return sum(timing.status == status for timing in self.carrier.calls(number))
-
-    def processed(self) -> int:
-        """Return how many calls Asterisk says it had since it started."""
-        found = _PROCESSED.search(self.site.pbx.console("core show channels count"))
-        assert found is not None
-        return int(found[1])
 
     def waited(self) -> Iterator[Waited]:
         """Yield every stay in the queue, with how long a phone was idle meanwhile."""
