@@ -24,7 +24,7 @@ from callcenter.config_debts import Hardship as Hardship
 from callcenter.config_debts import Ladder as Ladder
 from callcenter.config_debts import Outbound as Outbound
 from callcenter.config_faults import faults_of
-from callcenter.config_types import E164, DialNumber, Host, Pause, Port, Section, Span, known_zone
+from callcenter.config_types import E164, DialNumber, Host, Pause, Port, Section, Span, known_zone, loopback
 from callcenter.domain.hours import spoken
 from callcenter.domain.retention import Rule, Term
 from callcenter.errors import ConfigError
@@ -307,6 +307,15 @@ class Backup(Section):
     keep: int = Field(default=14, ge=1, le=1000)
 
 
+class Health(Section):
+    """Where `hotline serve` says how it is: `/healthz`, `/readyz` and `/metrics`, over HTTP."""
+
+    #: Loopback only: there is no password. Whoever scrapes from elsewhere goes through something that asks.
+    address: Annotated[str, AfterValidator(loopback)] = "127.0.0.1"
+    #: 0: nowhere. Each process of one machine needs a port of its own.
+    port: int = Field(default=0, ge=0, le=65535)
+
+
 class Twilio(Section):
     """A line at Twilio, if the site has one. Its auth token stands in `Settings.twilio_token_file`."""
 
@@ -359,6 +368,7 @@ class Settings(BaseSettings):
     exports: Exports = Exports()
     reports: Reports = Reports()
     backup: Backup = Backup()
+    health: Health = Health()
     twilio: Twilio = Twilio()
 
     @property

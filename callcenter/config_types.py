@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,6 +17,17 @@ def known_zone(name: str) -> str:
     except ZoneInfoNotFoundError as error:  # a KeyError, which pydantic does not take for a wrong value
         raise ValueError("没有这个时区,如 Asia/Shanghai") from error
     return name
+
+
+def loopback(address: str) -> str:
+    """Return an address that this machine alone reaches, or raise `ValueError`."""
+    try:
+        is_ours = ip_address(address).is_loopback
+    except ValueError:
+        is_ours = False
+    if not is_ours:
+        raise ValueError("须是本机回环地址,如 127.0.0.1")
+    return address
 
 
 E164 = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]

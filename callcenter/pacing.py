@@ -86,19 +86,25 @@ class Spell:
 
 
 class Pulse:
-    """When each loop turned last, whether its round worked or not. Not for several threads at once."""
+    """When each loop turned last, whether its round worked or not. Beaten by one thread; any may look."""
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._due: dict[str, float] = {}
+        self._turned: dict[str, float] = {}
 
     def beat(self, name: str, pause: timedelta) -> None:
         """Note that a loop turns, which rests for `pause` between two rounds."""
-        self._due[name] = self._clock() + pause.total_seconds() + PATIENCE
+        now = self._clock()
+        self._due[name], self._turned[name] = now + pause.total_seconds() + PATIENCE, now
 
     def late(self) -> list[str]:
         """Return the loops that have not turned for longer than their rest and `PATIENCE`."""
-        return sorted(name for name, due in self._due.items() if self._clock() > due)
+        return sorted(name for name, due in self._due.copy().items() if self._clock() > due)
+
+    def ages(self) -> dict[str, timedelta]:
+        """Return since when each loop has been in its present round, or at rest after it."""
+        return {name: timedelta(seconds=self._clock() - at) for name, at in self._turned.copy().items()}
 
 
 async def forever(

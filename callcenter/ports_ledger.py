@@ -191,6 +191,10 @@ class Figures(Protocol):
         """Return what is open and falls due by `until`, alike ones counted together."""
         ...
 
+    def owed(self, now: datetime) -> tuple[int, int]:
+        """Return how many obligations stand that are due, and how many of them past their end."""
+        ...
+
     def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, bool, Result | None]]:
         """Return of each attempt in [start, end) when it was planned, whether by machine, and its result."""
         ...

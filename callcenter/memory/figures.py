@@ -33,6 +33,11 @@ class MemoryFigures:
         )
         return sorted(found, key=lambda one: (one.end, one.due, one.mode, one.consented))
 
+    def owed(self, now: datetime) -> tuple[int, int]:
+        """Return how many obligations stand that are due, and how many of them past their end."""
+        due = [o for o in MemoryDebts(self._state).open() if o.due_at <= now]
+        return len(due), sum(o.window_end < now for o in due)
+
     def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, bool, Result | None]]:
         """Return of each attempt in [start, end) when it was planned, whether by machine, and its result."""
         made = (a for a in self._state.attempts.values() if start <= a.planned_at < end)

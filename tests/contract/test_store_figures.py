@@ -50,6 +50,20 @@ def prove(work: UnitOfWork, debt_id: str, at: datetime, kind: EvidenceKind = Evi
     assert work.debts.add_evidence(proof)
 
 
+def test_what_is_due_and_what_of_it_is_late_is_counted(store: Store, now: datetime) -> None:
+    with store() as work:
+        for name in ("p1", "p2", "p3", "p4", "p5"):
+            enrol(work, name, Grade.DEEP, "梁溪区")
+        work.debts.add(debt("p1", now))
+        work.debts.add(debt("p2", now, due_at=now - 9 * DAY, window_end=now - DAY))
+        work.debts.add(debt("p3", now, due_at=now + DAY))
+        work.debts.add(debt("p4", now))
+        prove(work, "ob-p4", now)
+        work.debts.add(debt("p5", now))
+        work.debts.close("ob-p5", "本人要求", "admin", now)
+        assert work.figures.owed(now) == (2, 1)
+
+
 def test_alike_debts_are_counted_together_and_the_last_word_on_automation_counts(
     store: Store, now: datetime
 ) -> None:

@@ -26,6 +26,7 @@ LONGEST = {
     "test_pbx_contexts.py": 120,
     "test_alarm_road.py": 110,
     "test_actors_line.py": 90,
+    "test_serving_parts.py": 85,
     "test_flow_walks.py": 80,
     "test_violence_pbx.py": 65,
     "test_routing_skills.py": 60,

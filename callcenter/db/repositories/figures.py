@@ -44,6 +44,13 @@ class SqlFigures(Repository):
             for row in self._all(counted)
         ]
 
+    def owed(self, now: datetime) -> tuple[int, int]:
+        """Return how many obligations stand that are due, and how many of them past their end."""
+        late = func.count(case((obligations.c.window_end < now, 1)))
+        found = select(func.count(), late).where(_STANDS, obligations.c.due_at <= now)
+        due, overdue = self._connection.execute(found).one()
+        return due, overdue
+
     def tries_between(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, bool, Result | None]]:
         """Return of each attempt in [start, end) when it was planned, whether by machine, and its result."""
         made = select(attempts.c.planned_at, attempts.c.by, attempts.c.result)

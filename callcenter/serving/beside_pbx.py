@@ -1,39 +1,32 @@
-"""The serving process: journal follower, bridge, scheduler and watch, in one event loop.
-
-Each part may fail and come back by itself; none waits for another, and no caller waits for any.
-"""
+"""The bridge: what runs beside each PBX. It reads the journal, keeps the queue, and looks at the line."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from callcenter.asterisk.bridge import Bridge, RosterSource
-from callcenter.asterisk.control import AsteriskCalls, AsteriskQueue, PhoneBook
 from callcenter.asterisk.eyes import Eyes
 from callcenter.asterisk.spool import SpoolEdges
 from callcenter.backups import BackupRound
 from callcenter.bootstrap import App
 from callcenter.db.worker import StoreWorker
 from callcenter.errors import PbxError
-from callcenter.notify import Watchdog, notify, watchdog_every
-from callcenter.pacing import Pulse, Steady, forever, make_room
 from callcenter.ports import Member
 from callcenter.service.duty.presence import lapse
 from callcenter.service.followup.callers import Opening
 from callcenter.service.followup.debts import rules_of
-from callcenter.service.followup.dispatch import DebtRound
+from callcenter.service.health.standing import Standing, seat_of
 from callcenter.service.line import recordings
 from callcenter.service.line.self_dial import JournalEar, is_due, last_self_dial, self_dial, settle
 from callcenter.service.line.watch import Live, Watch
 from callcenter.service.privacy import exports
 from callcenter.service.privacy.recording_drops import drop_without_consent
-from scheduler.ticker import Ticker
+from callcenter.serving.loops import Line, Loop
 
 log = logging.getLogger(__name__)
 
@@ -51,31 +44,22 @@ SEAL = timedelta(seconds=10)
 BACK_UP = timedelta(minutes=5)
 
 
-class Server:
-    """Runs one line until it is told to stop."""
+class BridgePart:
+    """Keeps one PBX and the record of it."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, line: Line) -> None:
         settings, store = app.settings, app.store
-        salt = app.keys.password("pbx-salt")
         self._app = app
         self._worker = StoreWorker(name="journal")
         self._reading = asyncio.Lock()
-        self._link = app.ami_link()
-        phones = PhoneBook()
-        self._calls = AsteriskCalls(
-            self._link,
-            phones,
-            shown_number=settings.site.outbound_number,
-            others=settings.outbound.numbers,
-            salt=salt,
-        )
-        self._queue = AsteriskQueue(self._link, phones)
+        self._link, self._calls, self._queue = line.link, line.calls, line.queue
         self._follower = app.follower()
+        opening = Opening.of(settings)
         self._bridge = Bridge(
             link=self._link,
             queue=self._queue,
             edges=SpoolEdges(settings.pbx_home),
-            source=RosterSource(store, phones, salt=salt, clock=app.clock, opening=Opening.of(settings)),
+            source=RosterSource(store, line.phones, salt=line.salt, clock=app.clock, opening=opening),
             caught_up=self._catch_up,
             clock=app.clock,
         )
@@ -94,42 +78,48 @@ class Server:
             rules,
         )
         self._last_probe: datetime | None = None
-        self._round = DebtRound.wire(store, self._calls, self._queue, settings, app.clock, app.journal_told)
+
+    def loops(self) -> tuple[Loop, ...]:
+        """Return what it does again and again."""
+        return (
+            Loop(pause=FOLLOW, act=self._catch_up, name="journal.follow", must_turn=True),
+            Loop(pause=TIDY, act=self._tidy, name="journal.tidy"),
+            Loop(pause=SEAL, act=self._seal_messages, name="recordings.seal"),
+            Loop(pause=TIDY, act=self._sweep_messages, name="recordings.sweep"),
+            Loop(pause=TIDY, act=self._expire_exports, name="exports.expire"),
+            Loop(pause=BACK_UP, act=self._back_up, name="backup.round"),
+            Loop(pause=LOOK, act=self._lapse, name="duty.lapse", must_turn=True),
+            Loop(pause=LOOK, act=self._look, name="watch.look", must_turn=True),
+            Loop(pause=LOOK, act=self._call_ourselves, name="self_dial.round", must_turn=True),
+        )
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
-        stopped = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        make_room()
-        # Of what must turn all the time; a backup or the first sweep of a large register may take its time.
-        pulse = Pulse()
-        watchdog, every = Watchdog(pulse.late), watchdog_every()
-        ticker = Ticker(self._app.settings.outbound.sweep, Steady(self._round, "tick", log=log))
-        async with self._worker, asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(_forever(FOLLOW, self._catch_up, "journal.follow", pulse=pulse)),
-                group.create_task(_forever(TIDY, self._tidy, "journal.tidy")),
-                group.create_task(_forever(SEAL, self._seal_messages, "recordings.seal")),
-                group.create_task(_forever(TIDY, self._sweep_messages, "recordings.sweep")),
-                group.create_task(_forever(TIDY, self._expire_exports, "exports.expire")),
-                group.create_task(_forever(BACK_UP, self._back_up, "backup.round")),
-                group.create_task(_forever(LOOK, self._lapse, "duty.lapse", pulse=pulse)),
-                group.create_task(_forever(LOOK, self._look, "watch.look", pulse=pulse)),
-                group.create_task(_forever(LOOK, self._call_ourselves, "self_dial.round", pulse=pulse)),
-                group.create_task(self._bridge.run()),
-            ]
-            if every is not None:
-                tasks.append(group.create_task(_forever(every, watchdog.feed, "watchdog.feed")))
-            ticker.start()
-            notify("READY=1")
-            log.info("serving", extra={"action": "serve.started"})
-            await stopped.wait()
-            notify("STOPPING=1")
-            ticker.stop()
-            for task in tasks:
-                task.cancel()
-        log.info("stopped", extra={"action": "serve.stopped"})
+        """Keep the link to the PBX up, and the PBX equal to the roster."""
+        await self._bridge.run()
+
+    def start(self) -> None:
+        """Do nothing: all of it is loops."""
+
+    def stop(self) -> None:
+        """Do nothing: loops are cancelled."""
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        await self._worker.close()
+
+    def tell(self, standing: Standing) -> Standing:
+        """Add how the PBX stands, and what is written of it."""
+        live, bridge = self._live(), self._bridge.status
+        away = self._app.clock() - live.unstored_since if live.unstored_since else timedelta(0)
+        return replace(
+            standing,
+            follows_roster=bridge.last_sync is not None and not bridge.trouble,
+            store_away=max(standing.store_away, away),
+            trunk_up=live.trunk_up,
+            seats=None if live.members is None else Counter(map(seat_of, live.members)),
+            waiting=bridge.waiting,
+            disk_free=live.disk_free,
+        )
 
     async def _catch_up(self) -> None:
         """Return when every journal row written before this call is in the store."""
@@ -226,6 +216,3 @@ class Server:
     def _is_probe_due(self) -> bool:
         settings = self._app.settings
         return is_due(self._last_probe, self._app.clock(), settings.alarms.self_dial_at, settings.site.zone)
-
-
-_forever = partial(forever, log=log)
