@@ -114,6 +114,10 @@ class _Source:
         before = self.segments[: ids.index(self._segment)] if self._segment in ids else []
         return next((n for n, s in enumerate(before) if self.done.get(s.id, 0) < s.size), None)
 
+    def has(self, segment: str) -> bool:
+        """Tell whether a file is there."""
+        return any(one.id == segment for one in self.segments)
+
     def go_back(self, segment: str) -> None:
         """Read anew from the beginning of a file; one that is gone leaves the oldest."""
         self._segment, self._offset = segment, 0
@@ -262,6 +266,9 @@ class JournalFollower:
             anew = self._replay or self._anew is not None
             known = frozenset() if anew else work.calls.known_closed(self._folding.doubtful)
             self._folding.forget(known)
+        if at_end and not self._replay and (alone := self._folding.overdue(now.timestamp())):
+            # After a late file came queue_log is read from its beginning: what is on record knows more.
+            self._folding.forget(work.calls.known_closed(alone))
         facts = self._folding.judge(at_end=at_end, now=now.timestamp())
         applied: Applied = apply(work, facts, now, self._hooks)
         unread = work.journal.keep_unread(scraps) if scraps else 0
@@ -308,6 +315,9 @@ class JournalFollower:
         self._anew = None
         self._journal.start(stored[0])
         self._queue.start(stored[1])
+        if stored[0] is not None and not self._journal.has(stored[0].low_segment):
+            # Calls that were open began there, and nobody remembers: it is late, if ever it comes back.
+            self._journal.done[stored[0].low_segment] = 0
 
     def _read_anew(self, work: UnitOfWork, begin: str, reached: Checkpoint | None) -> None:
         """Tell calls again from a file on, until reading stands where it stood; whoever dies begins again.

@@ -391,6 +391,48 @@ def test_beginning_of_a_call_delivered_late_completes_the_call_on_record(
 
 
 @pytest.mark.parametrize("restarted", [True, False])
+def test_a_late_file_makes_no_less_of_calls_whose_files_are_not_read_again(
+    store: Store, pbx: Folder, tmp_path: Path, restarted: bool
+) -> None:
+    """queue_log is read from its beginning then, and of those calls it alone speaks."""
+    for n, name in enumerate(("answered", "counsellor_hangs_up")):
+        pbx.play(name)
+        pbx.journal.rename(pbx.journal.with_name(f"journal.csv.{n}"))
+    pbx.play("abandoned")
+    away = _put_away(pbx)
+    pbx.play("two_queue_entries")
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    away.rename(pbx.journal.with_name("journal.csv.2"))
+    follower = JournalFollower(pbx.home, store) if restarted else follower
+    follower.catch_up(LATER)
+    whole = ("answered", "counsellor_hangs_up", "abandoned", "two_queue_entries")
+    assert table(store) == expected(tmp_path, *whole)
+
+
+def test_who_dies_while_the_beginning_of_a_call_is_away_tells_it_once_that_is_back(
+    store: Store, pbx: Folder, tmp_path: Path
+) -> None:
+    """That file was read to its end, but whoever knew what stands there is gone."""
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.play("abandoned")
+    pbx.write(b"".join(lines[:7]), (TRACES / "answered.queue_log").read_bytes())
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    pbx.journal.rename(pbx.journal.with_name("journal.csv.1"))
+    pbx.write(lines[7])
+    follower.catch_up(LATER)
+    away = pbx.home / "away.csv"
+    pbx.journal.with_name("journal.csv.1").rename(away)
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    pbx.write(b"".join(lines[8:]))
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    away.rename(pbx.journal.with_name("journal.csv.1"))
+    JournalFollower(pbx.home, store).catch_up(LATER)
+    assert table(store) == expected(tmp_path, "abandoned", "answered")
+
+
+@pytest.mark.parametrize("restarted", [True, False])
 def test_row_that_reaches_a_rotated_file_after_it_was_read_is_not_lost(
     store: Store, pbx: Folder, tmp_path: Path, restarted: bool
 ) -> None:

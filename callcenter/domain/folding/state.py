@@ -137,6 +137,10 @@ class Folding:
             line=acts.line,
         )
 
+    def overdue(self, now: float | None) -> list[str]:
+        """Return the calls that queue_log alone knows, and the journal should by now."""
+        return [i for i, call in self._orphans.items() if now is None or now - call.heard >= _ORPHAN]
+
     def low(self) -> Place | None:
         """Return the place of the oldest open call's first row."""
         return next((call.first for call in self._open.values()), None)
@@ -212,9 +216,8 @@ class Folding:
 
     def _orphan_records(self, now: float | None) -> list[CallRecord]:
         """Tell calls the journal should know by now and does not."""
-        due = [i for i, call in self._orphans.items() if now is None or now - call.heard >= _ORPHAN]
         records = []
-        for call_id in due:
+        for call_id in self.overdue(now):
             lost = now is not None and now - self._orphans[call_id].heard >= _GIVEN_UP
             record = fold_call(call_id, (), self._orphans[call_id].queue, self._boot, given_up=lost)
             if record is not None and not record.is_open:
