@@ -9,7 +9,7 @@ are then left alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -263,9 +263,7 @@ class JournalFollower:
         at_end = behind == 0 or (rows == 0 and not scraps)
         queue_rows = self._read_queue(at_end)
         if self._folding.doubtful:
-            anew = self._replay or self._anew is not None
-            known = frozenset() if anew else work.calls.known_closed(self._folding.doubtful)
-            self._folding.forget(known)
+            self._folding.forget(work.calls.known_closed(self._doubtful()))
         if at_end and not self._replay and (alone := self._folding.overdue(now.timestamp())):
             # After a late file came queue_log is read from its beginning: what is on record knows more.
             self._folding.forget(work.calls.known_closed(alone))
@@ -284,6 +282,15 @@ class JournalFollower:
             behind=behind,
             newest_at=datetime.fromtimestamp(self._folding.horizon, UTC) if self._folding.horizon else None,
         )
+
+    def _doubtful(self) -> Collection[str]:
+        """Return the calls that count only if they are not on record yet.
+
+        While a late file is told, those are the calls that began before the file that is read first.
+        """
+        if self._replay:
+            return ()
+        return self._folding.doubtful if self._anew is None else self._folding.headless()
 
     def _join(self, work: UnitOfWork) -> None:
         """Go on where the store stands, if that is not where this follower left it.

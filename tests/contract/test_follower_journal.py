@@ -410,6 +410,28 @@ def test_a_late_file_makes_no_less_of_calls_whose_files_are_not_read_again(
     assert table(store) == expected(tmp_path, *whole)
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_late_file_makes_no_less_of_a_call_whose_end_alone_is_read_again(
+    store: Store, pbx: Folder, tmp_path: Path, restarted: bool
+) -> None:
+    lines = (TRACES / "answered.csv").read_bytes().splitlines(keepends=True)
+    pbx.write(b"".join(lines[:7]), (TRACES / "answered.queue_log").read_bytes())
+    pbx.journal.rename(pbx.journal.with_name("journal.csv.0"))
+    pbx.write(b"".join(lines[7:]))
+    pbx.play("counsellor_hangs_up")
+    pbx.journal.rename(pbx.journal.with_name("journal.csv.1"))
+    pbx.play("abandoned")
+    away = _put_away(pbx)
+    pbx.play("two_queue_entries")
+    follower = JournalFollower(pbx.home, store)
+    follower.catch_up(LATER)
+    away.rename(pbx.journal.with_name("journal.csv.2"))
+    follower = JournalFollower(pbx.home, store) if restarted else follower
+    follower.catch_up(LATER)
+    whole = ("answered", "counsellor_hangs_up", "abandoned", "two_queue_entries")
+    assert table(store) == expected(tmp_path, *whole)
+
+
 def test_who_dies_while_the_beginning_of_a_call_is_away_tells_it_once_that_is_back(
     store: Store, pbx: Folder, tmp_path: Path
 ) -> None:

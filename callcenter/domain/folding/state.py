@@ -137,6 +137,11 @@ class Folding:
             line=acts.line,
         )
 
+    def headless(self) -> list[str]:
+        """Return the doubtful calls whose beginning was not read: its first row is of the first channel."""
+        new = ((i, self._open[i].rows[0]) for i in self.doubtful if i in self._open)
+        return [i for i, row in new if row.event != "CHAN_START" or row.unique != i]
+
     def overdue(self, now: float | None) -> list[str]:
         """Return the calls that queue_log alone knows, and the journal should by now."""
         return [i for i, call in self._orphans.items() if now is None or now - call.heard >= _ORPHAN]
