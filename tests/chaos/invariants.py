@@ -137,8 +137,12 @@ def _parties(played: Round) -> Iterator[str]:
 
 
 def _read(played: Round) -> Iterator[str]:
+    """Nothing stays unreadable, and `queue_log` speaks only of calls that the journal knows nothing of."""
     if not played.boots:
         yield from verdict.nothing_unread(played.site)
+    written = {row[8] for row in verdict.journal(played.site) if len(row) > 8 and row[0] == "CHAN_START"}
+    half_told = [r.id for r in played.inbound if r.witness != "journal" and r.id in written]
+    yield from (f"call {call} is told by queue_log alone, and stands in the journal" for call in half_told)
 
 
 def _debts(played: Round) -> Iterator[str]:

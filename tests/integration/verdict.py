@@ -122,7 +122,7 @@ def nothing_unread(site: Site) -> Iterator[str]:
 
 def debts(site: Site, carrier: Carrier, workers: Sequence[str]) -> Iterator[str]:
     """Nobody is forgotten, and nobody is called twice for one attempt."""
-    born = Counter(row[8] for row in _journal(site) if row[0] == "CHAN_START" and row[8].startswith("at-"))
+    born = Counter(row[8] for row in journal(site) if row[0] == "CHAN_START" and row[8].startswith("at-"))
     yield from (f"attempt {i} was dialled {n} times" for i, n in born.items() if n > 1)
     with site.looking() as work:
         attempts = {i: work.debts.attempt(i) for i in {*site.tap.ordered, *born}}
@@ -143,7 +143,7 @@ def debts(site: Site, carrier: Carrier, workers: Sequence[str]) -> Iterator[str]
                 yield f"worker {number} was rung {rung} times for {dialled} attempts"
 
 
-def _journal(site: Site) -> Iterator[list[str]]:
+def journal(site: Site) -> Iterator[list[str]]:
     """Yield every journal row of the site, rotated files included, as a CSV reader reads it."""
     folder = site.pbx.journal_file.parent
     for file in sorted(folder.glob(f"{site.pbx.journal_file.name}*")):
