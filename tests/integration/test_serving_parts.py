@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from ami_tap import Moment
+from prometheus_client.parser import text_string_to_metric_families
 from test_violence_attempts import FINE, attempts, enlist, is_settled
 from verdict import findings
 from violence import Site, check_tools
@@ -41,17 +42,28 @@ class Parts:
         (self.pids[port],) = set(self.site.python.pids()) - before
         return port
 
-    def ask(self, port: int, path: str) -> dict[str, Any]:
-        """Return what a process says; nothing if it does not answer."""
-        link = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    def get(self, port: int, path: str) -> str:
+        """Return what a process says."""
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
             link.request("GET", path)
-            said: dict[str, Any] = json.loads(link.getresponse().read())
-            return said
-        except OSError:
-            return {}
+            return link.getresponse().read().decode()
         finally:
             link.close()
+
+    def ask(self, port: int, path: str) -> dict[str, Any]:
+        """Return what a process says of itself; nothing if it does not answer."""
+        try:
+            said: dict[str, Any] = json.loads(self.get(port, path))
+        except OSError:
+            return {}
+        return said
+
+    def metrics(self, port: int) -> dict[str, float]:
+        """Return each sample, spelt with its labels."""
+        families = text_string_to_metric_families(self.get(port, "/metrics"))
+        samples = (sample for family in families for sample in family.samples)
+        return {" ".join((s.name, *s.labels.values())): s.value for s in samples}
 
     def leader(self, *ports: int) -> int | None:
         """Return the one that leads; None if none of them says so. Never two."""
@@ -121,10 +133,26 @@ def test_of_two_schedulers_one_dials_and_is_followed_and_nobody_is_rung_twice(pa
     until(lambda: parted.leader(two), 20, what="the next one to lead after one that ended in order")
     until(lambda: '"action": "serve.stopped"' in site.python.log.read_text(), 20, what="it to end")
 
+    if site.postgres is not None:
+        without_the_store(parted, bridge, two)
     site.until_quiet()
     for number in WORKERS:
         assert len(attempts(site, number)) == len(carrier.calls(number)) == 1
     assert findings(site, carrier=carrier, workers=WORKERS) == []
+
+
+def without_the_store(parted: Parts, *ports: int) -> None:
+    """While the store is away nobody is ready, and everybody says why; then one leads again."""
+    assert parted.site.postgres is not None
+    parted.site.postgres.stop()
+    for port in ports:
+        until(lambda p=port: parted.ask(p, "/readyz").get("checks", {}).get("store") is False, 40)
+        assert parted.ask(port, "/healthz")["alive"]
+        assert parted.metrics(port)["hotline_store_away_seconds"] > 0
+    parted.site.postgres.start()
+    for port in ports:
+        until(lambda p=port: parted.ask(p, "/readyz").get("ready"), 40, what="it to be ready again")
+    until(lambda: parted.leader(*ports), 20, what="the lead to be taken again")
 
 
 def test_a_bridge_alone_answers_callers_and_dials_nobody(parted: Parts) -> None:
@@ -134,6 +162,12 @@ def test_a_bridge_alone_answers_callers_and_dials_nobody(parted: Parts) -> None:
     site.on_duty("c001")
     site.until_members("c001")
     enlist(site, FIRST)
+    until(lambda: parted.metrics(bridge).get("hotline_obligations due"), 40, what="the debt to be counted")
+    found = parted.metrics(bridge)
+    assert found["hotline_ami_up"] == found["hotline_ready"] == 1
+    assert sum(n for name, n in found.items() if name.startswith("hotline_queue_members ")) == 1
+    said = parted.get(bridge, "/metrics")
+    assert not [word for word in (FIRST, "周伟", "c001", "WX-") if word in said]
     ours = leadership_of(site.app.settings.database_url)
     assert ours.lead(), "a bridge does not lead"
     ours.resign()

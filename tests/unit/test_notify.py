@@ -76,6 +76,7 @@ def test_a_loop_that_stands_still_lets_the_watchdog_bark(
     asyncio.run(watchdog.feed())
     assert heard(manager) == "WATCHDOG=1"
     now[0] = 60 + PATIENCE + 1
+    assert pulse.ages() == {"journal.follow": timedelta(seconds=now[0])}
     for _ in range(2):
         asyncio.run(watchdog.feed())
     assert heard(manager) == ""
