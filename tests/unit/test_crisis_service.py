@@ -29,7 +29,7 @@ from callcenter.memory import MemoryAlarmRoad, MemoryStore, MemoryUnit
 from callcenter.service.line import crisis
 from callcenter.service.line.alarms import climb, on_acks
 from callcenter.service.line.watch import Live, Watch
-from callcenter.serving import LOOK
+from callcenter.serving.beside_pbx import LOOK
 from scheduler.cadence import SHANGHAI
 from scheduler.obligations import Kind, Mode, Obligation
 

@@ -20,7 +20,8 @@ from callcenter.ports import UnitOfWork
 from callcenter.service.duty import attendance, debriefs, presence
 from callcenter.service.duty.presence import lapse, members_at
 from callcenter.service.line.watch import Live, read
-from callcenter.serving import Server
+from callcenter.serving.beside_pbx import BridgePart
+from callcenter.serving.loops import Line
 
 WUXI = ZoneInfo("Asia/Shanghai")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -162,9 +163,10 @@ def test_the_serving_process_signs_off_whom_no_edge_did(tmp_path: Path, keys: Ke
         work.commit()
 
     async def serve() -> None:
-        server = Server(app)
-        async with server._worker:
-            await server._lapse()
+        bridge = BridgePart(app, Line.of(app))
+        (lapse,) = [loop for loop in bridge.loops() if loop.name == "duty.lapse"]
+        await lapse.act()
+        await bridge.close()
 
     asyncio.run(serve())
     with app.store() as work:

@@ -25,7 +25,7 @@ from callcenter.service.line.watch import Live, Watch
 from callcenter.service.names import digest
 from callcenter.service.risk import case_verbs as verbs
 from callcenter.service.risk.cases import follow
-from callcenter.serving import LOOK
+from callcenter.serving.beside_pbx import LOOK
 from scheduler.cadence import SHANGHAI
 from scheduler.gates import Rules
 from scheduler.obligations import Kind, Mode, Obligation
