@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
@@ -147,9 +148,10 @@ def _blocks(
             rows += timed
             lines += queue
             ours += [(attempt_id(number), at)] if templates[name].is_ours else []
-        # What comes later than the next call begins is told among that call's rows.
-        rows.sort()
+        # What comes later than the next call begins is told among that call's rows. Asterisk writes a call's
+        # rows of one instant in the order they stand in (HANGUP before CHAN_END): only the time sorts.
+        rows.sort(key=itemgetter(0))
         lines.sort()
-        told, said = bisect_left(rows, (at, "")), bisect_left(lines, str(int(at)))
+        told, said = bisect_left(rows, at, key=itemgetter(0)), bisect_left(lines, str(int(at)))
         yield [row for _, row in rows[:told]], lines[:said], ours
         rows, lines = rows[told:], lines[said:]
