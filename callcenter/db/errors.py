@@ -25,6 +25,12 @@ class StoreBusy(StoreError):
     error_id = "store_busy"
 
 
+class StoreReadOnly(StoreError):
+    """数据库现在只能读,不能写。确认 database.url 指向主库而不是备库,数据库的文件和磁盘可写。"""
+
+    error_id = "store_read_only"
+
+
 class StoreNotReady(StoreError):
     """数据库还没有表,或表已过时。运行 hotline init。"""
 
@@ -35,6 +41,8 @@ class StoreNotReady(StoreError):
 _UNDEFINED = ("42P01", "42703")
 #: SQLSTATE: serialization failure, deadlock, lock not available.
 _BUSY = ("40001", "40P01", "55P03")
+#: SQLSTATE: read-only transaction, as on a standby or a server that was told so.
+_READ_ONLY = ("25006",)
 #: SQLSTATE classes: connection, invalid authorisation, no such database, operator intervention.
 _AWAY = ("08", "28", "3D", "57")
 
@@ -48,6 +56,8 @@ def named(error: SQLAlchemyError) -> StoreError:
         return StoreNotReady()
     if code in _BUSY or (code or "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreBusy()
+    if code in _READ_ONLY or (code or "").startswith("SQLITE_READONLY"):
+        return StoreReadOnly()
     no_answer = isinstance(error, OperationalError) and code is None
     if no_answer or (code or "").startswith((*_AWAY, "SQLITE_CANTOPEN")):
         return StoreUnreachable()

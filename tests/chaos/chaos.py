@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from ami_tap import Moment
 from counsellor import Counsellor
 from faults import FAULTS, Fault
+from faults.process import leader
 from invariants import AFTER_BOOT, SEATED_WITHIN, Broken, Round, broken, tries
 from oracle import Handset, Oracle, Span
 from scenario import PHONES, WORKERS, Deed, number_of, plan, workers
@@ -51,10 +52,11 @@ _FIRST_TRY = 20.0
 _REST = 90.0
 
 
-def faults_for(store: str, names: str | None = None) -> dict[str, Fault]:
-    """Return the faults that a site with this store may suffer; only those named, if any are."""
+def faults_for(store: str, names: str | None = None, *, apart: bool = False) -> dict[str, Fault]:
+    """Return the faults that a site with this store may suffer, whole or apart; only those named, if any."""
     chosen = FAULTS if names is None else {name: FAULTS[name] for name in names.split(",") if name}
-    return {name: fault for name, fault in chosen.items() if fault.store in ("", store)}
+    found = {name: fault for name, fault in chosen.items() if fault.store in ("", store)}
+    return {name: fault for name, fault in found.items() if apart or not fault.apart}
 
 
 @dataclass(kw_only=True)
@@ -68,6 +70,8 @@ class Chaos:
     done: Counter[str] = field(default_factory=Counter)
     #: From our processes' return until the queue held exactly who is on duty, on a machine at rest.
     seated_after: timedelta = timedelta(0)
+    #: Who is owed a call only once the leader of several schedulers is dead; None: one runs alone.
+    heir: str | None = None
     #: The round at rest, once it is.
     played: Round | None = None
     _outages: list[Span] = field(default_factory=list)
@@ -176,9 +180,23 @@ class Chaos:
                 call.actor.wait(_REST)
         with suppress(TimeoutError):  # a gate may hold calls back for longer, which is no breach
             until(self._everybody_tried, _FIRST_TRY)
+        if site.is_apart:
+            self._bereave()
         site.until_on_record([call for call in site.calls if self._was_taken(call.number)], seconds=_REST)
         until(self._no_doubt, 2 * _REST, what="every attempt to be settled")
         site.until_quiet()
+
+    def _bereave(self) -> None:
+        """Kill the leader of the schedulers: whoever is owed a call from now on is dialled by another."""
+        site, heir = self.site, len(self._workers)
+        with suppress(TimeoutError):  # an invariant says so
+            until(lambda: len(site.apart.leaders()) == 1, _FIRST_TRY)
+        leader(site).send(signal.SIGKILL)
+        self._workers.append(number_of(heir))
+        self.heir = number_of(heir)
+        site.hotline("hardship", "import", str(self._register([heir])))
+        with suppress(TimeoutError):  # the same
+            until(self._everybody_tried, 2 * _FIRST_TRY)
 
     def _part_and_return(self) -> list[str]:
         """Let roster and queue part while nothing of ours lives; time their reunion; return who is on."""
@@ -194,6 +212,9 @@ class Chaos:
         with suppress(TimeoutError):  # an invariant says so
             site.until_members(*on_duty, seconds=2 * self._slowness * SEATED_WITHIN.total_seconds())
         self.seated_after = timedelta(seconds=monotonic() - returned) / self._slowness
+        if site.is_apart:
+            with suppress(TimeoutError):
+                until(site.apart.leaders, _FIRST_TRY)
         return on_duty
 
     def _was_taken(self, number: str) -> bool:
@@ -220,6 +241,7 @@ class Chaos:
             boots=self._boots,
             on_duty=on_duty,
             seated_after=self.seated_after,
+            heir=self.heir,
         )
 
     def figures(self) -> dict[str, object]:
@@ -246,6 +268,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--apart", action="store_true", help="one bridge and two schedulers, each a process")
     parser.add_argument("--faults", default=None, help=f"only these, with commas: {', '.join(FAULTS)}")
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--keep", action="store_true", help="leave the site's folder, whatever came of it")
@@ -257,9 +280,11 @@ def main() -> int:
         return bite.main(chosen.bite)
     seed = SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
-    sys.stdout.write(f"seed {seed}, {chosen.minutes:g} minutes, {chosen.store}\n")
+    how = f"{chosen.store}, {'apart' if chosen.apart else 'whole'}"
+    sys.stdout.write(f"seed {seed}, {chosen.minutes:g} minutes, {how}\n")
     sys.stdout.flush()
-    site, faults, failed = Site(chosen.store), faults_for(chosen.store, chosen.faults), True
+    faults = faults_for(chosen.store, chosen.faults, apart=chosen.apart)
+    site, failed = Site(chosen.store, apart=chosen.apart), True
     wrong: list[Broken] = []
     try:
         for fault in faults.values():
@@ -267,7 +292,7 @@ def main() -> int:
         chaos = Chaos(site=site.open(), seed=seed, seconds=chosen.minutes * 60, faults=faults)
         wrong = chaos.run()
         failed = bool(wrong) or chosen.keep
-        figures = chaos.figures() | {"store": chosen.store, "broken": len(wrong)}
+        figures = chaos.figures() | {"store": chosen.store, "apart": chosen.apart, "broken": len(wrong)}
         lines = [f"{one.invariant}: {one.sentence}" for one in wrong]
         sys.stdout.write("\n".join([json.dumps(figures, indent=2, ensure_ascii=False), *lines, ""]))
         if chosen.json:

@@ -29,7 +29,8 @@ REFUSED_BY = {Result.BUSY: 486}
 BY_ITSELF = frozenset({ClosingKind.SUPERSEDED, ClosingKind.REFUSED})
 #: Errors that a fault explains: the store or the PBX is away, or did not answer in time.
 EXPLAINED = frozenset(
-    {"StoreError", "StoreBusy", "StoreUnreachable", "PbxError", "PbxUnreachable", "Unanswered", "InDoubt"}
+    {"StoreError", "StoreBusy", "StoreUnreachable", "StoreReadOnly"}
+    | {"PbxError", "PbxUnreachable", "Unanswered", "InDoubt"}
     | {"JournalBehind", "bridge.trouble", "ami.down", "LineUnreachable"}
 )
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
@@ -57,6 +58,8 @@ class Round:
     #: Who should be in the queue at the end, and how long after our return exactly they were.
     on_duty: Sequence[str] = tuple(PINS)
     seated_after: timedelta = timedelta(0)
+    #: The worker who was owed a call only after the leader of several schedulers had died.
+    heir: str | None = None
     records: list[CallRecord] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -227,6 +230,17 @@ def _members(played: Round) -> Iterator[str]:
         yield f"the queue was not the roster's until {late:.1f} s after our return"
 
 
+def _leads(played: Round) -> Iterator[str]:
+    """Of several schedulers one leads, and the dead one was followed by one that dials."""
+    if played.heir is None:
+        return
+    if (leading := len(played.site.apart.leaders())) != 1:
+        yield f"{leading} schedulers lead"
+    with played.site.looking() as work:
+        if not tries(work, played.heir):
+            yield "nobody dialled once the leader had died"
+
+
 def _silence(played: Round) -> Iterator[str]:
     """Nothing personal is in what our processes and the PBX logged, nor in the name of a file (P5)."""
     site = played.site
@@ -281,6 +295,7 @@ INVARIANTS: dict[str, Callable[[Round], Iterator[str]]] = {
     "as fast": _as_fast,
     "reached": _reached,
     "members": _members,
+    "leads": _leads,
     "silence": _silence,
     "complaints": _complaints,
 }

@@ -1,4 +1,7 @@
-"""Short seeded rounds: our processes, the wire, the PBX and the store break while calls flow both ways."""
+"""Short seeded rounds: our processes, the wire, the PBX and the store break while calls flow both ways.
+
+On SQLite one process serves, on PostgreSQL a bridge and two schedulers do.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ SEED = 20261123
 SECONDS = 20.0
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
-def test_a_short_round_of_chaos_leaves_the_record_whole(store: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("store", "apart"), [("sqlite", False), ("postgres", True)], ids=["whole", "apart"])
+def test_a_short_round_of_chaos_leaves_the_record_whole(
+    store: str, apart: bool, request: pytest.FixtureRequest
+) -> None:
     check_tools()
-    site, faults = Site(store), faults_for(store)
+    site, faults = Site(store, apart=apart), faults_for(store, apart=apart)
     try:
         for fault in faults.values():
             fault.prepare(site)

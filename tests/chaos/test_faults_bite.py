@@ -19,7 +19,11 @@ import psycopg
 import pytest
 from ami_tap import AmiTap
 from faults import FAULTS
-from postgres import breakable_server
+from faults.process import leader
+from postgres import BreakableServer, breakable_server
+from violence import Site, check_tools
+
+from callcenter.demo.runner import until
 
 PATIENCE = 0.3
 ORDER = b"Action: Ping\r\n\r\n"
@@ -166,6 +170,39 @@ def test_postgres_is_gone_and_comes_back(name: str) -> None:
         psycopg.connect(where).close()
 
 
+def refuses_to_write(link: psycopg.Connection[tuple[object, ...]]) -> bool:
+    try:
+        link.execute("CREATE TABLE IF NOT EXISTS t (a int)")
+    except psycopg.errors.ReadOnlySqlTransaction:
+        return True
+    return False
+
+
+@pytest.mark.postgres
+def test_postgres_may_only_be_read_and_is_written_again() -> None:
+    fault = FAULTS["postgres_read_only"]
+    with breakable_server() as server:
+        site: Any = SimpleNamespace(postgres=server)
+        where = server.server.url(server.server.new_database())
+        with psycopg.connect(where, autocommit=True) as before:
+            assert not refuses_to_write(before)
+            fault.strike(site)
+            assert before.execute("SELECT 1").fetchall() == [(1,)]
+            until(lambda: refuses_to_write(before), 5, what="an open session to be told as well")
+            fault.mend(site)
+            until(lambda: not refuses_to_write(before), 5, what="an open session to be told as well")
+        _told_while_away(server, fault.strike, refuses=True)
+        _told_while_away(server, fault.mend, refuses=False)
+
+
+def _told_while_away(server: BreakableServer, act: Callable[[Any], object], *, refuses: bool) -> None:
+    server.kill()
+    act(SimpleNamespace(postgres=server))
+    server.start()
+    with psycopg.connect(server.server.url("postgres"), autocommit=True) as link:
+        assert refuses_to_write(link) is refuses
+
+
 @pytest.mark.parametrize(
     ("name", "seconds"), [("clock_forward", 10_800), ("clock_back", -1800), ("clock_slip", -90)]
 )
@@ -225,3 +262,68 @@ def test_journal_is_begun_anew_told_twice_and_cut(written: Any) -> None:
     assert not written.pbx.journal_file.read_bytes().endswith(b"\n")
     FAULTS["journal_rotated"].strike(written)
     assert not written.pbx.journal_file.exists()
+
+
+@pytest.fixture
+def apart(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Our processes alone, each part by itself, on a store of their own; no Asterisk is there."""
+    check_tools()
+    site = Site("postgres", apart=True)
+    try:
+        site.python.start(ready=False)
+        yield site
+    finally:
+        site.close(keep=bool(request.session.testsfailed))
+
+
+def until_one_leads(site: Site) -> None:
+    until(lambda: len(site.apart.leaders()) == 1, 30, what="one scheduler to lead")
+
+
+def are_well(site: Site) -> bool:
+    """Tell whether each part runs once and says how it is."""
+    units = [*site.apart.units("bridge"), *site.apart.units("scheduler")]
+    return len(site.python.pids()) == len(units) and all(unit.readiness() for unit in units)
+
+
+@pytest.mark.asterisk
+@pytest.mark.postgres
+def test_each_part_alone_dies_and_hangs_and_is_there_again(apart: Site) -> None:
+    until(lambda: are_well(apart), 30, what="every part to be up")
+    for name, find in (("hang_leader", leader), ("kill_leader", leader), ("hang_bridge", bridge)):
+        until_one_leads(apart)
+        struck = find(apart)
+        FAULTS[name].strike(apart)
+        assert struck.lives is name.startswith("hang")
+        assert struck.readiness() == {}
+        until_one_leads(apart)
+        assert leader(apart) is not struck, "another has the lead, also of one that hangs"
+        FAULTS[name].mend(apart)
+        until(lambda: are_well(apart), 30, what="every part to be up again")
+    until_one_leads(apart)
+    FAULTS["kill_bridge"].strike(apart)
+    assert not bridge(apart).lives
+    assert len(apart.python.pids()) == len(apart.apart.units("scheduler"))
+    FAULTS["kill_bridge"].mend(apart)
+    FAULTS["kill_bridge"].mend(apart)
+    until(lambda: are_well(apart), 30, what="the bridge to be up again")
+    _is_there_twice(apart)
+
+
+def _is_there_twice(site: Site) -> None:
+    """A second one of everything comes up, once, and is ended."""
+    before = site.python.pids()
+    started = site.python.said("serve.started")
+    FAULTS["twice"].strike(site)
+    FAULTS["twice"].strike(site)
+    until(lambda: site.python.said("serve.started") > started, 30, what="the second one to be at work")
+    assert len(site.python.pids()) == len(before) + 1
+    FAULTS["twice"].mend(site)
+    FAULTS["twice"].mend(site)
+    assert site.python.pids() == before
+    assert site.python.said("serve.stopped") == 1, "it ended in order"
+
+
+def bridge(site: Site) -> Any:
+    (found,) = site.apart.units("bridge")
+    return found

@@ -1,16 +1,18 @@
-"""PostgreSQL stops, dies or hangs under a store that stays open: it says so, and works again by itself."""
+"""PostgreSQL stops, dies, hangs or may only be read: a store that stays open says so, and works again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from postgres import BreakableServer, breakable_server
 
 from callcenter.db import engine
-from callcenter.db.errors import StoreBusy, StoreUnreachable
+from callcenter.db.errors import StoreBusy, StoreReadOnly, StoreUnreachable
 from callcenter.db.migrate import upgrade
 from callcenter.db.unit_of_work import SqlStore, open_store
+from callcenter.demo.runner import until
 from callcenter.keys import KeyRing
 from callcenter.ports import Checkpoint
 
@@ -76,6 +78,36 @@ def test_a_server_that_dies_in_the_midst_of_a_unit_keeps_nothing_of_it(
         _torn(store, getattr(breakable, blow))
     breakable.start()
     assert _place(store) is None
+
+
+def _told(server: BreakableServer, only_read: str) -> None:
+    """Let transactions of every session write, or only read, as on a server that became a standby."""
+    with psycopg.connect(server.server.url("postgres"), autocommit=True) as link:
+        link.execute(f"ALTER SYSTEM SET default_transaction_read_only = {only_read}")
+        link.execute("SELECT pg_reload_conf()")
+
+
+def _refuses(store: SqlStore) -> bool:
+    try:
+        _put(store)
+    except StoreReadOnly:
+        return True
+    return False
+
+
+def test_a_server_that_may_only_be_read_says_so_and_is_written_again_by_the_same_store(
+    breakable: BreakableServer, store: SqlStore
+) -> None:
+    _put(store)
+    _told(breakable, "on")
+    try:
+        until(lambda: _refuses(store), 5, what="the store's sessions to be told")
+        with pytest.raises(StoreReadOnly, match="主库"):
+            _put(store)
+        assert _place(store) == PLACE, "what is there can be read"
+    finally:
+        _told(breakable, "off")
+    until(lambda: not _refuses(store), 5, what="the store's sessions to be told")
 
 
 def test_whoever_hangs_with_a_lock_holds_nobody_up_for_ever(store: SqlStore) -> None:

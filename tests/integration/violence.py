@@ -2,22 +2,19 @@
 
 `Site` is one line in one folder: the product's own Asterisk configuration (short prompts and waits), a
 store made by `hotline init` (SQLite, or a PostgreSQL server of its own), people and shifts by `hotline`
-verbs, `hotline serve` as a process of its own, SIPp around it. `Site.python` strikes every Python
-process of ours, `Site.pbx.process` strikes Asterisk, `Site.tap` strikes at one exact word between the two.
+verbs, `hotline serve` as a process of its own or, apart, its parts, SIPp around it. `Site.python` strikes
+every Python process of ours, `Site.pbx.process` strikes Asterisk, `Site.tap` strikes at one exact word
+between the two.
 
 To grow it: a new process of ours needs nothing if its command line names the site's configuration
-file; a new kind of blow is a method of `Python`; a new invariant is a line in `verdict.py`.
+file; a new kind of blow is a method of `Python` (`processes.py`); a new invariant is a line in `verdict.py`.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
@@ -30,6 +27,8 @@ import pytest
 from ami_tap import AmiTap
 from harness import Actors, Pbx, short_home
 from postgres import BreakableServer, breakable_server
+from processes import Apart, Python
+from processes import run_verb as run_verb
 
 from callcenter.asterisk.spool import whole_second
 from callcenter.asterisk.tree import find_asterisk
@@ -43,7 +42,6 @@ from callcenter.errors import ConfigError
 from callcenter.ports import UnitOfWork
 from callcenter.service.duty import roster
 
-HOTLINE = (sys.executable, "-m", "callcenter.cli")
 TRUNK = "127.0.0.2"
 PINS = {"c001": "480195", "c002": "730264", "c003": "159357"}
 NAMES = {"c001": "王芳", "c002": "李娜", "c003": "张秀英"}
@@ -94,25 +92,6 @@ def check_tools() -> None:
         pytest.fail(str(error), pytrace=False)
 
 
-def run_verb(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run one `hotline` verb as a person would, whatever comes of it."""
-    return subprocess.run(
-        [*HOTLINE, "--config", str(config), *words],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-        timeout=60,
-    )
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return the environment without anybody's HOTLINE_*: the site's file alone counts."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("HOTLINE_")}
-    tree = os.environ.get("HOTLINE_ASTERISK_TREE")
-    return kept | ({"HOTLINE_ASTERISK_TREE": tree} if tree else {}) | {"HOTLINE_ACTOR": "admin"} | more
-
-
 @cache
 def _enrolled() -> Path:
     """Make the store and the people once per test process; every site begins with a copy."""
@@ -153,97 +132,10 @@ class Call:
         return timing
 
 
-class Python:
-    """Every Python process of ours at one site: whoever names its configuration file when started."""
-
-    def __init__(self, config: Path, log: Path, tapped_port: int) -> None:
-        self.config = config
-        self.log = log
-        self._port = tapped_port
-        self._started: list[subprocess.Popen[bytes]] = []
-        self._log_from = 0
-        #: More of the environment of whatever is started from now on.
-        self.environment: dict[str, str] = {}
-
-    def start(self, *words: str, ready: bool = True) -> None:
-        """Start `hotline serve` (or other words) in a session of its own; wait until it is at work."""
-        self._log_from = self._log_size()
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [*HOTLINE, "--config", str(self.config), *(words or ("serve",))],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment(HOTLINE_ASTERISK__AMI_PORT=str(self._port)) | self.environment,
-                start_new_session=True,
-            )
-        self._started.append(process)
-        if ready:
-            until(lambda: self._is_up(process), 60, what="hotline serve to be up")
-
-    def restart(self) -> None:
-        """Start afresh, as a service manager does once the old one is gone."""
-        self.sigkill()
-        self.start()
-
-    def sigkill(self) -> None:
-        """End every process at once."""
-        self._strike(signal.SIGKILL)
-        for process in self._started:
-            process.wait(10)
-        self._started.clear()
-
-    def sigstop(self) -> None:
-        """Hang every process: alive, holding what it holds, doing nothing."""
-        self._strike(signal.SIGSTOP)
-        until(lambda: all(_state(pid) == "T" for pid in self.pids()), what="every process to stand still")
-
-    def sigcont(self) -> None:
-        """Let what hangs go on, as if nothing had happened."""
-        self._strike(signal.SIGCONT)
-
-    def pids(self) -> list[int]:
-        """Return every living process of ours."""
-        wanted = str(self.config).encode()
-        found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in found if wanted in _words(pid) and _state(pid) not in ("Z", "X", "")]
-
-    def said(self, action: str) -> int:
-        """Return how often the process started last logged this action."""
-        return self._fresh_log().count(f'"action": "{action}"')
-
-    def complaints(self) -> list[str]:
-        """Return every logged line above warning, of all lives."""
-        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        return [line for line in text.splitlines() if '"level": "error"' in line or "Traceback" in line]
-
-    def close(self) -> None:
-        """Leave nothing behind, also of what was stopped."""
-        self.sigkill()
-
-    def _is_up(self, process: subprocess.Popen[bytes]) -> bool:
-        if process.poll() is not None:
-            raise AssertionError(f"hotline serve ended with {process.returncode}: {self._fresh_log()}")
-        return self.said("ami.up") > 0
-
-    def _fresh_log(self) -> str:
-        with self.log.open("rb") as log:
-            log.seek(self._log_from)
-            return log.read().decode(errors="replace")
-
-    def _log_size(self) -> int:
-        return self.log.stat().st_size if self.log.exists() else 0
-
-    def _strike(self, number: signal.Signals) -> None:
-        for pid in self.pids():
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-
 class Site:
-    """One line and everything around it. `store`: `sqlite` or `postgres`."""
+    """One line and everything around it. `store`: `sqlite` or `postgres`; `apart`: our parts run alone."""
 
-    def __init__(self, store: str = "sqlite") -> None:
+    def __init__(self, store: str = "sqlite", *, apart: bool = False) -> None:
         self.folder = short_home()
         self.config = self.folder / "hotline.toml"
         self.began = datetime.now(UTC)
@@ -259,7 +151,8 @@ class Site:
             users = tuple(work.users.all())
         self.pbx = Pbx(settings=settings, keys=self.app.keys, users=users)
         self.tap = AmiTap(settings.asterisk.ami_port)
-        self.python = Python(self.config, self.folder / "serve.log", self.tap.port)
+        kind = Apart if apart else Python
+        self.python: Python = kind(self.config, self.folder / "serve.log", self.tap.port)
         self.actors = Actors(pbx=self.pbx, folder=self.folder / "actors")
         self.calls: list[Call] = []
 
@@ -290,8 +183,19 @@ class Site:
             config.write(f"[database]\nurl = {json.dumps(server.url(server.new_database()))}\n")
         _enrol(self.config)
 
+    @property
+    def is_apart(self) -> bool:
+        """Tell whether our parts run alone."""
+        return isinstance(self.python, Apart)
+
+    @property
+    def apart(self) -> Apart:
+        """Return the parts of a site that runs apart."""
+        assert isinstance(self.python, Apart), "this site runs whole"
+        return self.python
+
     def open(self) -> Site:
-        """Start Asterisk and `hotline serve`; nobody is on duty yet."""
+        """Start Asterisk and what of ours this site runs; nobody is on duty yet."""
         self.pbx.start()
         self.tap.start()
         self.python.start()
@@ -431,18 +335,3 @@ class Site:
 def until_after(moment: datetime, seconds: float = 150) -> None:
     """Wait until the clock has passed this instant."""
     until(lambda: datetime.now(UTC) > moment, seconds, what="the clock")
-
-
-def _words(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def _state(pid: int) -> str:
-    """Return the process' state letter (proc(5)); empty if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""

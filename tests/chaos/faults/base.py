@@ -29,5 +29,7 @@ class Fault:
     hold: tuple[float, float] = (0.1, 4.0)
     #: Which store it is about: `sqlite`, `postgres`; empty: any.
     store: str = ""
+    #: It is about one part alone: a site that runs whole cannot suffer it.
+    apart: bool = False
     #: Asterisk itself dies by it: calls end, and their records say that their end is uncertain.
     kills_calls: bool = False

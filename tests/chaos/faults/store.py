@@ -1,4 +1,4 @@
-"""The database is held by somebody else, has no room, or is gone."""
+"""The database is held by somebody else, has no room, may only be read, or is gone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 
+import psycopg
+from postgres import BreakableServer
 from violence import Site
 
+from callcenter.demo.runner import until
 from faults.base import Fault
 
 #: The lock of each site that is held.
@@ -47,6 +50,28 @@ def _server(act: str) -> Callable[[Site], None]:
     return do
 
 
+def run_sql(server: BreakableServer, command: str) -> list[tuple[object, ...]]:
+    """Run one command on a server and return its rows. Raise `psycopg.OperationalError` if it is away."""
+    with psycopg.connect(server.server.url("postgres"), autocommit=True) as link:
+        return link.execute(command).fetchall()
+
+
+def _allow(site: Site, *, writes: bool) -> None:
+    """Let transactions that begin from now on write, or only read (SQLSTATE 25006), as on a standby.
+
+    Written as `ALTER SYSTEM` does, for whoever has to be told while the server is away.
+    """
+    server = site.postgres
+    assert server is not None
+    only_read = "off" if writes else "on"
+    with (server.server.data / "postgresql.auto.conf").open("a") as settings:
+        settings.write(f"default_transaction_read_only = {only_read}\n")
+    if server.is_running:
+        run_sql(server, "SELECT pg_reload_conf()")
+        told = [(only_read,)]
+        until(lambda: run_sql(server, "SHOW default_transaction_read_only") == told, 10, what="it to be told")
+
+
 FAULTS = (
     Fault(name="sqlite_locked", strike=_lock, mend=_unlock, hold=(0.5, 8), store="sqlite"),
     Fault(
@@ -61,5 +86,12 @@ FAULTS = (
     ),
     Fault(
         name="postgres_kill", strike=_server("kill"), mend=_server("start"), hold=(0.1, 4), store="postgres"
+    ),
+    Fault(
+        name="postgres_read_only",
+        strike=partial(_allow, writes=False),
+        mend=partial(_allow, writes=True),
+        hold=(0.5, 6),
+        store="postgres",
     ),
 )
