@@ -16,16 +16,15 @@ SECONDS = 20.0
 
 
 @pytest.mark.parametrize(("store", "apart"), [("sqlite", False), ("postgres", True)], ids=["whole", "apart"])
-def test_a_short_round_of_chaos_leaves_the_record_whole(
-    store: str, apart: bool, request: pytest.FixtureRequest
-) -> None:
+def test_a_short_round_of_chaos_leaves_the_record_whole(store: str, apart: bool) -> None:
     check_tools()
-    site, faults = Site(store, apart=apart), faults_for(store, apart=apart)
+    site, faults, failed = Site(store, apart=apart), faults_for(store, apart=apart), True
     try:
         for fault in faults.values():
             fault.prepare(site)
         chaos = Chaos(site=site.open(), seed=SEED, seconds=SECONDS, faults=faults)
         found = chaos.run()
         assert found == [], f"logs in {site.folder}\n{chaos.figures()}"
+        failed = False
     finally:
-        site.close(keep=bool(request.session.testsfailed))
+        site.close(keep=failed)

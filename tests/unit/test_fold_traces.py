@@ -4,10 +4,12 @@ is what a supervisor would say. Callers' numbers are invented."""
 from __future__ import annotations
 
 import pytest
-from journal_text import TRACES, only_call, trace
+from journal_text import TRACES, only_call, trace, trace_rows
 
 from callcenter.domain.calls import CallRecord, Direction, EndedBy, Outcome
 from callcenter.domain.duty import PresenceAct
+from callcenter.domain.folding.call import fold_call
+from callcenter.domain.queue_log import QueueRow
 
 
 def seconds(call: CallRecord) -> tuple[float | None, float | None]:
@@ -122,6 +124,28 @@ def test_pbx_that_dies_under_a_talk_leaves_it_answered_with_an_uncertain_end() -
     call = only_call("pbx_killed_in_talk")
     assert (call.outcome, call.answered_by, call.ended_by) == (Outcome.ANSWERED, "c017", EndedBy.SYSTEM)
     assert call.end_is_uncertain
+
+
+def test_pbx_that_dies_under_a_caller_whom_the_counsellor_left_leaves_their_end_uncertain() -> None:
+    rows, queue = trace_rows("counsellor_hangs_up")
+    without_the_callers_end = rows[:-3]
+    died_at = float(rows[-1].time)
+    told = {
+        name: fold_call("pbx1-1795459409.2", without_the_callers_end, lines, died_at + 5)
+        for name, lines in (("agent", queue), ("caller", [by_the_caller(line) for line in queue]))
+    }
+    assert {name: call and call.outcome for name, call in told.items()} == dict.fromkeys(
+        told, Outcome.ANSWERED
+    )
+    assert {name: call and call.end_is_uncertain for name, call in told.items()} == {
+        "agent": True,
+        "caller": False,
+    }
+
+
+def by_the_caller(line: QueueRow) -> QueueRow:
+    """Return what queue_log says where the caller ends the same talk."""
+    return line._replace(event="COMPLETECALLER") if line.event == "COMPLETEAGENT" else line
 
 
 def test_check_in_answered_with_key_1() -> None:

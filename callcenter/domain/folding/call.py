@@ -20,7 +20,10 @@ from callcenter.domain.queue_log import QueueRow
 
 #: Q.850 causes by which the network, not a person, ended a call.
 _NETWORK_CAUSES = frozenset({1, 2, 3, 27, 34, 38, 41, 42, 44, 58, 102, 127})
-_QUEUE_END = frozenset({"COMPLETEAGENT", "COMPLETECALLER", "ABANDON"})
+#: Lines of queue_log after which the caller is gone, and those after which their talk at least is over:
+#: whom the counsellor left is asked what is next, and may hear of it until the PBX dies.
+_QUEUE_END = frozenset({"COMPLETECALLER", "ABANDON"})
+_QUEUE_PARTS = _QUEUE_END | {"COMPLETEAGENT"}
 _OUR_CALL, _OUR_PROBE, _OUR_EAR = "at-", "sd-", "ls-"
 
 
@@ -167,7 +170,8 @@ def _outcome(told: Reading, direction: Direction, answered: str | None, closed: 
 
 def _end(told: Reading, answered: str | None) -> str:
     sign = told.caller_end or told.linked_end or told.last_sign
-    return max(t for t in (sign, answered, told.queue_end(_QUEUE_END) if not told.caller_end else None) if t)
+    parted = None if told.caller_end else told.queue_end(_QUEUE_PARTS)
+    return max(t for t in (sign, answered, parted) if t)
 
 
 def _ended_by(told: Reading, died: bool) -> EndedBy:

@@ -131,7 +131,7 @@ class Reading:
         return self.last_time or max(map(_second, self.queue))
 
     def queue_end(self, events: frozenset[str]) -> str | None:
-        """Return when queue_log saw the call end."""
+        """Return when queue_log last saw one of these."""
         return max((_second(q) for q in self.queue if q.event in events), default=None)
 
     def hear(self, rows: Iterable[Row]) -> None:
