@@ -1,7 +1,8 @@
 """The database is away for minutes or an hour while callers come: what is kept up, and what it costs.
 
-On SQLite another connection holds the write lock, on PostgreSQL the server is stopped. Callers must be
-answered as ever, the queue stays as it is, memory and log stay flat, and all is on record after.
+On SQLite another connection holds the write lock, on PostgreSQL the server is stopped or, `--read-only`,
+takes no writes. Callers must be answered as ever, the queue stays as it is, memory and log stay flat, and
+all is on record after.
 `scripts/chaos --outage MINUTES --store postgres` plays it for as long as one likes.
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 
+from faults import FAULTS
 from verdict import findings
 from violence import PINS, Site, run_verb
 
@@ -52,13 +54,17 @@ _HOURLY = {"journal.tidy", "recordings.sweep", "exports.expire", "backup.round"}
 
 @dataclass(kw_only=True)
 class Outage:
-    """One outage on a site of its own. `restart`: our Python dies in the midst and comes up storeless."""
+    """One outage on a site of its own. `restart`: our Python dies in the midst and comes up storeless.
+
+    `read_only`: the store (PostgreSQL) can be read as ever.
+    """
 
     site: Site
     seconds: float
     #: Seconds between two callers: fewer than the phones can take.
     every: float = 4.0
     restart: bool = False
+    read_only: bool = False
     #: Resident memory of the serving process, KiB, by seconds since the outage began.
     memory: list[tuple[float, int]] = field(default_factory=list)
     #: Seconds from the store's return until every call was on record.
@@ -77,7 +83,7 @@ class Outage:
         site.until_members(*PINS)
         site.until_reachable(*PINS)
         site.until_on_record([self._a_call()])
-        self._mend = take_away(site)
+        self._mend = take_away(site, read_only=self.read_only)
         try:
             self._last_it_out()
         finally:
@@ -205,8 +211,11 @@ class Outage:
         }
 
 
-def take_away(site: Site) -> Callable[[], object]:
-    """Let nobody use the site's store; return what ends it."""
+def take_away(site: Site, *, read_only: bool = False) -> Callable[[], object]:
+    """Let nobody use the site's store, or only read it; return what ends it."""
+    if read_only:
+        FAULTS["postgres_read_only"].strike(site)
+        return lambda: FAULTS["postgres_read_only"].mend(site)
     if site.postgres is not None:
         site.postgres.stop()
         server = site.postgres
@@ -229,16 +238,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="chaos --outage", description="Take the database away for a while.")
     parser.add_argument("--outage", type=float, required=True, metavar="MINUTES")
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--read-only", action="store_true", help="PostgreSQL: it takes no writes")
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two callers")
     parser.add_argument("--json", type=Path, help="where memory by the second and the figures go")
     chosen = parser.parse_args()
+    if chosen.read_only and chosen.store != "postgres":
+        parser.error("--read-only needs --store postgres")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     site, failed = Site(chosen.store), True
     try:
-        outage = Outage(site=site.open(), seconds=chosen.outage * 60, every=chosen.every)
+        seconds = chosen.outage * 60
+        outage = Outage(site=site.open(), seconds=seconds, every=chosen.every, read_only=chosen.read_only)
         wrong = outage.run()
         failed = bool(wrong)
-        figures = outage.figures() | {"store": chosen.store, "findings": len(wrong)}
+        figures = outage.figures() | {
+            "store": chosen.store,
+            "read_only": chosen.read_only,
+            "findings": len(wrong),
+        }
         sys.stdout.write("\n".join([json.dumps(figures, indent=2), *wrong, ""]))
         if chosen.json:
             chosen.json.write_text(json.dumps(figures | {"memory": outage.memory}))

@@ -308,6 +308,9 @@ def test_each_part_alone_dies_and_hangs_and_is_there_again(apart: Site) -> None:
     FAULTS["kill_bridge"].mend(apart)
     until(lambda: are_well(apart), 30, what="the bridge to be up again")
     _is_there_twice(apart)
+    FAULTS["pbx_restart"].strike(apart)
+    FAULTS["pbx_kill"].strike(apart)
+    assert not apart.pbx.process.is_running, "what is down already is struck in vain"
 
 
 def _is_there_twice(site: Site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from violence import Site
 
 from callcenter.demo.runner import until
@@ -26,10 +28,15 @@ def until_booted(site: Site) -> None:
     until(booted, 60, what="Asterisk to be up again")
 
 
+def _order_restart(site: Site) -> None:
+    with suppress(PbxUnreachable):  # it is down already
+        site.pbx.console("core restart now")
+
+
 FAULTS = (
     Fault(
         name="pbx_restart",
-        strike=lambda site: site.pbx.console("core restart now"),
+        strike=_order_restart,
         mend=until_booted,
         kills_calls=True,
     ),
