@@ -120,11 +120,11 @@ with sqlite3.connect(sys.argv[1], isolation_level=None) as ours:
             ours.execute("INSERT INTO t VALUES (zeroblob(100000))")
             print("kept", flush=True)
         except sqlite3.OperationalError as error:
-            print(type(error).__name__, flush=True)
+            print(error.sqlite_errorname, flush=True)
 """
 
 
-def test_database_has_no_room(tmp_path: Path) -> None:
+def test_database_cannot_be_written(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path / "x.db")],
         stdin=subprocess.PIPE,
@@ -135,7 +135,7 @@ def test_database_has_no_room(tmp_path: Path) -> None:
         write = asker(writer)
         assert write() == "kept"
         FAULTS["sqlite_full"].strike(site)
-        assert write() == "OperationalError"
+        assert write() == "SQLITE_IOERR_WRITE"
         FAULTS["sqlite_full"].mend(site)
         assert write() == "kept"
 

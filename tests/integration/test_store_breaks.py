@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from postgres import BreakableServer, breakable_server
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from callcenter.db import engine
-from callcenter.db.errors import StoreBusy, StoreReadOnly, StoreUnreachable
+from callcenter.db.errors import StoreBusy, StoreReadOnly, StoreUnreachable, named
 from callcenter.db.migrate import upgrade
 from callcenter.db.unit_of_work import SqlStore, open_store
 from callcenter.demo.runner import until
@@ -108,6 +112,16 @@ def test_a_server_that_may_only_be_read_says_so_and_is_written_again_by_the_same
     finally:
         _told(breakable, "off")
     until(lambda: not _refuses(store), 5, what="the store's sessions to be told")
+
+
+def test_a_sqlite_file_that_may_only_be_read_says_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "hotline.db"
+    sqlite3.connect(file).execute("CREATE TABLE t (a)").connection.close()
+    ours = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(OperationalError) as refused, ours.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+    ours.dispose()
+    assert isinstance(named(refused.value), StoreReadOnly)
 
 
 def test_whoever_hangs_with_a_lock_holds_nobody_up_for_ever(store: SqlStore) -> None:

@@ -16,7 +16,8 @@ from faults.base import Fault
 
 #: The lock of each site that is held.
 _HELD: dict[int, sqlite3.Connection] = {}
-#: Beyond so many bytes nothing can be written into any file, as on a disk without room.
+#: Beyond so many bytes nothing can be written into any file. SQLite says of it what it says of a disk that
+#: became read-only under an open file (SQLITE_IOERR_WRITE); of one without room it says SQLITE_FULL.
 _NO_ROOM = 4096
 
 
