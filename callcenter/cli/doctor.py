@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import click
+from sqlalchemy import make_url
 
+from callcenter.asterisk.ami import LoginRefused
 from callcenter.asterisk.process import AsteriskProcess
 from callcenter.asterisk.tree import find_asterisk
 from callcenter.bootstrap import App
 from callcenter.cli.common import json_option, pass_app, say, show_rows
+from callcenter.cli.doctor_serving import of_serving, start_of
 from callcenter.cli.ivr_prompts import prompt_findings
 from callcenter.db.migrate import is_current
 from callcenter.db.rotation import Rotation
@@ -27,14 +33,16 @@ from callcenter.service.health import doctor as looks
 from callcenter.service.health import doctor_faults as faults
 from callcenter.service.health import doctor_line as line
 from callcenter.service.health.doctor import Check, State, checked
+from callcenter.service.health.doctor_line import Login
 from ivr.loader import SHIPPED, site_flow
 from ivr.prompts.sets import prompt_set
 from ivr.prompts.wording import site_catalogue
 
 #: Rows of each end of each table that are opened.
 _SAMPLE = 3
-#: How long the PBX may take to let our account in, seconds.
-_PATIENCE = 5.0
+#: How long the PBX may take to let our account in, seconds; the link itself gives up a little earlier.
+_PATIENCE = 6.0
+_NO_SITE = "新建：hotline init；从备份恢复：hotline restore；线在别处的，用 --config 指明它的 hotline.toml。"
 _MARKS = {State.OK: "好", State.WARN: "注意", State.BAD: "不好"}
 
 
@@ -46,15 +54,35 @@ def doctor(app: App, as_json: bool) -> None:
 
     每项一句话:哪里不对,怎么改。有一项“不好”,退出码为 1。不显示任何个人信息。
     """
-    found = [*_of_keeping(app), *_of_store(app), *_of_faults(app), *_of_line(app)]
+    found = list(_looks(app))
     rows = [{"id": check.id, "state": check.state.value, "sentence": check.sentence} for check in found]
     if as_json:
         show_rows(rows, [], as_json=True)
     else:
-        for check in found:
-            say(f"{_MARKS[check.state]}  {check.sentence}", further="  ")
+        _show(found)
     if looks.worst(found) is State.BAD:
         raise SystemExit(1)
+
+
+def _looks(app: App) -> Iterator[Check]:
+    """Look at everything; where no line was ever set up, that alone is said."""
+    if not app.settings.home.exists():
+        yield looks.bad("home", f"这里还没有线：{app.settings.home} 不在。{_NO_SITE}")
+        return
+    yield checked("pbx", lambda: _pbx(app))
+    yield from _of_store(app)
+    yield from _of_faults(app)
+    yield from _of_keeping(app)
+    yield from _of_line(app)
+
+
+def _show(found: Sequence[Check]) -> None:
+    """Print the worst first, and at the end how many there are of each."""
+    order = list(reversed(State))
+    for check in sorted(found, key=lambda check: order.index(check.state)):
+        say(f"{_MARKS[check.state]}  {check.sentence}", further="  ")
+    counts = Counter(check.state for check in found)
+    say("共 " + "，".join(f"{counts[state]} 项{_MARKS[state]}" for state in order if counts[state]) + "。")
 
 
 def _of_keeping(app: App) -> Iterator[Check]:
@@ -68,13 +96,14 @@ def _of_keeping(app: App) -> Iterator[Check]:
     yield checked("folders", partial(looks.private_folders, settings.pbx_home, settings.recordings_folder))
     spools = [settings.pbx_home / "spool" / kind for kind in ("messages", "recordings")]
     yield checked("messages", partial(looks.unsealed_messages, spools, now))
-    yield checked("disk", partial(looks.disk, settings.home))
+    kept = {"数据": settings.home, "话务日志": settings.pbx_home / "log"}
+    yield checked("disk", partial(looks.disk, kept))
 
 
 def _of_store(app: App) -> Iterator[Check]:
     """Look at what the store holds; where it cannot be reached, that alone is said."""
     settings, now = app.settings, app.clock()
-    reached = checked("database", lambda: looks.database(lambda: is_current(settings.database_url)))
+    reached = checked("database", lambda: _database(app))
     yield reached
     if reached.state is State.BAD or not settings.key_file.exists():  # without keys nothing opens: said above
         return
@@ -98,17 +127,41 @@ def _of_store(app: App) -> Iterator[Check]:
         yield checked(name, partial(_in_unit, app, look))
 
 
+def _database(app: App) -> Check:
+    url = make_url(app.settings.database_url)
+    file = None if _at_server(app) else Path(str(url.database))
+    if file is not None and not file.exists():  # to open it would make it
+        return looks.bad("database", "还没有数据库。运行 hotline init；丢了的，hotline restore。")
+    return faults.database(
+        lambda: is_current(app.settings.database_url),
+        at_server=file is None,
+        disk_reads_only=file is not None and bool(os.statvfs(file.parent).f_flag & os.ST_RDONLY),
+    )
+
+
+def _at_server(app: App) -> bool:
+    return make_url(app.settings.database_url).get_backend_name() != "sqlite"
+
+
 def _of_faults(app: App) -> Iterator[Check]:
-    """Look for what hit the line and was survived, and for what still waits."""
-    now = app.clock()
+    """Look for what hit the line and was survived, for what still waits, and for who serves."""
+    now, zone = app.clock(), app.settings.site.zone
     yield checked("ntp", lambda: faults.clock_synchronised(_is_synchronised()))
     if not app.settings.key_file.exists() or not _is_there(app):  # said above
+        yield from of_serving(app, can_store=False)
         return
-    yield checked("store_writes", lambda: faults.store_writes(lambda: _try_writing(app)))
+    writes = checked(
+        "store_writes", lambda: faults.store_writes(lambda: _try_writing(app), at_server=_at_server(app))
+    )
+    yield writes
+    yield from of_serving(app, can_store=writes.state is State.OK)
     of_store: dict[str, Callable[[UnitOfWork], Check]] = {
         "journal": lambda work: faults.journal(app.journal_unread(work), app.journal_changed(), now),
         "unread_rows": faults.unread_rows,
-        "broken_calls": lambda work: faults.broken_calls(work, now),
+        "broken_calls": lambda work: faults.broken_calls(work, now, zone),
+        "attempts_in_doubt": lambda work: faults.attempts_in_doubt(work, now, zone),
+        "attempts_lost": lambda work: faults.attempts_lost(work, now),
+        "alarms": faults.alarms,
     }
     for name, look in of_store.items():
         yield checked(name, partial(_in_unit, app, look))
@@ -116,8 +169,8 @@ def _of_faults(app: App) -> Iterator[Check]:
 
 def _is_there(app: App) -> bool:
     """Tell whether the store answers with the present tables."""
-    with suppress(CallCenterError):
-        return is_current(app.settings.database_url)
+    with suppress(CallCenterError, OSError):
+        return _database(app).state is State.OK
     return False
 
 
@@ -145,7 +198,6 @@ def _of_line(app: App) -> Iterator[Check]:
     yield checked("outbound_numbers", lambda: line.further_numbers(settings.outbound.numbers))
     yield checked("prompts", lambda: _prompts(app))
     yield checked("scales", lambda: line.scales(overridden(settings.instruments_folder)))
-    yield checked("pbx", lambda: _pbx(app))
 
 
 def _in_unit(app: App, look: Callable[[UnitOfWork], Check]) -> Check:
@@ -177,12 +229,13 @@ def _pbx(app: App) -> Check:
         find_asterisk(settings.asterisk.program), settings.pbx_home, name=settings.asterisk.name
     )
     if not process.is_running:
-        return line.manager_interface(is_running=False, trouble=None)
-    return line.manager_interface(is_running=True, trouble=asyncio.run(_login(app)))
+        return line.pbx_down(start_of("hotline-asterisk", "hotline pbx start"))
+    where = f"{settings.asterisk.ami_address}:{settings.asterisk.ami_port}"
+    return line.manager_interface(asyncio.run(_login(app)), where)
 
 
-async def _login(app: App) -> str | None:
-    """Log in at the manager interface; return None, or what was wrong."""
+async def _login(app: App) -> Login:
+    """Try our account at the manager interface."""
     link = app.ami_link()
     running = asyncio.create_task(link.run())
     try:
@@ -190,7 +243,12 @@ async def _login(app: App) -> str | None:
             async with asyncio.timeout(_PATIENCE):
                 while not (link.connected or link.trouble):  # noqa: ASYNC110 - only success is announced
                     await asyncio.sleep(0.05)
-        return None if link.connected else link.trouble or "no answer"
+        return Login.IN if link.connected else _why_not(link.trouble)
     finally:
         link.close()
         await running
+
+
+def _why_not(trouble: str) -> Login:
+    known = {str(LoginRefused()): Login.REFUSED, ConnectionRefusedError.__name__: Login.NOBODY}
+    return known.get(trouble, Login.SILENT)

@@ -37,12 +37,20 @@ class StoreNotReady(StoreError):
     error_id = "store_not_ready"
 
 
+class StoreFull(StoreError):
+    """数据库所在的磁盘满了,写不进去。请腾出地方。"""
+
+    error_id = "store_full"
+
+
 #: SQLSTATE: undefined table, undefined column.
 _UNDEFINED = ("42P01", "42703")
 #: SQLSTATE: serialization failure, deadlock, lock not available.
 _BUSY = ("40001", "40P01", "55P03")
-#: SQLSTATE: read-only transaction, as on a standby or a server that was told so.
-_READ_ONLY = ("25006",)
+#: SQLite could not grow its file, or the index beside it, which even who reads makes (WAL).
+_NO_ROOM = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+#: SQLSTATE: disk full, read-only transaction (also: a standby).
+_FULL, _READ_ONLY = "53100", "25006"
 #: SQLSTATE classes: connection, invalid authorisation, no such database, operator intervention.
 _AWAY = ("08", "28", "3D", "57")
 
@@ -56,7 +64,9 @@ def named(error: SQLAlchemyError) -> StoreError:
         return StoreNotReady()
     if code in _BUSY or (code or "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreBusy()
-    if code in _READ_ONLY or (code or "").startswith("SQLITE_READONLY"):
+    if code in (_FULL, *_NO_ROOM):
+        return StoreFull()
+    if (code or "").startswith((_READ_ONLY, "SQLITE_READONLY")):
         return StoreReadOnly()
     no_answer = isinstance(error, OperationalError) and code is None
     if no_answer or (code or "").startswith((*_AWAY, "SQLITE_CANTOPEN")):

@@ -29,7 +29,7 @@ REFUSED_BY = {Result.BUSY: 486}
 BY_ITSELF = frozenset({ClosingKind.SUPERSEDED, ClosingKind.REFUSED})
 #: Errors that a fault explains: the store or the PBX is away, or did not answer in time.
 EXPLAINED = frozenset(
-    {"StoreError", "StoreBusy", "StoreUnreachable", "StoreReadOnly"}
+    {"StoreError", "StoreBusy", "StoreUnreachable", "StoreFull", "StoreReadOnly"}
     | {"PbxError", "PbxUnreachable", "Unanswered", "InDoubt"}
     | {"JournalBehind", "bridge.trouble", "ami.down", "LineUnreachable"}
 )

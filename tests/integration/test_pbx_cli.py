@@ -137,7 +137,7 @@ def test_the_doctor_knows_whether_our_account_gets_in(
     site.settings.key_file.write_bytes(KeyRing(master=bytes(32)).text())
     assert pbx() == "bad"
     running.stop()
-    assert pbx() == "warn"
+    assert pbx() == "bad"
 
 
 def test_the_check_passes_once_the_prompts_are_there(hotline: Hotline, site: App) -> None:

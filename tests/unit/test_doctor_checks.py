@@ -30,6 +30,7 @@ from callcenter.ports import AuditEntry, UnitOfWork
 from callcenter.safekept import BackupMark
 from callcenter.service.health import doctor, doctor_line
 from callcenter.service.health.doctor import Check, State
+from callcenter.service.health.doctor_line import Login
 from scheduler.calendar import Calendar
 from scheduler.gates import Rules
 from scheduler.risk_ladder import RiskRules
@@ -171,7 +172,9 @@ def test_a_disk_that_fills_up_is_said(
 ) -> None:
     usage = namedtuple("usage", "total used free")(100, 100 - free, free)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    assert doctor.disk(tmp_path).state is state
+    found = doctor.disk({"话务日志": tmp_path})
+    assert found.state is state
+    assert f"话务日志所在的磁盘剩余 {free}%" in found.sentence
 
 
 def test_a_check_that_cannot_look_is_red_and_hides_no_other() -> None:
@@ -321,9 +324,10 @@ def test_prompts_that_are_missing_are_red_and_unapproved_ones_are_said() -> None
 
 
 def test_a_pbx_that_does_not_let_us_in_is_red() -> None:
-    assert doctor_line.manager_interface(is_running=False, trouble=None).state is State.WARN
-    assert doctor_line.manager_interface(is_running=True, trouble="refused").state is State.BAD
-    assert doctor_line.manager_interface(is_running=True, trouble=None).state is State.OK
+    assert doctor_line.pbx_down("hotline pbx start").state is State.BAD
+    for login in Login:
+        good = login is Login.IN
+        assert (doctor_line.manager_interface(login, "127.0.0.1:5038").state is State.OK) is good
 
 
 def test_a_clock_that_was_set_back_is_red(now: datetime) -> None:

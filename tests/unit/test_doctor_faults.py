@@ -62,7 +62,7 @@ def test_a_store_that_somebody_holds_locked_says_so_and_that_calls_go_on(
     holder.close()
     assert state == "bad"
     assert "正忙" in sentence
-    assert "来电照常接听" in sentence
+    assert "不妨碍 Asterisk 接来电" in sentence
     assert found("store_writes")[0] == "ok"
 
 

@@ -5,6 +5,7 @@ Each check is a small function of what it looks at; `checked` keeps one that fai
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,13 +115,6 @@ def last_backup(mark: BackupMark | None, now: datetime, every: timedelta) -> Che
     return ok("backup", f"最近一次备份在 {hours} 小时前,{mark.rows} 行。")
 
 
-def database(is_current: Callable[[], bool]) -> Check:
-    """Look whether the database answers and its tables are the present ones."""
-    if not is_current():
-        return bad("database", "数据库的表还没有建或已过时。运行 hotline init。")
-    return ok("database", "数据库能连上,表是最新的。")
-
-
 def audit_chain(work: UnitOfWork, folder: Path) -> Check:
     """Look whether the audit is one unbroken chain up to, and past, the head that was noted."""
     verdict = audit.look(work, folder)
@@ -182,16 +176,30 @@ def unsealed_messages(spools: Sequence[Path], now: datetime) -> Check:
     return ok("messages", "没有久未加密的留言和录音。")
 
 
-def disk(folder: Path) -> Check:
-    """Look whether the disk has room: a full one loses the journal without a word."""
-    usage = shutil.disk_usage(folder)
-    free = usage.free / usage.total
-    said = f"磁盘剩余 {free:.0%}"
+def disk(folders: Mapping[str, Path]) -> Check:
+    """Look whether each disk has room and takes writes: a full one loses the journal without a word.
+
+    `folders`: what is kept -> where; of two on one disk the last gives its name.
+    """
+    disks = {path.stat().st_dev: (kept, path) for kept, path in folders.items() if path.is_dir()}
+    worst_first = sorted((_room(path), kept, path) for kept, path in disks.values())
+    if not worst_first:
+        return bad("disk", "数据的文件夹不在。运行 hotline init，或查 home。")
+    free, kept, path = worst_first[0]
+    said = f"{kept}所在的磁盘剩余 {max(free, 0.0):.0%}"
+    if free < 0:
+        return bad("disk", f"{kept}所在的磁盘只许读，什么也写不进去：看 dmesg，多半是磁盘坏了，请换盘。")
     if free < _FULL:
-        return bad("disk", f"{said}:写满了话务日志会无声地丢失。请立即清理。")
+        return bad("disk", f"{said}：写满了话务日志会无声地丢失。立刻腾地方（{path}），不要删话务日志。")
     if free < _SCARCE:
-        return warn("disk", f"{said},请清理。")
+        return warn("disk", f"{said}，请清理（{path}）。")
     return ok("disk", f"{said}。")
+
+
+def _room(path: Path) -> float:
+    """Return how much of a disk is free, 0 to 1; less than nothing where it takes no writes."""
+    usage = shutil.disk_usage(path)
+    return -1.0 if os.statvfs(path).f_flag & os.ST_RDONLY else usage.free / usage.total
 
 
 def worst(checks: Iterator[Check] | list[Check]) -> State:

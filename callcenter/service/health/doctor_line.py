@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import assert_never
 
 from callcenter.domain.books import CREDENTIALS
 from callcenter.domain.instruments import Instrument
@@ -88,7 +90,7 @@ def alarm_chain(work: UnitOfWork) -> Check:
     if not people:
         return bad(
             "alarm_chain",
-            "告警没有人可打:给督导设告警次序 hotline user set 代码 --alarm-rank 1,再 pbx apply。",
+            "告警没有人可打:给督导设告警次序 hotline user set 代码 --alarm-rank 1,再 hotline pbx apply。",
         )
     return ok("alarm_chain", f"告警依次打给 {len(people)} 人。")
 
@@ -98,10 +100,11 @@ def roster(work: UnitOfWork, now: datetime, rules: PlanRules = ALWAYS) -> Check:
     gaps = gaps_between(work, now, now + _ROSTER, rules)
     nobody = sum(gap.lack is Lack.NOBODY for gap in gaps)
     thin = sum(gap.lack is Lack.THIN for gap in gaps)
-    if nobody or thin:
+    lacks = [f"{n} 段{what}" for n, what in ((nobody, "没有人"), (thin, "人手不足")) if n]
+    if lacks:
         return warn(
             "roster",
-            f"今后 7 天有 {nobody} 段没有人、{thin} 段人手不足。看 hotline duty gaps --days 7。",
+            f"今后 7 天有 {'、'.join(lacks)}。看 hotline duty gaps --days 7。",
         )
     return ok("roster", "今后 7 天的服务时间都有足够的人值守。")
 
@@ -185,10 +188,36 @@ def scales(own: Sequence[Instrument]) -> Check:
     return ok("scales", "量表都是自带的,或本站自己另加的。")
 
 
-def manager_interface(*, is_running: bool, trouble: str | None) -> Check:
-    """Look whether our account at the PBX works; `trouble`: what it said, None if it let us in."""
-    if not is_running:
-        return warn("pbx", "Asterisk 没有运行。启动:hotline pbx start。")
-    if trouble is not None:
-        return bad("pbx", "后台账号登录不了 Asterisk。运行 hotline pbx apply,再查 hotline pbx check。")
-    return ok("pbx", "Asterisk 在运行,后台账号能登录。")
+class Login(Enum):
+    """What came of trying our account at the PBX."""
+
+    IN = "in"
+    REFUSED = "refused"
+    #: Nobody listens at its manager port.
+    NOBODY = "nobody"
+    #: Somebody listens and says nothing, or breaks off.
+    SILENT = "silent"
+
+
+def pbx_down(start: str) -> Check:
+    """Say that the PBX does not run; `start`: what starts it here."""
+    return bad("pbx", f"Asterisk 没有运行：来电一通也接不进来！运行 {start}。")
+
+
+def manager_interface(login: Login, where: str) -> Check:
+    """Look whether our account works at the PBX, which runs. `where`: the address of its manager."""
+    match login:
+        case Login.IN:
+            return ok("pbx", "Asterisk 在运行,后台账号能登录。")
+        case Login.REFUSED:
+            said = "后台账号登录不了 Asterisk：它不认密码。来电照常接听，但队列跟不上排班，回访拨不出。"
+            mend = "运行 hotline pbx apply；还不行，查 hotline.key 是不是原来那一份。"
+        case Login.NOBODY:
+            said = f"Asterisk 在运行，但管理接口 {where} 没有人在听。来电照常接听，后台服务却管不了它。"
+            mend = "查 asterisk.ami_port 是否被别的程序占了，再 hotline pbx apply。"
+        case Login.SILENT:
+            said = f"Asterisk 在运行，但管理接口 {where} 连得上却不应答：它僵住了，或中间的网络断了。"
+            mend = "马上打一通本线：有人接，就等没有通话时再重启 Asterisk；没人接，立刻重启。"
+        case never:
+            assert_never(never)
+    return bad("pbx", said + mend)
