@@ -22,7 +22,7 @@ from callcenter.cli.common import (
     show_rows,
 )
 from callcenter.cli.people_reveal import reveal_call
-from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy
+from callcenter.domain.calls import OFFERED, CallRecord, Direction, EndedBy, Outcome
 from callcenter.domain.numbers import mask_number
 from callcenter.service.line import call_views
 from callcenter.service.line.call_views import ShownCall
@@ -224,8 +224,11 @@ def _whole_row(call: CallRecord) -> dict[str, object]:
 
 
 def _listed(shown: ShownCall, zone: tzinfo) -> dict[str, object]:
-    """Return a row of a day's table, which needs no date."""
-    return _row(shown) | {"time_text": shown.call.started_at.astimezone(zone).strftime("%H:%M:%S")}
+    """Return a row of a day's table, which needs no date, and tells whom a crash of the PBX cut off."""
+    row, call = _row(shown), shown.call
+    cut_off = call.end_is_uncertain and call.outcome is not Outcome.SYSTEM_FAILURE
+    told = {"outcome_text": f"{row['outcome_text']}，中途断开"} if cut_off else {}
+    return row | told | {"time_text": call.started_at.astimezone(zone).strftime("%H:%M:%S")}
 
 
 def _outcome(call: CallRecord) -> str:

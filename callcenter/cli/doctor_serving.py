@@ -41,7 +41,7 @@ def of_serving(app: App, *, can_store: bool) -> Iterator[Check]:
     if can_store and processes and not any(p.stopped for p in processes):  # who was stopped keeps the lead
         patience = _LEADERLESS if any(SCHEDULER in p.parts for p in processes) else 0.0
         start = start_of("hotline@scheduler", "hotline serve scheduler")
-        yield checked("lead", lambda: says.lead(_is_led(settings, patience), start=start))
+        yield checked("lead", lambda: says.lead(is_led(settings.database_url, patience), start=start))
     ports = _ports(settings, processes)
     if ports:
         yield says.ready({port: ask(settings.health.address, port) for port in ports}, processes)
@@ -154,15 +154,15 @@ def _made(order: Path) -> float | None:
     return None
 
 
-def _is_led(settings: Settings, patience: float) -> bool:
+def is_led(database_url: str, patience: float) -> bool:
     """Tell whether somebody leads: whoever tries to is refused. A lead got by trying is given back at once.
 
     `patience`: how long nobody may lead, in seconds.
     """
-    url = make_url(settings.database_url)
+    url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and not Path(f"{url.database}.leader").exists():
         return False
-    candidate, until = leadership_of(settings.database_url), monotonic() + patience
+    candidate, until = leadership_of(database_url), monotonic() + patience
     while True:
         try:
             if not candidate.lead():

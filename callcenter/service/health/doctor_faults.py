@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
-from callcenter.domain.calls import Outcome
+from callcenter.domain.calls import Direction, Outcome
 from callcenter.errors import CallCenterError
 from callcenter.ports import UnitOfWork
 from callcenter.service.health.doctor import Check, bad, ok, warn
@@ -105,15 +105,21 @@ def unread_rows(work: UnitOfWork) -> Check:
 
 
 def broken_calls(work: UnitOfWork, now: datetime, zone: tzinfo) -> Check:
-    """Look whether the PBX died under calls since yesterday (P3)."""
-    died = [call for call in work.calls.between(now - _DAY, now) if call.outcome is Outcome.SYSTEM_FAILURE]
-    if died:
-        days = sorted({call.started_at.astimezone(zone).date() for call in died})
-        lists = "、".join(f"hotline calls list --day {day}" for day in days)
-        mend = f"看 {lists}，能认出的请回拨；查 Asterisk 为何重启（日志、内存、电源）。"
-        said = f"一天内有 {len(died)} 通来电因 Asterisk 中断而断开，对方可能在等回电。"
-        return warn("broken_calls", f"{said}{mend}")
-    return ok("broken_calls", "一天内没有来电因 Asterisk 中断而断开。")
+    """Look whether the PBX died under callers since yesterday (P3)."""
+    calls = [call for call in work.calls.between(now - _DAY, now) if call.direction is Direction.INBOUND]
+    unheard = [call for call in calls if call.outcome is Outcome.SYSTEM_FAILURE]
+    cut_off = [call for call in calls if call.end_is_uncertain and call not in unheard]
+    if not unheard and not cut_off:
+        return ok("broken_calls", "一天内没有来电因 Asterisk 中断而断开。")
+    days = sorted({call.started_at.astimezone(zone).date() for call in (*unheard, *cut_off)})
+    lists = "、".join(f"hotline calls list --day {day}" for day in days)
+    kinds = ((unheard, "还没有等到人"), (cut_off, "已经接通"))
+    parts = "，".join(f"{len(some)} 通{what}" for some, what in kinds if some)
+    said = (
+        f"一天内有 {len(unheard) + len(cut_off)} 通来电因 Asterisk 中断而断开（{parts}），对方可能在等回电。"
+    )
+    mend = f"看 {lists}，能认出的请回拨；查 Asterisk 为何重启（日志、内存、电源）。"
+    return warn("broken_calls", f"{said}{mend}")
 
 
 def attempts_in_doubt(work: UnitOfWork, now: datetime, zone: tzinfo) -> Check:

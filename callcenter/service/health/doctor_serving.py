@@ -125,10 +125,11 @@ def ready(answers: Mapping[int, Answer], processes: Sequence[Process]) -> Check:
     if not wrong:
         return ok("ready", "后台服务自己也说一切就绪。")
     young = {p.port for p in processes if p.age < _LOOKS_WITHIN}
-    said = "；".join(f"端口 {port}：{what}" for port, what in wrong.items())
-    make = warn if wrong.keys() <= young else bad
-    hint = "刚启动的，过两分钟再看。" if make is warn else ""
-    return make("ready", f"后台服务说自己还不能干活（{said}）。{hint}")
+    soon = all(port in young and answers[port] not in (Silence.MUTE, Silence.STRANGER) for port in wrong)
+    said = (
+        f"后台服务说自己还不能干活（{'；'.join(f'端口 {port}：{what}' for port, what in wrong.items())}）。"
+    )
+    return warn("ready", f"{said}刚启动的，过两分钟再看。") if soon else bad("ready", said)
 
 
 def _wrong(answer: Answer) -> str:
