@@ -225,10 +225,10 @@ def _whole_row(call: CallRecord) -> dict[str, object]:
 
 def _listed(shown: ShownCall, zone: tzinfo) -> dict[str, object]:
     """Return a row of a day's table, which needs no date, and tells whom a crash of the PBX cut off."""
-    row, call = _row(shown), shown.call
-    cut_off = call.end_is_uncertain and call.outcome is not Outcome.SYSTEM_FAILURE
-    told = {"outcome_text": f"{row['outcome_text']}，中途断开"} if cut_off else {}
-    return row | told | {"time_text": call.started_at.astimezone(zone).strftime("%H:%M:%S")}
+    call = shown.call
+    cut_off = call.outcome is Outcome.ANSWERED and call.end_is_uncertain
+    told = {"outcome_text": "接听后中断"} if cut_off else {}
+    return _row(shown) | told | {"time_text": call.started_at.astimezone(zone).strftime("%H:%M:%S")}
 
 
 def _outcome(call: CallRecord) -> str:

@@ -34,17 +34,23 @@ def of_serving(app: App, *, can_store: bool) -> Iterator[Check]:
     """Look whether the line is served. `can_store`: the store can be written."""
     settings, now = app.settings, app.clock()
     processes = processes_of(settings.home.resolve(), settings.health.port)
-    looked_at = looked_at_line(settings.pbx_home)
-    yield says.serving(processes, looked_at, now, start=start_of("hotline", _BY_HAND), can_store=can_store)
+    answers = {port: ask(settings.health.address, port) for port in _ports(settings, processes)}
+    yield says.serving(
+        processes,
+        looked_at_line(settings.pbx_home),
+        now,
+        start=start_of("hotline", _BY_HAND),
+        can_store=can_store,
+        answers=answers,
+    )
     if processes:
         yield says.watched(processes)
     if can_store and processes and not any(p.stopped for p in processes):  # who was stopped keeps the lead
         patience = _LEADERLESS if any(SCHEDULER in p.parts for p in processes) else 0.0
         start = start_of("hotline@scheduler", "hotline serve scheduler")
         yield checked("lead", lambda: says.lead(is_led(settings.database_url, patience), start=start))
-    ports = _ports(settings, processes)
-    if ports:
-        yield says.ready({port: ask(settings.health.address, port) for port in ports}, processes)
+    if answers:
+        yield says.ready(answers, processes)
 
 
 def start_of(unit: str, by_hand: str) -> str:
@@ -74,18 +80,18 @@ def processes_of(home: Path, port: int = 0) -> tuple[Process, ...]:
 def _process(place: Path, home: Path, port: int) -> Process | None:
     try:
         words = (place / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-        parts = _parts(words)
+        parts = parts_of(words)
         if parts is None:
             return None
         environment = _environment(place)
-        if _home(words, environment, (place / "cwd").readlink()) != home:
+        if home_of(words, environment, (place / "cwd").readlink()) != home:
             return None
         return _described(place, parts, {"HOTLINE_HEALTH__PORT": str(port)} | environment)
     except OSError:  # it ended meanwhile, or is somebody else's
         return None
 
 
-def _parts(words: Sequence[str]) -> frozenset[str] | None:
+def parts_of(words: Sequence[str]) -> frozenset[str] | None:
     """Return which parts a command line serves; None: it is not `hotline serve`."""
     ours = (Path(word).name == "hotline" or word == "callcenter.cli" for word in words[:3])
     if "serve" not in words or not Path(words[0]).name.startswith(("python", "hotline")) or not any(ours):
@@ -99,7 +105,7 @@ def _environment(place: Path) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
 
 
-def _home(words: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Path:
+def home_of(words: Sequence[str], environment: Mapping[str, str], cwd: Path) -> Path:
     """Return the folder of the site that a process serves, as its configuration says."""
     told = environment.get("HOTLINE_HOME") or _told(_config(words, environment, cwd)).get("home")
     return (cwd / (told or "var/hotline")).resolve()
@@ -127,12 +133,12 @@ def _described(place: Path, parts: frozenset[str], environment: Mapping[str, str
         stopped=state in "Tt",
         age=timedelta(seconds=since_boot - int(numbers[18]) / os.sysconf("SC_CLK_TCK")),
         watched=timedelta(microseconds=int(patience)) if patience.isdecimal() else None,
-        unit=_unit((place / "cgroup").read_text()),
+        unit=unit_of((place / "cgroup").read_text()),
         port=int(port) if port.isdecimal() else 0,
     )
 
 
-def _unit(cgroup: str) -> str:
+def unit_of(cgroup: str) -> str:
     """Return the unit of systemd of ours that a process belongs to (cgroups(7)), or nothing."""
     names = (line.rpartition("/")[2] for line in cgroup.splitlines())
     return next((n for n in names if n.startswith("hotline") and n.endswith(".service")), "")

@@ -184,7 +184,7 @@ def test_calls_the_pbx_died_under_are_told_with_where_to_find_them(line: Line) -
     assert "1 通来电因 Asterisk 中断而断开（1 通已经接通）" in said
     day = datetime.now(UTC).astimezone(site.app.settings.site.zone).date()
     assert f"hotline calls list --day {day}" in said
-    assert "已接听，中途断开" in site.hotline("calls", "list", "--day", str(day))
+    assert "接听后中断" in site.hotline("calls", "list", "--day", str(day))
 
 
 def test_a_call_of_ours_in_doubt_and_one_that_nobody_will_tell_of(

@@ -108,7 +108,7 @@ def broken_calls(work: UnitOfWork, now: datetime, zone: tzinfo) -> Check:
     """Look whether the PBX died under callers since yesterday (P3)."""
     calls = [call for call in work.calls.between(now - _DAY, now) if call.direction is Direction.INBOUND]
     unheard = [call for call in calls if call.outcome is Outcome.SYSTEM_FAILURE]
-    cut_off = [call for call in calls if call.end_is_uncertain and call not in unheard]
+    cut_off = [call for call in calls if call.outcome is Outcome.ANSWERED and call.end_is_uncertain]
     if not unheard and not cut_off:
         return ok("broken_calls", "一天内没有来电因 Asterisk 中断而断开。")
     days = sorted({call.started_at.astimezone(zone).date() for call in (*unheard, *cut_off)})

@@ -52,20 +52,30 @@ class Silence(Enum):
 
 #: What `/readyz` says (its `checks`), or why it says nothing.
 Answer = Mapping[str, bool] | Silence
+_NONE: Mapping[int, Answer] = {}
 
 
 def serving(
-    processes: Sequence[Process], looked_at: datetime | None, now: datetime, *, start: str, can_store: bool
+    processes: Sequence[Process],
+    looked_at: datetime | None,
+    now: datetime,
+    *,
+    start: str,
+    can_store: bool,
+    answers: Mapping[int, Answer] = _NONE,
 ) -> Check:
     """Look whether a bridge serves and turns.
 
     `looked_at`: when one last looked at the whole line (it then rearms the PBX's watchdog); `start`: the
-    command that starts one here; `can_store`: whether the store can be written, without which none looks.
+    command that starts one here; `can_store`: whether the store can be written, without which none looks;
+    `answers`: port -> what came back, as for `ready`.
     """
     stopped = [p for p in processes if p.stopped]
     if stopped:
         return _hung(stopped, "被暂停了，什么也不做")
     bridges = [p for p in processes if BRIDGE in p.parts]
+    if not bridges and any("roster" in answer for answer in answers.values() if isinstance(answer, Mapping)):
+        return ok("serving", "后台服务在运行：看不到它的进程（在容器里，或用别的账号），但它有应答。")
     if not bridges:
         return _nobody(processes, looked_at, now, start)
     ago = None if looked_at is None else now - looked_at
