@@ -229,7 +229,9 @@ def _pbx(app: App) -> Check:
         find_asterisk(settings.asterisk.program), settings.pbx_home, name=settings.asterisk.name
     )
     if not process.is_running:
-        return line.pbx_down(start_of("hotline-asterisk", "hotline pbx start"))
+        is_applied = (settings.pbx_home / "etc" / "asterisk.conf").exists()
+        start = start_of("hotline-asterisk", "hotline pbx start")
+        return line.pbx_down(start if is_applied else f"hotline pbx apply，再 {start}")
     where = f"{settings.asterisk.ami_address}:{settings.asterisk.ami_port}"
     return line.manager_interface(asyncio.run(_login(app)), where)
 

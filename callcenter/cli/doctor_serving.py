@@ -49,7 +49,7 @@ def of_serving(app: App, *, can_store: bool) -> Iterator[Check]:
         patience = _LEADERLESS if any(SCHEDULER in p.parts for p in processes) else 0.0
         start = start_of("hotline@scheduler", "hotline serve scheduler")
         yield checked("lead", lambda: says.lead(is_led(settings.database_url, patience), start=start))
-    if answers:
+    if answers and (processes or any(answer is not Silence.NOBODY for answer in answers.values())):
         yield says.ready(answers, processes)
 
 

@@ -126,6 +126,29 @@ def test_no_name_and_no_number_is_ever_shown(home: Path) -> None:
         assert "13861700017" not in shown
 
 
+def test_where_no_line_was_ever_set_up_that_alone_is_said_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOTLINE_HOME", str(tmp_path / "none"))
+    shown = run("doctor")
+    assert shown.exit_code == 1
+    assert "hotline init" in shown.output
+    assert [*states()] == ["home"]
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "none").mkdir()
+    assert "还没有数据库。运行 hotline init" in sentence("database")
+    assert [*(tmp_path / "none").iterdir()] == []
+
+
+def test_the_worst_comes_first_and_the_sum_last(home: Path) -> None:
+    lines = [text for text in run("doctor").output.splitlines() if not text.startswith("  ")]
+    marks = [text.split()[0] for text in lines[:-1]]
+    assert marks == sorted(marks, key=["不好", "注意", "好"].index)
+    assert {"不好", "注意", "好"} == set(marks)
+    counts = "，".join(f"{marks.count(mark)} 项{mark}" for mark in ("不好", "注意", "好"))
+    assert lines[-1] == f"共 {counts}。"
+
+
 # --- what is kept ----------------------------------------------------------------------------
 
 

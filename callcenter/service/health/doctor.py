@@ -140,7 +140,7 @@ def clock(work: UnitOfWork, now: datetime) -> Check:
     newest = work.audit.recent(1)
     if newest and newest[0].at > now + _CLOCK_SLACK:
         return bad("clock", "时钟比最近的留痕还早,多半被往回拨过。校准系统时间并启用 NTP。")
-    return ok("clock", "时钟没有落在最近的留痕之前。")
+    return ok("clock", "系统时钟没有被往回拨过。")
 
 
 def private_folders(pbx_home: Path, recordings: Path) -> Check:
