@@ -273,11 +273,12 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--keep", action="store_true", help="leave the site's folder, whatever came of it")
     parser.add_argument("--bite", nargs="*", metavar="DEFECT", help="break the product instead; see defects/")
+    parser.add_argument("--healthy", action="store_true", help="with --bite: the same rounds, nothing broken")
     chosen = parser.parse_args()
     if chosen.bite is not None:
         from defects import bite
 
-        return bite.main(chosen.bite)
+        return bite.main(chosen.bite, healthy=chosen.healthy)
     seed = SystemRandom().randrange(10**6) if chosen.seed is None else chosen.seed
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     how = f"{chosen.store}, {'apart' if chosen.apart else 'whole'}"

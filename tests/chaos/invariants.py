@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import verdict
 from oracle import SECOND, Oracle, Span, Waited
@@ -25,6 +26,8 @@ SLACK = 4 * SECOND
 SEATED_WITHIN = 5 * SECOND
 #: What the carrier's own refusal stands behind, by its SIP status.
 REFUSED_BY = {Result.BUSY: 486}
+#: Results of calls that nobody picked up.
+UNTAKEN = frozenset({Result.NO_ANSWER, Result.BUSY, Result.DECLINED, Result.OUT_OF_AREA, Result.VACANT})
 #: Ends that a debt may come to without anybody's name: what replaced it, or what the person wished.
 BY_ITSELF = frozenset({ClosingKind.SUPERSEDED, ClosingKind.REFUSED})
 #: Errors that a fault explains: the store or the PBX is away, or did not answer in time.
@@ -120,6 +123,11 @@ def _sessions(played: Round) -> Iterator[str]:
 
 def _second_witness(played: Round) -> Iterator[str]:
     yield from verdict.second_witness(played.site, played.inbound)
+    if not played.boots:  # whom a queue of absent phones does not take is not entered there
+        lines = played.site.pbx.queue_log(all_tests=True)
+        entered = Counter(line.call for line in lines if line.event == "ENTERQUEUE")
+        often = (record for record in played.inbound if 0 < entered[record.id] < record.queue_entries)
+        yield from (f"call {one.id} was queued more often than queue_log says" for one in often)
 
 
 def _times(played: Round) -> Iterator[str]:
@@ -163,16 +171,28 @@ def _results(played: Round) -> Iterator[str]:
             reached = sum(str(result).startswith("reached_") for result in results)
             if reached > (answered := oracle.picked_up(number)):
                 yield f"worker {number} is said to be reached {reached} times and answered {answered} times"
+            untaken = sum(result in UNTAKEN for result in results)
+            if not played.boots and untaken > len(results) - answered:
+                yield f"worker {number} is said not to have answered, who did"
             for result, status in REFUSED_BY.items():
                 if results.count(result) > oracle.refused(number, status):
                     yield f"worker {number} is said to be {result} more often than the carrier said so"
 
 
+def _one_at_a_time(played: Round) -> Iterator[str]:
+    """Nobody is rung by us while another call of ours to them goes on."""
+    for number in played.workers:
+        rung = sorted(played.oracle.carrier.calls(number), key=lambda timing: timing.invited_at)
+        if any(one.ended_at and then.invited_at < one.ended_at for one, then in pairwise(rung)):
+            yield f"worker {number} was rung while another call to them went on"
+
+
 def _promises(played: Round) -> Iterator[str]:
-    """Whoever was promised a call back is owed one."""
+    """Whoever was promised a call back is owed one, and so is who asked for one when we called."""
     with played.site.looking() as work:
         owed = {one.origin for one in work.debts.open(kind=Kind.CALLBACK)}
-    promised = (record.id for record in played.records if "callback" in record.promises)
+    asked = Result.REACHED_SELF_CALLBACK
+    promised = (r.id for r in played.records if "callback" in r.promises or r.flow_outcome == asked)
     yield from (f"the call back promised in {call} is not owed" for call in promised if call not in owed)
 
 
@@ -259,7 +279,7 @@ def _silence(played: Round) -> Iterator[str]:
 def _complaints(played: Round) -> Iterator[str]:
     """Nothing crashed: what fails because of a fault says so by a name of ours."""
     lines = played.site.python.log.read_text(encoding="utf-8", errors="replace").splitlines()
-    if any(line.startswith("Traceback") for line in lines):
+    if any("Traceback (most recent call last)" in line for line in lines if not line.startswith("{")):
         yield "a process of ours crashed"
     entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
     errors = Counter(
@@ -289,6 +309,7 @@ INVARIANTS: dict[str, Callable[[Round], Iterator[str]]] = {
     "read": _read,
     "debts": _debts,
     "results": _results,
+    "one at a time": _one_at_a_time,
     "promises": _promises,
     "proofs": _proofs,
     "doubts": _doubts,

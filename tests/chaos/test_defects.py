@@ -12,7 +12,8 @@ from violence import check_tools
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_each_defect_still_fits_the_product(name: str) -> None:
-    ast.parse(applied(DEFECTS[name]))
+    for text in applied(DEFECTS[name]).values():
+        ast.parse(text)
 
 
 @pytest.mark.asterisk

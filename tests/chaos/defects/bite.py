@@ -50,17 +50,20 @@ def copy_of(defect: Defect | None) -> Iterator[Path]:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(REPOSITORY / name, tree / name, ignore=ignored)
         if defect is not None:
-            file = tree / defect.file
-            file.write_text(applied(defect))
+            for name, text in applied(defect).items():
+                (tree / name).write_text(text)
         yield tree
 
 
-def applied(defect: Defect) -> str:
-    """Return the file's text with the defect; raise `ValueError` if it does not stand there exactly once."""
-    text = (REPOSITORY / defect.file).read_text()
-    if text.count(defect.old) != 1:
-        raise ValueError(f"{defect.name}: its text stands {text.count(defect.old)} times in {defect.file}")
-    return text.replace(defect.old, defect.new)
+def applied(defect: Defect) -> dict[str, str]:
+    """Return the texts of the files it changes; raise `ValueError` unless each stands there exactly once."""
+    texts: dict[str, str] = {}
+    for change in defect.changes:
+        text = texts.get(change.file) or (REPOSITORY / change.file).read_text()
+        if text.count(change.old) != 1:
+            raise ValueError(f"{defect.name}: stands {text.count(change.old)} times in {change.file}")
+        texts[change.file] = text.replace(change.old, change.new)
+    return texts
 
 
 def _only_from(tree: Path, before: dict[str, str]) -> dict[str, str]:
@@ -69,16 +72,26 @@ def _only_from(tree: Path, before: dict[str, str]) -> dict[str, str]:
     return {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
-def main(names: Sequence[str]) -> int:
-    """Play the named defects, or all; print a table; return 1 if one was not caught as it should be."""
-    missed = 0
-    for defect in [DEFECTS[name] for name in names] or DEFECTS.values():
+def main(names: Sequence[str], *, healthy: bool = False) -> int:
+    """Play the named defects, or all; print a table; return 1 if one was not caught as it should be.
+
+    `healthy`: play their rounds, each once, on the product as it is, which nothing must catch.
+    """
+    wrong = 0
+    chosen = [DEFECTS[name] for name in names] or [*DEFECTS.values()]
+    for defect in {_round_of(one): one for one in chosen}.values() if healthy else chosen:
         began = monotonic()
-        caught = sorted({one.invariant for one in play(defect)})
-        is_caught = bool(set(caught) & set(defect.caught_by))
-        missed += not is_caught
-        told = ", ".join(caught) or "nothing"
-        mark = "caught" if is_caught else "MISSED"
+        breaches = play(defect, healthy=healthy)
+        found = sorted({one.invariant for one in breaches})
+        is_right = not found if healthy else bool(set(found) & set(defect.caught_by))
+        wrong += not is_right
+        mark = ("whole " if is_right else "BROKEN") if healthy else ("caught" if is_right else "MISSED")
+        told = ", ".join(found) or "nothing"
         sys.stdout.write(f"{mark}  {defect.name:40} {monotonic() - began:5.0f} s  {told}\n")
+        sys.stdout.writelines(f"    {one.invariant}: {one.sentence}\n" for one in breaches if not is_right)
         sys.stdout.flush()
-    return int(missed > 0)
+    return int(wrong > 0)
+
+
+def _round_of(defect: Defect) -> tuple[object, ...]:
+    return defect.seed, defect.seconds, defect.faults, defect.store
