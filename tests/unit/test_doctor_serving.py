@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -52,7 +56,8 @@ def test_a_bridge_that_lives_and_does_not_turn_is_told_with_its_own_unit() -> No
 
 
 def test_a_bridge_without_its_store_does_not_look_and_does_not_hang() -> None:
-    assert serving([WELL], 600, can_store=False).state is State.OK
+    found = serving([WELL], 600, can_store=False)
+    assert (found.state, found.sentence) == (State.OK, "后台服务在运行，在等数据库回来。")
 
 
 def test_a_scheduler_alone_reads_no_journal() -> None:
@@ -157,3 +162,27 @@ def test_the_unit_of_a_process_is_read_and_only_one_of_ours() -> None:
         == "hotline@bridge.service"
     )
     assert sees.unit_of("0::/user.slice/user@0.service\n") == ""
+
+
+def test_a_real_process_is_found_with_what_its_manager_gave_it(tmp_path: Path) -> None:
+    program = tmp_path / "hotline"
+    program.write_text("import time\nprint('up', flush=True)\ntime.sleep(60)\n")
+    home = tmp_path / "line"
+    given = {"HOTLINE_HOME": str(home), "WATCHDOG_USEC": "120000000", "HOTLINE_HEALTH__PORT": "9465"}
+    words = [sys.executable, str(program), "serve", "scheduler"]
+    with subprocess.Popen(words, env=given, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            (found,) = sees.processes_of(home)
+            assert (found.pid, found.parts) == (process.pid, {says.SCHEDULER})
+            assert (found.watched, found.port, found.stopped) == (timedelta(minutes=2), 9465, False)
+            assert timedelta(0) <= found.age < timedelta(minutes=1)
+            assert sees.processes_of(tmp_path / "another") == ()
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+            (found,) = sees.processes_of(home)
+            assert found.stopped
+        finally:
+            process.kill()
+    assert sees.processes_of(home) == ()

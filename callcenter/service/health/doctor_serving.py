@@ -78,8 +78,10 @@ def serving(
         return ok("serving", "后台服务在运行：看不到它的进程（在容器里，或用别的账号），但它有应答。")
     if not bridges:
         return _nobody(processes, looked_at, now, start)
+    if not can_store:
+        return ok("serving", "后台服务在运行，在等数据库回来。")
     ago = None if looked_at is None else now - looked_at
-    if can_store and (ago is None or ago > _LOOKS_WITHIN) and all(p.age > _LOOKS_WITHIN for p in bridges):
+    if (ago is None or ago > _LOOKS_WITHIN) and all(p.age > _LOOKS_WITHIN for p in bridges):
         since = "一次也没有看过线路" if ago is None else f"有 {_span(ago)}没有看过线路"
         return _hung(bridges, f"在运行，却{since}：僵住了，或写不了电话系统的 spool 文件夹")
     if len(bridges) > 1:
