@@ -70,8 +70,8 @@ class Chaos:
     done: Counter[str] = field(default_factory=Counter)
     #: From our processes' return until the queue held exactly who is on duty, on a machine at rest.
     seated_after: timedelta = timedelta(0)
-    #: Who is owed a call only once the leader of several schedulers is dead; None: one runs alone.
-    heir: str | None = None
+    #: Whether another scheduler dialled once the leader had died; None: one runs alone.
+    followed: bool | None = None
     #: The round at rest, once it is.
     played: Round | None = None
     _outages: list[Span] = field(default_factory=list)
@@ -189,14 +189,18 @@ class Chaos:
     def _bereave(self) -> None:
         """Kill the leader of the schedulers: whoever is owed a call from now on is dialled by another."""
         site, heir = self.site, len(self._workers)
-        with suppress(TimeoutError):  # an invariant says so
+        with suppress(TimeoutError):  # an invariant says so, at the end
             until(lambda: len(site.apart.leaders()) == 1, _FIRST_TRY)
         leader(site).send(signal.SIGKILL)
         self._workers.append(number_of(heir))
-        self.heir = number_of(heir)
         site.hotline("hardship", "import", str(self._register([heir])))
-        with suppress(TimeoutError):  # the same
-            until(self._everybody_tried, 2 * _FIRST_TRY)
+        with suppress(TimeoutError):
+            until(lambda: self._was_tried(number_of(heir)), 2 * _FIRST_TRY)
+        self.followed = self._was_tried(number_of(heir))
+
+    def _was_tried(self, worker: str) -> bool:
+        with self.site.looking() as work:
+            return bool(tries(work, worker))
 
     def _part_and_return(self) -> list[str]:
         """Let roster and queue part while nothing of ours lives; time their reunion; return who is on."""
@@ -221,8 +225,7 @@ class Chaos:
         return number in {call.number for call in self._oracle.answered()}
 
     def _everybody_tried(self) -> bool:
-        with self.site.looking() as work:
-            return all(tries(work, number) for number in self._workers)
+        return all(map(self._was_tried, self._workers))
 
     def _no_doubt(self) -> bool:
         with self.site.looking() as work:
@@ -241,7 +244,7 @@ class Chaos:
             boots=self._boots,
             on_duty=on_duty,
             seated_after=self.seated_after,
-            heir=self.heir,
+            followed=self.followed,
         )
 
     def figures(self) -> dict[str, object]:

@@ -61,8 +61,8 @@ class Round:
     #: Who should be in the queue at the end, and how long after our return exactly they were.
     on_duty: Sequence[str] = tuple(PINS)
     seated_after: timedelta = timedelta(0)
-    #: The worker who was owed a call only after the leader of several schedulers had died.
-    heir: str | None = None
+    #: Whether another scheduler dialled once the leader had died; None: one runs alone.
+    followed: bool | None = None
     records: list[CallRecord] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -252,13 +252,12 @@ def _members(played: Round) -> Iterator[str]:
 
 def _leads(played: Round) -> Iterator[str]:
     """Of several schedulers one leads, and the dead one was followed by one that dials."""
-    if played.heir is None:
+    if played.followed is None:
         return
     if (leading := len(played.site.apart.leaders())) != 1:
         yield f"{leading} schedulers lead"
-    with played.site.looking() as work:
-        if not tries(work, played.heir):
-            yield "nobody dialled once the leader had died"
+    if not played.followed:
+        yield "nobody dialled once the leader had died"
 
 
 def _silence(played: Round) -> Iterator[str]:
