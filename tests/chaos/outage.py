@@ -196,7 +196,7 @@ class Outage:
     def figures(self) -> dict[str, object]:
         """Return what there is to tell."""
         waits = [call.answered_at - call.started_at for call in self._inbound() if call.answered_at]
-        sizes = [kib for _, kib in self.memory]
+        sizes = [kib for at, kib in self.memory if at <= self.seconds]
         return {
             "seconds": round(self.seconds),
             "calls": len(self.site.calls),
@@ -204,6 +204,7 @@ class Outage:
             "memory_kib_first": sizes[0],
             "memory_kib_most": max(sizes),
             "memory_kib_last": sizes[-1],
+            "memory_kib_caught_up": self.memory[-1][1],
             "log_lines": self._lines,
             "alarms_rung": self._rang,
             "roster_followed_after_seconds": round(self.followed_after, 1),
