@@ -330,9 +330,13 @@ def test_a_change_is_followed_at_once_and_only_for_whom_it_is_about() -> None:
         world.sign("c017", PresenceAct.ON)
         await world.members("PJSIP/c017")
         assert len(world.pbx.server.named("QueueStatus")) == seen
-        fresh = world.pbx.server.named("Originate")[orders:]
-        told = {v.split("=", 1)[1] for sent in fresh for v in sent["Variable"]}
-        assert told == {"hotline-signed/c017", "1", "c017"}
+
+        def told() -> set[str]:
+            fresh = world.pbx.server.named("Originate")[orders:]
+            return {v.split("=", 1)[1] for sent in fresh for v in sent["Variable"]}
+
+        await until(lambda: "c017" in told())  # the last of what is told of somebody
+        assert told() == {"hotline-signed/c017", "1", "c017"}
 
     play(scene, Pace(look=0.01, whole=0.02, calm=0.02, settle=60.0))
 
