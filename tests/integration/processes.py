@@ -83,6 +83,7 @@ class Python:
         """End every process at once."""
         self._strike(signal.SIGKILL)
         for process in self._started:
+            process.kill()  # one just forked does not bear our words yet
             process.wait(10)
         self._started.clear()
 
