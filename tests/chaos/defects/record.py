@@ -112,7 +112,8 @@ DEFECTS = (
         seconds=25,
     ),
     Defect(
-        name="forget_where_open_calls_began",
+        # The place goes past rows of calls that are not written as ended yet; nobody reads those again.
+        name="checkpoint_before_write",
         changes=(
             Change(
                 FOLLOWER,
@@ -122,24 +123,6 @@ DEFECTS = (
         ),
         faults="kill",
         caught_by=("times", "once"),
-        seconds=25,
-    ),
-    Defect(
-        # What was told is written once in a while, and the place at once.
-        name="checkpoint_before_write",
-        changes=(
-            Change(
-                FOLLOWER,
-                "        applied: Applied = apply(work, facts, now, self._hooks)",
-                "        told = self.__dict__.setdefault('_told', [])\n"
-                "        told.append(facts)\n"
-                "        applied = Applied()\n"
-                "        while told and now.second % 5 == 0:\n"
-                "            applied = apply(work, told.pop(0), now, self._hooks)",
-            ),
-        ),
-        faults="kill",
-        caught_by=("once",),
         seconds=25,
     ),
     Defect(
