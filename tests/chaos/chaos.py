@@ -70,8 +70,8 @@ class Chaos:
     done: Counter[str] = field(default_factory=Counter)
     #: From our processes' return until the queue held exactly who is on duty, on a machine at rest.
     seated_after: timedelta = timedelta(0)
-    #: Whether another scheduler dialled once the leader had died; None: one runs alone.
-    followed: bool | None = None
+    #: Whether somebody who was owed a call at the end alone was dialled.
+    dials: bool = True
     #: The round at rest, once it is.
     played: Round | None = None
     _outages: list[Span] = field(default_factory=list)
@@ -180,23 +180,23 @@ class Chaos:
                 call.actor.wait(_REST)
         with suppress(TimeoutError):  # a gate may hold calls back for longer, which is no breach
             until(self._everybody_tried, _FIRST_TRY)
-        if site.is_apart:
-            self._bereave()
+        self._owe_one_more()
         site.until_on_record([call for call in site.calls if self._was_taken(call.number)], seconds=_REST)
         until(self._no_doubt, 2 * _REST, what="every attempt to be settled")
         site.until_quiet()
 
-    def _bereave(self) -> None:
-        """Kill the leader of the schedulers: whoever is owed a call from now on is dialled by another."""
-        site, heir = self.site, len(self._workers)
-        with suppress(TimeoutError):  # an invariant says so, at the end
-            until(lambda: len(site.apart.leaders()) == 1, _FIRST_TRY)
-        leader(site).send(signal.SIGKILL)
-        self._workers.append(number_of(heir))
-        site.hotline("hardship", "import", str(self._register([heir])))
+    def _owe_one_more(self) -> None:
+        """Note whether somebody owed a call from now on is dialled, also once the leader is dead."""
+        site, last = self.site, len(self._workers)
+        if site.is_apart:
+            with suppress(TimeoutError):  # an invariant says so, at the end
+                until(lambda: len(site.apart.leaders()) == 1, _FIRST_TRY)
+            leader(site).send(signal.SIGKILL)
+        self._workers.append(number_of(last))
+        site.hotline("hardship", "import", str(self._register([last])))
         with suppress(TimeoutError):
-            until(lambda: self._was_tried(number_of(heir)), 2 * _FIRST_TRY)
-        self.followed = self._was_tried(number_of(heir))
+            until(lambda: self._was_tried(number_of(last)), 2 * _FIRST_TRY)
+        self.dials = self._was_tried(number_of(last))
 
     def _was_tried(self, worker: str) -> bool:
         with self.site.looking() as work:
@@ -244,7 +244,7 @@ class Chaos:
             boots=self._boots,
             on_duty=on_duty,
             seated_after=self.seated_after,
-            followed=self.followed,
+            dials=self.dials,
         )
 
     def figures(self) -> dict[str, object]:

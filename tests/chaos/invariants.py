@@ -61,8 +61,8 @@ class Round:
     #: Who should be in the queue at the end, and how long after our return exactly they were.
     on_duty: Sequence[str] = tuple(PINS)
     seated_after: timedelta = timedelta(0)
-    #: Whether another scheduler dialled once the leader had died; None: one runs alone.
-    followed: bool | None = None
+    #: Whether somebody who was owed a call at the end alone was dialled.
+    dials: bool = True
     records: list[CallRecord] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -251,13 +251,15 @@ def _members(played: Round) -> Iterator[str]:
 
 
 def _leads(played: Round) -> Iterator[str]:
-    """Of several schedulers one leads, and the dead one was followed by one that dials."""
-    if played.followed is None:
-        return
-    if (leading := len(played.site.apart.leaders())) != 1:
+    """Of several schedulers one leads."""
+    if played.site.is_apart and (leading := len(played.site.apart.leaders())) != 1:
         yield f"{leading} schedulers lead"
-    if not played.followed:
-        yield "nobody dialled once the leader had died"
+
+
+def _dials(played: Round) -> Iterator[str]:
+    """Whoever is owed a call once all is whole again is dialled."""
+    if not played.dials:
+        yield "somebody who was owed a call at the end was not dialled"
 
 
 def _silence(played: Round) -> Iterator[str]:
@@ -316,6 +318,7 @@ INVARIANTS: dict[str, Callable[[Round], Iterator[str]]] = {
     "reached": _reached,
     "members": _members,
     "leads": _leads,
+    "dials": _dials,
     "silence": _silence,
     "complaints": _complaints,
 }
