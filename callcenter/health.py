@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from threading import Thread
 from typing import TypeVar
 
@@ -38,17 +41,17 @@ class HealthServer:
     def __init__(self, address: str, port: int, see: See) -> None:
         self._where = (address, port)
         self._answers = _answers(see)
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
 
     @property
     def port(self) -> int | None:
         """Return where it listens; None: it does not yet."""
-        return None if self._server is None else self._server.server_port
+        return None if self._server is None else int(self._server.server_address[1])
 
     async def listen(self) -> None:
         """Begin to answer, unless we do; raise `OSError` while somebody else has the port."""
         if self._server is None:
-            self._server = ThreadingHTTPServer(self._where, _handler(self._answers))
+            self._server = _Server(self._where, _handler(self._answers))
             Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
     def close(self) -> None:
@@ -57,6 +60,25 @@ class HealthServer:
         if server is not None:
             server.shutdown()
             server.server_close()
+
+
+class _Server(ThreadingTCPServer):
+    """One thread per question. Unlike `http.server`'s own it asks no DNS for the name of where it listens."""
+
+    allow_reuse_address = daemon_threads = True
+    #: Connections that wait to be taken, if many come at once.
+    request_queue_size = 64
+
+    def __init__(self, where: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+        super().__init__(where, handler)
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of whoever hangs up meanwhile; what fails on our side is logged, by its kind."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            extra = {"action": "health.answer", "error": type(error).__name__}
+            log.error("a question about our health was not answered", exc_info=error, extra=extra)
 
 
 def _answers(see: See) -> Mapping[str, Callable[[], Answer]]:

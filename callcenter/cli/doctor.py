@@ -21,7 +21,7 @@ from callcenter.bootstrap import App
 from callcenter.cli.common import json_option, pass_app, say, show_rows
 from callcenter.cli.doctor_serving import of_serving, start_of
 from callcenter.cli.ivr_prompts import prompt_findings
-from callcenter.db.migrate import is_current
+from callcenter.db.migrate import is_begun, is_current
 from callcenter.db.rotation import Rotation
 from callcenter.domain.instruments import overridden
 from callcenter.errors import CallCenterError
@@ -130,13 +130,21 @@ def _of_store(app: App) -> Iterator[Check]:
 def _database(app: App) -> Check:
     url = make_url(app.settings.database_url)
     file = None if _at_server(app) else Path(str(url.database))
-    if file is not None and not file.exists():  # to open it would make it
+    # To open one that is not there would make it; of an empty one nobody knows whether more was there.
+    if file is not None and (not file.exists() or _is_empty(app)):
         return looks.bad("database", "还没有数据库。运行 hotline init；丢了的，hotline restore。")
     return faults.database(
         lambda: is_current(app.settings.database_url),
         at_server=file is None,
         disk_reads_only=file is not None and bool(os.statvfs(file.parent).f_flag & os.ST_RDONLY),
     )
+
+
+def _is_empty(app: App) -> bool:
+    """Tell whether a database holds nothing; one that cannot be asked is looked into later."""
+    with suppress(CallCenterError):
+        return not is_begun(app.settings.database_url)
+    return False
 
 
 def _at_server(app: App) -> bool:

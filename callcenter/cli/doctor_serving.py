@@ -39,7 +39,7 @@ def of_serving(app: App, *, can_store: bool) -> Iterator[Check]:
         processes,
         looked_at_line(settings.pbx_home),
         now,
-        start=start_of("hotline", _BY_HAND),
+        start=start_of_bridge("hotline serve bridge" if processes else _BY_HAND),
         can_store=can_store,
         answers=answers,
     )
@@ -57,6 +57,12 @@ def start_of(unit: str, by_hand: str) -> str:
     """Return what starts something on this machine: its unit of systemd where there is one, or by hand."""
     name, at, _ = unit.partition("@")
     return f"systemctl start {unit}" if (_UNITS / f"{name}{at}.service").exists() else by_hand
+
+
+def start_of_bridge(by_hand: str) -> str:
+    """Return what starts a bridge on this machine, as this machine was told to run it."""
+    is_apart = (_UNITS / "hotline.target.wants" / "hotline@bridge.service").is_symlink()
+    return start_of("hotline@bridge" if is_apart else "hotline", by_hand)
 
 
 def _ports(settings: Settings, processes: Sequence[Process]) -> Sequence[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from callcenter.db.engine import make_engine
-from callcenter.db.errors import named
+from callcenter.db.errors import StoreError, named
 
 #: Of our advisory lock, in the database that holds the store: "hotlined" as a number.
 _KEY = int.from_bytes(b"hotlined")
@@ -47,27 +48,44 @@ def leadership_of(database_url: str) -> Leadership:
     """Return a candidate for the lead of the store behind a URL; nothing is opened yet."""
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
-        return FileLeadership(Path(f"{url.database}.leader"))
+        return FileLeadership(Path(str(url.database)))
     return ServerLeadership(database_url)
 
 
 class FileLeadership:
     """Beside a SQLite database, which is on one machine: flock(2) on a file that stays empty."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._file = database.with_name(f"{database.name}.leader")
         self._held: int | None = None
         self._one_at_a_time = Lock()
 
     def lead(self) -> bool:
         """Take the lock or keep it; tell whether we have it."""
         with self._one_at_a_time:
+            if self._held is not None and not self._is_there(self._held):
+                self._let_go()
             if self._held is None:
                 self._held = self._take()
             return self._held is not None
 
+    def _is_there(self, held: int) -> bool:
+        """Tell whether others find what we have locked: a file that was deleted locks nobody out."""
+        try:
+            return os.path.samestat(os.fstat(held), os.stat(self._file))
+        except FileNotFoundError:
+            return False
+
     def _take(self) -> int | None:
-        file = os.open(self._file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            file = os.open(self._file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except PermissionError as error:
+            raise StoreError(
+                f"打不开 {self._file}，没有调度能带头，到期的回访拨不出去：它的主人不是本账号，"
+                f"运行 sudo chown --reference={self._database} {self._file}"
+            ) from error
+        self._give_to_owner(file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -75,12 +93,22 @@ class FileLeadership:
             return None
         return file
 
+    def _give_to_owner(self, file: int) -> None:
+        """Let whoever owns the database open it too, if root was the first here; so does SQLite."""
+        with suppress(OSError):  # a database that is not there has no owner
+            owner = os.stat(self._database)
+            if os.geteuid() == 0 and os.fstat(file).st_uid != owner.st_uid:
+                os.fchown(file, owner.st_uid, owner.st_gid)
+
     def resign(self) -> None:
         """Let go of the lock. The file stays: whoever deleted it would leave two locks."""
         with self._one_at_a_time:
-            if self._held is not None:
-                os.close(self._held)
-                self._held = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
 
 
 class ServerLeadership:
@@ -111,8 +139,11 @@ class ServerLeadership:
             return self._leads
 
     def resign(self) -> None:
-        """End the session, and the lock with it."""
+        """Let go of the lock, and end the session, which the server notices a moment later."""
         with self._one_at_a_time:
+            if self._session is not None and self._leads:
+                with suppress(SQLAlchemyError):
+                    self._session.exec_driver_sql(f"SELECT pg_advisory_unlock({_KEY})")
             self._close()
 
     def _open(self) -> Connection:

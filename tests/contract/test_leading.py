@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from postgres import BreakableServer, breakable_server
 
-from callcenter.db.errors import StoreUnreachable
+from callcenter.db.errors import StoreError, StoreUnreachable
 from callcenter.db.leading import Leadership, leadership_of
 from callcenter.demo.runner import until
 from callcenter.serving.dialling import SURE, Lead
@@ -58,6 +60,54 @@ def test_a_leader_that_is_killed_is_followed(candidate: Callable[[], Leadership]
     finally:
         other.kill()
         other.communicate()
+
+
+@pytest.fixture
+def on_file(tmp_path: Path) -> Path:
+    """A SQLite database; what the lead is taken by lies beside it."""
+    file = tmp_path / "hotline.db"
+    file.touch()
+    return file
+
+
+def test_whoever_leads_by_a_file_that_was_deleted_follows_who_leads_by_the_new_one(on_file: Path) -> None:
+    first, second = (leadership_of(f"sqlite:///{on_file}") for _ in range(2))
+    assert first.lead()
+    Path(f"{on_file}.leader").unlink()
+    assert [second.lead(), first.lead(), second.lead()] == [True, False, True]
+    second.resign()
+    assert first.lead()
+    Path(f"{on_file}.leader").unlink()
+    assert first.lead()
+    assert not second.lead(), "it locked the file that all find"
+    first.resign()
+
+
+def test_a_file_of_somebody_else_is_told_with_its_mend(
+    on_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(StoreError, match=rf"回访.*chown --reference={on_file} {on_file}\.leader"):
+        leadership_of(f"sqlite:///{on_file}").lead()
+
+
+def test_root_who_is_first_leaves_the_file_to_whom_the_database_belongs(
+    on_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    kept = os.stat(on_file)
+    theirs = os.stat_result((*kept[:4], 4321, 8765, *kept[6:]))
+    leader = leadership_of(f"sqlite:///{on_file}")
+    with monkeypatch.context() as root:
+        root.setattr(os, "stat", lambda *_, **__: theirs)
+        root.setattr(os, "geteuid", lambda: 0)
+        root.setattr(os, "fchown", lambda _, uid, gid: given.append((uid, gid)))
+        assert leader.lead()
+    leader.resign()
+    assert given == [(4321, 8765)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from violence import HOTLINE, environment
+from processes import HOTLINE, environment
 
 #: Of a disk of 64 MiB: 4 MiB stay free.
 FILL = "mount -t tmpfs -o size=64m doctor {home} && cp -a {kept}/. {home} && fallocate -l {most} {home}/other"

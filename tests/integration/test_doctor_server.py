@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from postgres import BreakableServer, breakable_server
-from violence import environment
+from processes import environment
 
 from callcenter.cli import main
 from callcenter.cli.doctor_serving import is_led

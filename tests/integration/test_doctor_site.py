@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ami_tap import Moment, Wire
 from click.testing import CliRunner
+from processes import environment
 from test_violence_attempts import FINE, attempts, enlist
-from violence import Site, check_tools, environment
+from violence import Site, check_tools
 
 from callcenter.bootstrap import App
 from callcenter.cli import main
@@ -133,7 +134,11 @@ def test_a_bridge_alone_has_nobody_who_leads_and_a_second_one_is_one_too_many(li
     assert alone.state("serving") == "ok"
     assert "没有调度" in alone.sentence("lead", "bad")
     assert "hotline serve scheduler" in alone.sentence("lead", "bad")
+    line.site.python.sigkill()
+    line.site.python.start("serve", "scheduler")
+    assert "运行 hotline serve bridge。" in line.doctor().sentence("serving", "bad")
     line.serve()
+    line.site.python.start("serve", "bridge")
     both = line.doctor()
     assert "2 个后台服务" in both.sentence("serving", "warn")
     assert both.state("lead") == "ok"

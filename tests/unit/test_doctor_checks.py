@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,10 @@ from click.testing import CliRunner, Result
 from site_scales import site_file
 from sqlalchemy import update
 
+from callcenter.bootstrap import App
 from callcenter.cli import main
 from callcenter.db.engine import make_engine
+from callcenter.db.errors import StoreNotReady
 from callcenter.db.tables import users as users_table
 from callcenter.domain.books import CASES, CREDENTIALS
 from callcenter.domain.cases import Case, CaseState
@@ -138,6 +141,15 @@ def test_where_no_line_was_ever_set_up_that_alone_is_said_and_nothing_is_made(
     (tmp_path / "none").mkdir()
     assert "还没有数据库。运行 hotline init" in sentence("database")
     assert [*(tmp_path / "none").iterdir()] == []
+
+
+def test_an_empty_database_may_be_one_that_was_lost(home: Path) -> None:
+    for file in home.glob("hotline.db*"):
+        file.unlink()
+    with suppress(StoreNotReady), App().store() as work:  # whoever serves makes an empty one
+        work.users.all()
+    assert (home / "hotline.db").stat().st_size
+    assert "丢了的，hotline restore" in sentence("database")
 
 
 def test_the_worst_comes_first_and_the_sum_last(home: Path) -> None:

@@ -55,6 +55,21 @@ def test_a_bridge_that_lives_and_does_not_turn_is_told_with_its_own_unit() -> No
     assert "先 kill -9 7，再启动 hotline serve" in serving([by_hand], 600).sentence
 
 
+def test_a_scheduler_that_hangs_is_started_anew_alone_and_nobody_says_that_the_journal_waits() -> None:
+    hung = a_process(parts=frozenset({says.SCHEDULER}), stopped=True, unit="", watched=None)
+    found = serving([WELL, hung], 8)
+    assert "kill -9 7，再启动 hotline serve scheduler" in found.sentence
+    assert "不妨碍来电和记录" in found.sentence
+
+
+def test_two_on_one_port_are_told_for_one_of_them_is_not_heard() -> None:
+    found = says.ready({9464: READY}, [WELL, a_process(pid=8)])
+    assert found.state is State.WARN
+    assert "9464" in found.sentence
+    apart = says.ready({9464: READY, 9465: READY}, [WELL, a_process(pid=8, port=9465)])
+    assert apart.state is State.OK
+
+
 def test_a_bridge_without_its_store_does_not_look_and_does_not_hang() -> None:
     found = serving([WELL], 600, can_store=False)
     assert (found.state, found.sentence) == (State.OK, "后台服务在运行，在等数据库回来。")
@@ -64,6 +79,19 @@ def test_a_scheduler_alone_reads_no_journal() -> None:
     found = serving([a_process(parts=frozenset({says.SCHEDULER}))], None)
     assert found.state is State.BAD
     assert "没有 bridge" in found.sentence
+
+
+def test_a_bridge_is_started_by_the_unit_this_machine_was_told_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sees, "_UNITS", tmp_path)
+    assert sees.start_of_bridge("hotline serve bridge") == "hotline serve bridge"
+    for unit in ("hotline.service", "hotline@.service"):
+        (tmp_path / unit).touch()
+    assert sees.start_of_bridge("") == "systemctl start hotline"
+    (tmp_path / "hotline.target.wants").mkdir()
+    (tmp_path / "hotline.target.wants" / "hotline@bridge.service").symlink_to(tmp_path / "hotline@.service")
+    assert sees.start_of_bridge("") == "systemctl start hotline@bridge"
 
 
 def test_a_process_nobody_here_may_see_serves_if_it_answers() -> None:

@@ -7,6 +7,8 @@ import http.client
 import json
 import re
 import socket
+import struct
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from callcenter.config import Health
+from callcenter.demo.runner import until
 from callcenter.domain.alarms import AlarmKind
 from callcenter.domain.calls import Direction, Outcome
 from callcenter.health import HealthServer
@@ -171,6 +174,36 @@ def test_nothing_can_be_changed(asked: Asked, method: str) -> None:
 def test_whoever_holds_the_line_keeps_nobody_else_from_asking(asked: Asked) -> None:
     with socket.create_connection(("127.0.0.1", asked.server.port or 0)):
         assert asked.get("/healthz")[0] == 200
+
+
+def test_whoever_hangs_up_leaves_nothing_in_the_log(asked: Asked, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        link = socket.create_connection(("127.0.0.1", asked.server.port or 0))
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes by a reset
+        link.sendall(b"GET /metrics HTTP/1.1\r\n")
+        link.close()
+    assert asked.get("/healthz")[0] == 200, "it comes after them"
+    until(lambda: not [t for t in threading.enumerate() if "process_request" in t.name], 10)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_fails_while_it_answers_is_logged_by_its_kind(
+    asked: Asked, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "standing", None)
+    with pytest.raises(http.client.HTTPException):
+        asked.get("/healthz")
+    until(lambda: "health.answer" in [getattr(record, "action", "") for record in caplog.records], 10)
+
+
+def test_it_answers_on_ipv6_too() -> None:
+    server = HealthServer("::1", 0, lambda: WELL)
+    asyncio.run(server.listen())
+    link = http.client.HTTPConnection("::1", server.port, timeout=10)
+    link.request("GET", "/healthz")
+    assert link.getresponse().status == 200
+    link.close()
+    server.close()
 
 
 def test_a_port_that_is_taken_is_tried_again(asked: Asked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ BRIDGE, SCHEDULER = "bridge", "scheduler"
 _LOOKS_WITHIN = timedelta(minutes=2)
 #: What goes on meanwhile, and what does not.
 _MEANWHILE = "不妨碍 Asterisk 接来电，记录等在话务日志里；但没有人看线路、跟排班、拨回访。"
+#: The same where only schedulers hang: whoever was stopped while leading keeps the lead.
+_UNDIALLED = "不妨碍来电和记录；但带头的若是它，没有人拨回访。"
 _CHECKS = {
     "loops": "有循环不转了，重启后台服务",
     "store": "它用不了数据库，看“数据库”那几项",
@@ -101,7 +104,8 @@ def _nobody(processes: Sequence[Process], looked_at: datetime | None, now: datet
 
 def _hung(hung: Sequence[Process], what: str) -> Check:
     pids = "、".join(str(p.pid) for p in hung)
-    return bad("serving", f"后台服务（进程 {pids}）{what}。{_MEANWHILE}{_restart(hung)}")
+    meanwhile = _MEANWHILE if any(BRIDGE in p.parts for p in hung) else _UNDIALLED
+    return bad("serving", f"后台服务（进程 {pids}）{what}。{meanwhile}{_restart(hung)}")
 
 
 def _restart(hung: Sequence[Process]) -> str:
@@ -109,8 +113,13 @@ def _restart(hung: Sequence[Process]) -> str:
     units = sorted({p.unit for p in hung if p.unit})
     by_hand = [str(p.pid) for p in hung if not p.unit]
     parts = [f"运行 systemctl restart {' '.join(units)}"] if units else []
-    parts += [f"先 kill -9 {' '.join(by_hand)}，再启动 hotline serve"] if by_hand else []
+    starts = sorted({_start(p.parts) for p in hung if not p.unit})
+    parts += [f"先 kill -9 {' '.join(by_hand)}，再启动 {'、'.join(starts)}"] if by_hand else []
     return f"{'；'.join(parts)}。随时可以这样做，什么也不会丢。"
+
+
+def _start(parts: frozenset[str]) -> str:
+    return f"hotline serve {next(iter(parts))}" if len(parts) == 1 else "hotline serve"
 
 
 def watched(processes: Sequence[Process]) -> Check:
@@ -134,6 +143,11 @@ def lead(led: bool, *, start: str) -> Check:
 def ready(answers: Mapping[int, Answer], processes: Sequence[Process]) -> Check:
     """Look what each process says of itself; `answers`: port -> what came back."""
     wrong = {port: said for port, answer in answers.items() if (said := _wrong(answer))}
+    shared = sorted(port for port, count in Counter(p.port for p in processes if p.port).items() if count > 1)
+    if shared and not wrong:
+        ports = "、".join(map(str, shared))
+        said = f"几个后台服务用同一个端口（{ports}），只有一个在应答，别的怎样看不到。"
+        return warn("ready", f"{said}给每个进程各设一个 HOTLINE_HEALTH__PORT，再重启它们。")
     if not wrong:
         return ok("ready", "后台服务自己也说一切就绪。")
     young = {p.port for p in processes if p.age < _LOOKS_WITHIN}
