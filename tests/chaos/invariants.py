@@ -30,11 +30,12 @@ REFUSED_BY = {Result.BUSY: 486}
 UNTAKEN = frozenset({Result.NO_ANSWER, Result.BUSY, Result.DECLINED, Result.OUT_OF_AREA, Result.VACANT})
 #: Ends that a debt may come to without anybody's name: what replaced it, or what the person wished.
 BY_ITSELF = frozenset({ClosingKind.SUPERSEDED, ClosingKind.REFUSED})
-#: Errors that a fault explains: the store or the PBX is away, or did not answer in time.
+#: Errors that a fault explains: the store or the PBX is away, or did not answer in time; a file of the
+#: journal was moved between the look at the folder and the reading (it is looked for anew).
 EXPLAINED = frozenset(
     {"StoreError", "StoreBusy", "StoreUnreachable", "StoreFull", "StoreReadOnly"}
     | {"PbxError", "PbxUnreachable", "Unanswered", "InDoubt"}
-    | {"JournalBehind", "bridge.trouble", "ami.down", "LineUnreachable"}
+    | {"JournalBehind", "FileNotFoundError", "bridge.trouble", "ami.down", "LineUnreachable"}
 )
 _MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 
