@@ -31,7 +31,7 @@ DEFECTS = (
             ),
         ),
         faults="",
-        caught_by=("second witness", "times"),
+        caught_by=("second witness", "times", "parties"),
     ),
     Defect(
         name="an_end_nobody_saw_is_certain",
