@@ -19,11 +19,11 @@ from callcenter.serving.dialling import SURE, Lead
 
 #: Leads until it is killed.
 LEADER = """
-import sys, time
+import signal, sys
 from callcenter.db.leading import leadership_of
 candidate = leadership_of(sys.argv[1])
 print(candidate.lead(), flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 
