@@ -11,6 +11,7 @@ from datetime import timedelta
 from time import monotonic
 
 from callcenter.bootstrap import App
+from callcenter.db.errors import StoreError
 from callcenter.db.leading import Leadership, leadership_of
 from callcenter.pacing import Steady
 from callcenter.service.followup.dispatch import DebtRound
@@ -65,6 +66,8 @@ class SchedulerPart:
         self._lead = Lead(leadership_of(app.settings.database_url))
         settings = app.settings
         self._round = DebtRound.wire(app.store, line.calls, line.queue, settings, app.clock, app.journal_told)
+        #: Since when its rounds cannot write what they do; others may read meanwhile.
+        self._unwritten_since: float | None = None
         self._ticker = Ticker(settings.outbound.sweep, Steady(self._tick, "tick", log=log))
 
     def loops(self) -> tuple[Loop, ...]:
@@ -84,13 +87,22 @@ class SchedulerPart:
         await self._lead.resign()
 
     def tell(self, standing: Standing) -> Standing:
-        """Add whether it leads."""
-        return replace(standing, leads=self._lead.is_ours)
+        """Add whether it leads, and how long its rounds have failed at the store."""
+        since = self._unwritten_since
+        away = timedelta(seconds=0.0 if since is None else monotonic() - since)
+        return replace(standing, leads=self._lead.is_ours, store_away=max(standing.store_away, away))
 
     async def _tick(self) -> None:
-        if self._lead.is_ours:
+        if not self._lead.is_ours:
+            self._unwritten_since = None  # what it stands by for is another's to tell
+            return
+        try:
             await asyncio.to_thread(self._refresh_phones)
             await self._round()
+        except StoreError:
+            self._unwritten_since = self._unwritten_since or monotonic()
+            raise
+        self._unwritten_since = None
 
     def _refresh_phones(self) -> None:
         """Learn where everybody's phone is: no bridge may be here that does."""

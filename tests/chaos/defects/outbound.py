@@ -13,7 +13,9 @@ DEFECTS = (
     Defect(
         name="never_dial",
         changes=(
-            Change("callcenter/serving/dialling.py", "        if self._lead.is_ours:", "        if False:"),
+            Change(
+                "callcenter/serving/dialling.py", "        if not self._lead.is_ours:", "        if True:"
+            ),
         ),
         faults="",
         caught_by=("dials",),
